@@ -1,0 +1,46 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Both set up first.
+
+PYTHON ?= python3
+BIN := .venv/bin
+UV_VERSION := 0.13.8
+export UV_PYTHON_DOWNLOADS := never
+
+.PHONY: help setup demo test test-long lint bench lock clean
+
+help:            ## Show what there is to make.
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
+
+setup: .venv/.ready   ## Make .venv from the lock file; nothing global.
+
+.venv/.ready: requirements.lock pyproject.toml
+	@PYTHON="$(PYTHON)" sh scripts/check-python.sh
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@test -x $(BIN)/uv || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: setup      ## Files land, gold appears: in .demo/shop, until Ctrl-C.
+	@$(BIN)/python scripts/demo.py
+
+lint: setup      ## Style, types, and the rules of the house.
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+test: lint       ## Everything that must hold, in minutes.
+	@$(BIN)/python -m pytest -n 2 -m "not long"
+
+test-long: lint  ## The long forms: more kills, more random histories.
+	@$(BIN)/python -m pytest -n 2
+
+bench: setup     ## Speed, as ratios against raw DuckDB in the same run.
+	@$(BIN)/python -m bench
+
+lock: setup      ## Resolve the dependencies anew.
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
+	  --python-version 3.11 --extra dev -o requirements.lock pyproject.toml
+
+clean:           ## Remove everything that was made here.
+	@rm -rf .venv .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis bench/.data

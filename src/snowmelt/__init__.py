@@ -1,0 +1,3 @@
+"""Files land, gold appears."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,298 @@
+"""Copying a batch: rows, rejects and load history become true in one commit.
+
+A copy has two halves. `prepare` reads files into temporary tables and decides what
+each means; nothing outside the session changes. `commit` takes positions in commit
+order and appends everything, inside the caller's transaction.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from snowmelt.bronze.append import Step, append_rows
+from snowmelt.bronze.csv import CsvReader, FileRead, ordinal_of
+from snowmelt.bronze.inspection import Inspection, inspect
+from snowmelt.bronze.on_error import judge
+from snowmelt.bronze.raw import Reject
+from snowmelt.bronze.rejects import insert_rejects
+from snowmelt.clock import Clock
+from snowmelt.errors import ChangedError
+from snowmelt.landing.stage import Stage
+from snowmelt.pipe.batch import Pending
+from snowmelt.pipe.definition import Pipe
+from snowmelt.pipe.history import (
+    LoadRecord,
+    LoadStatus,
+    close_attempts,
+    insert_loads,
+    live_loads,
+    next_load_seq,
+    open_attempts,
+    settle_files,
+    supersede,
+)
+from snowmelt.pipe.identity import Identity, Verdict, identify
+from snowmelt.pipe.version import version_at
+from snowmelt.warehouse.port import Session, Warehouse
+
+REJECTS_OF_FAILED_MAX = 100
+
+
+@dataclass
+class Outcome:
+    """What one file of a batch came to, before and after it has its position."""
+
+    pending: Pending
+    inspection: Inspection
+    identity: Identity
+    read: FileRead | None
+    record: LoadRecord
+
+
+@dataclass
+class Prepared:
+    """A batch that was read. `again` are files to offer once more, with the reason."""
+
+    pipe: Pipe
+    reader: CsvReader
+    outcomes: list[Outcome] = field(default_factory=list)
+    again: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def errors(self) -> list[LoadRecord]:
+        """Return the records of files that have an error of any kind."""
+        return [o.record for o in self.outcomes if o.record.first_error_message]
+
+
+class Copier:
+    """Copies files of a stage into bronze."""
+
+    def __init__(
+        self, warehouse: Warehouse, stage: Stage, clock: Clock, spool: Path
+    ) -> None:
+        self._warehouse = warehouse
+        self._stage = stage
+        self._clock = clock
+        self._spool = spool
+
+    def copy(self, pipe: Pipe, batch: Sequence[Pending]) -> Prepared:
+        """Copy one batch in one commit; an attempt is on record before it is read."""
+        with self._warehouse.session() as session:
+            names = [each.file.name for each in batch]
+            open_attempts(session, names, pipe.name, self._clock.now())
+            prepared = self.prepare(session, pipe, batch)
+            try:
+                with self._warehouse.commit_lock, session.transaction():
+                    self.commit(session, [prepared])
+                    close_attempts(session, names)
+            finally:
+                prepared.reader.close()
+        return prepared
+
+    def prepare(
+        self, session: Session, pipe: Pipe, batch: Sequence[Pending]
+    ) -> Prepared:
+        """Read a batch into temporary tables of this session, and judge each file."""
+        started_at = self._clock.now()
+        prepared = Prepared(pipe, CsvReader(session, pipe, self._spool))
+        chosen = self._identify(session, prepared, batch)
+        to_load = [
+            inspection
+            for _, inspection, identity in chosen
+            if identity.verdict is Verdict.LOAD
+        ]
+        reads = {
+            read.inspection.file.name: read for read in prepared.reader.read(to_load)
+        }
+        for pending, inspection, identity in chosen:
+            name = inspection.file.name
+            if self._stage.look(name) != inspection.file:
+                prepared.again[name] = "it changed while it was read"
+                continue
+            read = reads.get(name)
+            record = self._record(pipe, pending, inspection, identity, started_at)
+            if read is not None:
+                record = _with_account(record, read, pipe.on_error)
+            prepared.outcomes.append(
+                Outcome(pending, inspection, identity, read, record)
+            )
+        return prepared
+
+    def _identify(
+        self, session: Session, prepared: Prepared, batch: Sequence[Pending]
+    ) -> list[tuple[Pending, Inspection, Identity]]:
+        """Read each file once, and compare it with what is live.
+
+        Of several files with the same bytes only the first is in this batch: whether
+        the others repeat it is known when it has been loaded.
+        """
+        inspected: dict[str, tuple[Pending, Inspection]] = {}
+        pipe = prepared.pipe
+        for pending in batch:
+            try:
+                inspection = inspect(pending.file, self._stage, pipe.file_format)
+            except ChangedError as error:
+                prepared.again[pending.file.name] = error.problem
+                continue
+            if inspection.content_sha256 in inspected and inspection.records:
+                prepared.again[pending.file.name] = "the batch has the same bytes"
+                continue
+            key = inspection.content_sha256
+            inspected[key if inspection.records else key + pending.file.name] = (
+                pending,
+                inspection,
+            )
+        live = live_loads(
+            session,
+            pipe.name,
+            [pending.file.name for pending, _ in inspected.values()],
+            [inspection.content_sha256 for _, inspection in inspected.values()],
+        )
+        return [
+            (
+                pending,
+                inspection,
+                identify(inspection.file.name, inspection.content_sha256, live),
+            )
+            for pending, inspection in inspected.values()
+        ]
+
+    def _record(
+        self,
+        pipe: Pipe,
+        pending: Pending,
+        inspection: Inspection,
+        identity: Identity,
+        started_at: datetime,
+    ) -> LoadRecord:
+        file = inspection.file
+        return LoadRecord(
+            file_name=file.name,
+            stage_location=self._stage.location,
+            last_load_time=started_at,
+            row_count=0,
+            row_parsed=0,
+            file_size=file.size,
+            first_error_message=None,
+            first_error_line_number=None,
+            first_error_character_pos=None,
+            first_error_column_name=None,
+            error_count=0,
+            error_limit=pipe.on_error,
+            status=LoadStatus.LOAD_SKIPPED,
+            table_schema_name="bronze",
+            table_name=pipe.table_name,
+            pipe_name=pipe.name,
+            pipe_received_time=pending.since,
+            load_seq=0,
+            content_sha256=inspection.content_sha256,
+            version_at=version_at(file.name, file.modified_at),
+            superseded_by=None,
+            duplicate_of=identity.duplicate_of,
+            replay_of=None,
+            header=json.dumps(inspection.header, ensure_ascii=False),
+            started_at=started_at,
+        )
+
+    def commit(self, session: Session, batches: Iterable[Prepared]) -> None:
+        """Append all that was prepared; call under the commit lock, in a transaction.
+
+        A version that fails leaves the version before it live.
+        """
+        now = self._clock.now()
+        load_seq = next_load_seq(session)
+        for prepared in batches:
+            superseded: dict[int, int] = {}
+            settled = []
+            for outcome in prepared.outcomes:
+                unchanged = outcome.identity.verdict is Verdict.UNCHANGED
+                status = str(outcome.record.status)
+                if not unchanged:
+                    outcome.record = replace(
+                        outcome.record, load_seq=load_seq, last_load_time=now
+                    )
+                    load_seq += 1
+                    if outcome.record.status is not LoadStatus.LOAD_FAILED:
+                        for old in outcome.identity.supersedes:
+                            superseded[old] = outcome.record.load_seq
+                settled.append(
+                    (
+                        outcome.inspection.file,
+                        prepared.pipe.name,
+                        prepared.pipe.digest,
+                        status,
+                        outcome.record.load_seq,
+                    )
+                )
+            self._append(session, prepared, now)
+            supersede(session, superseded)
+            settle_files(session, settled)
+
+    def _append(self, session: Session, prepared: Prepared, now: datetime) -> None:
+        changed = [
+            outcome
+            for outcome in prepared.outcomes
+            if outcome.identity.verdict is not Verdict.UNCHANGED
+        ]
+        insert_loads(session, [outcome.record for outcome in changed])
+        tables: dict[str, list[Step]] = {}
+        refused: dict[str, list[int]] = {}
+        for outcome in changed:
+            read = outcome.read
+            if read is None:
+                continue
+            insert_rejects(session, outcome.record, _rejects_kept(outcome))
+            if read.row_count and outcome.record.status is not LoadStatus.LOAD_FAILED:
+                tables.setdefault(read.table, []).extend(_steps(outcome.record, read))
+                refused.setdefault(read.table, []).extend(read.refused_rowids)
+        for table, steps in tables.items():
+            append_rows(session, prepared.pipe, table, steps, refused[table], now)
+
+
+def _with_account(record: LoadRecord, read: FileRead, on_error: str) -> LoadRecord:
+    """Fill in what reading the file came to."""
+    if read.problem:
+        return replace(
+            record, status=LoadStatus.LOAD_FAILED, first_error_message=read.problem
+        )
+    status = judge(on_error, read.row_parsed, len(read.rejects))
+    first: Reject | None = read.rejects[0] if read.rejects else None
+    failed = status is LoadStatus.LOAD_FAILED
+    return replace(
+        record,
+        status=status,
+        row_count=0 if failed else read.row_count,
+        row_parsed=read.row_parsed,
+        error_count=len(read.rejects),
+        first_error_message=first.errors[0].error if first else None,
+        first_error_line_number=first.line if first else None,
+        first_error_character_pos=first.byte_offset if first else None,
+        first_error_column_name=first.errors[0].column_name if first else None,
+    )
+
+
+def _rejects_kept(outcome: Outcome) -> list[Reject]:
+    """Return the rejects to store: of a file that failed only the first ones.
+
+    The file itself is the account of a failed load.
+    """
+    rejects = outcome.read.rejects if outcome.read else []
+    if outcome.record.status is LoadStatus.LOAD_FAILED:
+        return rejects[:REJECTS_OF_FAILED_MAX]
+    return rejects
+
+
+def _steps(record: LoadRecord, read: FileRead) -> list[Step]:
+    """Return where in the temporary table this file's records change their ordinal."""
+    first, end = read.first_rowid, read.first_rowid + read.row_span
+    steps = [Step(first, 1 - first, record)]
+    for index, ordinal in enumerate(read.engine_rejects):
+        rank = ordinal - (index + 1)
+        if rank < read.row_span:
+            shift = ordinal_of(rank, read.engine_rejects) - (first + rank)
+            steps.append(Step(first + rank, shift, record))
+    return [*{step.from_rowid: step for step in steps}.values(), Step(end, 0, None)]

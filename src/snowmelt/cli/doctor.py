@@ -1,0 +1,29 @@
+"""snowmelt doctor"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from snowmelt.cli import output
+from snowmelt.cli.project_option import json_option, project_option
+
+
+@click.command("doctor")
+@project_option
+@json_option
+def command(directory: Path, as_json: bool) -> int:
+    """Check this machine and this project; each ✗ comes with its remedy."""
+    from snowmelt.service.diagnosis import diagnose
+
+    findings = diagnose(directory)
+    if as_json:
+        output.show_json({"schema_version": 1, "findings": findings})
+    else:
+        for finding in findings:
+            mark = "✓" if finding["ok"] else "✗"
+            output.show(f"{mark} {finding['check']}: {finding['found']}")
+            if not finding["ok"]:
+                output.tell(f"  {finding['remedy']}")
+    return 0 if all(finding["ok"] for finding in findings) else 1

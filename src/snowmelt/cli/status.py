@@ -1,0 +1,53 @@
+"""snowmelt status"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from snowmelt.cli import output
+from snowmelt.cli.project_option import connected, json_option, project_option
+
+
+@click.command("status")
+@project_option
+@json_option
+def command(directory: Path, as_json: bool) -> None:
+    """Show pipes, pending files and the last run."""
+    with connected(directory) as commands:
+        document = commands.status()
+    if as_json:
+        output.show_json(document)
+        return
+    columns = (
+        *("pipe_name", "pending", "files_loaded", "files_failed", "row_count"),
+        *("open_rejects", "last_load_time"),
+    )
+    rows = [[pipe[name] for name in columns] for pipe in document["pipes"]]
+    for row in rows:
+        row[-1] = row[-1] and row[-1][:19].replace("T", " ")
+    output.show_table(columns, rows)
+    _tell(document)
+
+
+def _tell(document: dict[str, Any]) -> None:
+    service = document["service"]
+    output.tell(
+        f"The service runs (pid {service['pid']})."
+        if service["running"]
+        else "No service runs. Start it with: snowmelt up"
+    )
+    if document["stage_problem"]:
+        output.tell(document["stage_problem"])
+    for name in document["unmatched"]:
+        output.tell(f"{name}: unmatched by any pipe; see: snowmelt why {name}")
+    run = document["last_run"]
+    if run is None:
+        output.tell("Nothing was published yet.")
+    elif run["state"] == "FAILED":
+        output.tell(f"The last run failed: {run['error']}")
+        output.tell("Readers keep the run before it.")
+    else:
+        output.tell(f"Last run: {run['state']} at {run['ended_at']} ({run['reason']})")

@@ -1,0 +1,58 @@
+"""What can go wrong, sorted by what to do next.
+
+SnowmeltError
+    UsageError          the command's words are off; exit code 2
+    ConfigError         the project's files are off; exit code 3
+    UnreachableError    the warehouse or the service cannot be reached; exit code 4
+    FileError           this version of a file cannot be loaded: its load fails
+    ChangedError        a file changed under the reader: offer it again
+    RunError            a publication failed; gold is as it was; exit code 1
+"""
+
+from __future__ import annotations
+
+
+class SnowmeltError(Exception):
+    """Something a person can act on: where, what, and the way out."""
+
+    exit_code = 1
+
+    def __init__(self, where: str, problem: str, remedy: str = "") -> None:
+        self.where = where
+        self.problem = problem
+        self.remedy = remedy
+        super().__init__(where, problem, remedy)
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.problem}" if self.where else self.problem
+        return f"{text}. {self.remedy}" if self.remedy else text
+
+
+class UsageError(SnowmeltError):
+    """The command's words are off."""
+
+    exit_code = 2
+
+
+class ConfigError(SnowmeltError):
+    """The project's files are off."""
+
+    exit_code = 3
+
+
+class UnreachableError(SnowmeltError):
+    """The warehouse or the service cannot be reached now."""
+
+    exit_code = 4
+
+
+class FileError(SnowmeltError):
+    """This version of a file cannot be loaded; its load fails, the file stays."""
+
+
+class ChangedError(SnowmeltError):
+    """The file changed or vanished while it was read; it will be offered again."""
+
+
+class RunError(SnowmeltError):
+    """A publication failed and was rolled back; gold is as it was."""

@@ -1,0 +1,1 @@
+"""What readers may see: whole runs, tested before they are published."""

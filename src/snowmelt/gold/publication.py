@@ -1,0 +1,225 @@
+"""Write, audit, publish: a whole run, tests included, is one transaction.
+
+Models, tests, and the record of what was read commit together. When a test fails its
+failing rows are read out first, then everything is rolled back: readers keep the
+run before, and a second transaction writes the evidence.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from snowmelt.clock import Clock
+from snowmelt.errors import SnowmeltError
+from snowmelt.events import Events, NodeFinished, RunFinished, RunStarted
+from snowmelt.gold.run_history import (
+    RunEnd,
+    RunStart,
+    RunState,
+    close_run,
+    find_changes,
+    open_run,
+)
+from snowmelt.landing.config import Duration
+from snowmelt.transform.dbt import Dbt, NodeResult
+from snowmelt.transform.trigger import BuildPlan, plan_build
+from snowmelt.warehouse.port import Session, Warehouse
+
+_CONSEQUENCE = "Current transaction is aborted"
+
+
+class PublishConfig(BaseModel):
+    """The limits of a publication."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    failing_rows_max: int = Field(
+        20, ge=0, description="Failing rows kept of each test that failed."
+    )
+    wait_max: Duration = Field(
+        timedelta(seconds=10),
+        description="How long loaded rows wait for more files before a run.",
+    )
+
+
+@dataclass(frozen=True)
+class FailingRow:
+    """One row that a test found, as JSON."""
+
+    test: str
+    ordinal: int
+    failing_row: str
+
+
+@dataclass
+class RunResult:
+    """What a publication came to."""
+
+    run_id: str
+    state: RunState
+    reason: str
+    full_refresh: tuple[str, ...]
+    started_at: datetime
+    seconds: float = 0.0
+    nodes: list[NodeResult] = field(default_factory=list)
+    evidence: list[FailingRow] = field(default_factory=list)
+    error: str | None = None
+
+
+class _Refused(Exception):
+    """A model or a test failed: roll back."""
+
+
+class Publication:
+    """Publishes runs of one project, one at a time."""
+
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        dbt: Dbt,
+        config: PublishConfig,
+        clock: Clock,
+        events: Events,
+    ) -> None:
+        self._warehouse = warehouse
+        self._dbt = dbt
+        self._config = config
+        self._clock = clock
+        self._events = events
+
+    def plan(self, digest: str, *, rebuild: bool = False) -> BuildPlan | None:
+        """Return what a run would do now, or None when gold is up to date."""
+        with self._warehouse.snapshot() as session:
+            changes, _ = find_changes(session, digest)
+        return plan_build(changes, rebuild=rebuild)
+
+    def publish(self, digest: str, *, rebuild: bool = False) -> RunResult | None:
+        """Build, test and publish what changed; None when nothing did."""
+        plan = self.plan(digest, rebuild=rebuild)
+        if plan is None:
+            return None
+        run_id = _uuid7(self._clock.now())
+        started_at, began = self._clock.now(), self._clock.monotonic()
+        result = RunResult(
+            run_id, RunState.FAILED, plan.reason, plan.full_refresh, started_at
+        )
+        self._events.emit(RunStarted(run_id, plan.reason))
+        with self._warehouse.session() as session:
+            start = RunStart(run_id, plan.reason, started_at, plan.full_refresh, digest)
+            open_run(session, start)
+            self._attempt(session, result, digest, rebuild)
+        result.seconds = self._clock.monotonic() - began
+        self._events.emit(
+            RunFinished(run_id, result.state.value, result.seconds, result.error)
+        )
+        return result
+
+    def _attempt(
+        self, session: Session, result: RunResult, digest: str, rebuild: bool
+    ) -> None:
+        """Publish in one transaction, or roll back and keep the evidence.
+
+        The plan is made again on the transaction's own snapshot: what is read is
+        what is recorded as read.
+        """
+        read_through = 0
+        try:
+            with session.transaction():
+                changes, read_through = find_changes(session, digest)
+                plan = plan_build(changes, rebuild=rebuild)
+                if plan is not None:
+                    result.full_refresh, result.reason = plan.full_refresh, plan.reason
+                    self._build(session, plan, result)
+                end = RunEnd(RunState.SUCCEEDED, self._clock.now(), read_through)
+                close_run(session, result.run_id, end, result.nodes)
+            result.state = RunState.SUCCEEDED
+        except _Refused:
+            result.error = _first_error(result.nodes)
+        except SnowmeltError as error:
+            result.error = str(error)
+        finally:
+            if result.state is not RunState.SUCCEEDED:
+                self._keep_evidence(session, result, read_through)
+
+    def _build(self, session: Session, plan: BuildPlan, result: RunResult) -> None:
+        """Run the plan's passes. Raises _Refused when a model or a test failed."""
+
+        def done(node: str, status: str, finished: int, total: int) -> None:
+            self._events.emit(
+                NodeFinished(result.run_id, node, status, finished, total)
+            )
+
+        for chosen in plan.passes:
+            nodes = self._dbt.build(session, chosen, done)
+            result.nodes += [
+                node for node in nodes if _CONSEQUENCE not in (node.message or "")
+            ]
+            if any(node.failed for node in nodes):
+                result.evidence = self._read_evidence(session, nodes)
+                raise _Refused
+
+    def _read_evidence(
+        self, session: Session, nodes: Sequence[NodeResult]
+    ) -> list[FailingRow]:
+        """Read failing rows while they are still there.
+
+        After a statement that failed, nothing can be read any more: then its message
+        is all the evidence.
+        """
+        if any(node.status == "error" for node in nodes):
+            return []
+        evidence = []
+        for node in nodes:
+            if node.status in ("fail", "warn") and node.compiled_code:
+                table = session.table(
+                    node.compiled_code, limit=self._config.failing_rows_max
+                )
+                for ordinal, row in enumerate(table.rows, start=1):
+                    text = json.dumps(
+                        dict(zip(table.columns, row, strict=True)),
+                        default=str,
+                        ensure_ascii=False,
+                    )
+                    evidence.append(FailingRow(node.node, ordinal, text))
+        return evidence
+
+    def _keep_evidence(
+        self, session: Session, result: RunResult, read_through: int
+    ) -> None:
+        """Write how a run failed, in a transaction of its own."""
+        result.error = result.error or "the run was interrupted"
+        with session.transaction():
+            end = RunEnd(RunState.FAILED, self._clock.now(), read_through, result.error)
+            close_run(session, result.run_id, end, result.nodes)
+            session.insert(
+                "snowmelt.test_failures",
+                {
+                    "run_id": [result.run_id] * len(result.evidence),
+                    "test": [row.test for row in result.evidence],
+                    "ordinal": [row.ordinal for row in result.evidence],
+                    "failing_row": [row.failing_row for row in result.evidence],
+                },
+            )
+
+
+def _first_error(nodes: Sequence[NodeResult]) -> str:
+    failed = [node for node in nodes if node.failed]
+    first = failed[0]
+    more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+    return f"{first.resource_type} {first.node}: {first.message}{more}"
+
+
+def _uuid7(now: datetime) -> str:
+    """Return a UUID that sorts by time (RFC 9562, section 5.7)."""
+    milliseconds = int(now.timestamp() * 1000)
+    value = (milliseconds << 80) | int.from_bytes(os.urandom(10))
+    value = (value & ~(0xF << 76)) | (0x7 << 76)
+    value = (value & ~(0x3 << 62)) | (0x2 << 62)
+    text = f"{value:032x}"
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))

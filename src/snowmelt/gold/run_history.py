@@ -1,0 +1,135 @@
+"""The record of runs: what each read, built, tested, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from snowmelt.transform.dbt import NodeResult
+from snowmelt.transform.trigger import Changes
+from snowmelt.warehouse.port import Session
+
+
+class RunState(StrEnum):
+    """How a run stands. The words are those of Snowflake's TASK_HISTORY."""
+
+    EXECUTING = "EXECUTING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True)
+class RunStart:
+    """What is known of a run before it does anything."""
+
+    run_id: str
+    reason: str
+    started_at: datetime
+    full_refresh: tuple[str, ...]
+    project_digest: str
+
+
+def open_run(session: Session, start: RunStart) -> None:
+    """Record that a run begins, in a commit of its own."""
+    session.insert(
+        "snowmelt.run_history",
+        {
+            "run_id": [start.run_id],
+            "state": [RunState.EXECUTING.value],
+            "reason": [start.reason],
+            "started_at": [start.started_at],
+            "full_refresh": [", ".join(start.full_refresh)],
+            "project_digest": [start.project_digest],
+        },
+    )
+
+
+@dataclass(frozen=True)
+class RunEnd:
+    """How a run ended. `read_through` is the last load that it read."""
+
+    state: RunState
+    ended_at: datetime
+    read_through: int
+    error: str | None = None
+
+
+def close_run(
+    session: Session, run_id: str, end: RunEnd, nodes: Sequence[NodeResult]
+) -> None:
+    """Record how a run ended; of a published one, in its own transaction."""
+    session.execute(
+        "update snowmelt.run_history set state = $2, ended_at = $3, read_through = $4, "
+        "error = $5, models = $6, tests = $7 where run_id = $1",
+        [
+            run_id,
+            end.state.value,
+            end.ended_at,
+            end.read_through,
+            end.error,
+            sum(node.resource_type != "test" for node in nodes),
+            sum(node.resource_type == "test" for node in nodes),
+        ],
+    )
+    session.insert(
+        "snowmelt.node_history",
+        {
+            "run_id": [run_id] * len(nodes),
+            "node": [node.node for node in nodes],
+            "resource_type": [node.resource_type for node in nodes],
+            "status": [node.status for node in nodes],
+            "seconds": [node.seconds for node in nodes],
+            "failures": [node.failures for node in nodes],
+            "message": [node.message for node in nodes],
+        },
+    )
+
+
+def close_interrupted(session: Session, now: datetime) -> int:
+    """Close runs whose process ended before they did; return how many."""
+    count = session.value(
+        "select count(*) from snowmelt.run_history where state = 'EXECUTING'"
+    )
+    session.execute(
+        "update snowmelt.run_history set state = 'FAILED', ended_at = $1, "
+        "error = 'the process ended before the run did; nothing of it was published' "
+        "where state = 'EXECUTING'",
+        [now],
+    )
+    return int(count)
+
+
+def find_changes(session: Session, project_digest: str) -> tuple[Changes, int]:
+    """Return what changed since the last published run, and the last load there is.
+
+    Read on the session of the publication, so that what is found is what is built.
+    """
+    last = session.rows(
+        "select read_through, project_digest from snowmelt.run_history "
+        "where state = 'SUCCEEDED' order by started_at desc, run_id desc limit 1"
+    )
+    upper = session.value("select max(load_seq) from snowmelt.load_history") or 0
+    if not last:
+        return Changes(first=True), upper
+    offset, digest = last[0]
+    loaded = session.rows(
+        "select distinct table_name from snowmelt.load_history "
+        "where load_seq > $1 and row_count > 0",
+        [offset],
+    )
+    corrected = session.rows(
+        "select distinct table_name from snowmelt.load_history "
+        "where (superseded_by > $1 and load_seq <= $1 and row_count > 0) "
+        "or (load_seq > $1 and replay_of is not null and row_count > 0)",
+        [offset],
+    )
+    return (
+        Changes(
+            loaded=frozenset(table for (table,) in loaded),
+            corrected=frozenset(table for (table,) in corrected),
+            project_changed=digest != project_digest,
+        ),
+        upper,
+    )

@@ -1,0 +1,1 @@
+"""Where files arrive: the stage, the local folder, and putting files in."""

@@ -1,0 +1,1 @@
+"""Which file goes where, when, and what became of it."""

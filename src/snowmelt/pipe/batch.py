@@ -1,0 +1,59 @@
+"""Which files are copied together, as a decision without a clock or a disk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from snowmelt.landing.config import Duration
+from snowmelt.landing.stage import StagedFile
+
+
+class LoadConfig(BaseModel):
+    """The limits of one batch. A batch is one commit."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    batch_files_max: int = Field(1000, ge=1, description="Files in one commit.")
+    batch_bytes_max: int = Field(
+        256 * 1024 * 1024, ge=1, description="Bytes in one commit; one file at least."
+    )
+    linger: Duration = Field(
+        timedelta(0), description="How long a batch waits for more files."
+    )
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A whole file that waits for its pipe."""
+
+    file: StagedFile
+    pipe_name: str
+    since: datetime
+    interrupted: int = 0
+
+
+def due(pending: Sequence[Pending], now: datetime, config: LoadConfig) -> list[Pending]:
+    """Choose the next batch of one pipe, oldest file first; empty means wait.
+
+    A batch goes when it is full or when its oldest file has lingered long enough. A
+    file whose last attempt was cut off goes alone, so that one that kills the
+    process cannot take others with it.
+    """
+    ordered = sorted(pending, key=lambda each: (each.file.mtime_ns, each.file.name))
+    alone = [each for each in ordered if each.interrupted]
+    if alone:
+        return alone[:1]
+    chosen: list[Pending] = []
+    size = 0
+    for each in ordered:
+        full = len(chosen) == config.batch_files_max
+        if chosen and (full or size + each.file.size > config.batch_bytes_max):
+            return chosen
+        chosen.append(each)
+        size += each.file.size
+    oldest = min((each.since for each in chosen), default=now)
+    return chosen if now - oldest >= config.linger else []

@@ -1,0 +1,1 @@
+"""A directory somebody owns: its settings, its pipes, its dbt project."""

@@ -1,0 +1,56 @@
+"""Making a project from a template; what is there already is never touched."""
+
+from __future__ import annotations
+
+import shutil
+from importlib.resources import as_file, files
+from pathlib import Path
+
+from snowmelt.errors import UsageError
+
+# Names that packaging tools leave out of a wheel, or that would act on the template.
+_RENAMED = {"gitignore": ".gitignore"}
+
+
+def template_names() -> list[str]:
+    """Return the templates there are."""
+    folder = files("snowmelt.project") / "templates"
+    return sorted(each.name for each in folder.iterdir() if each.is_dir())
+
+
+def make_project(directory: Path, template: str) -> list[str]:
+    """Copy a template into a directory and return the files made.
+
+    Raises UsageError, before anything is written, for an unknown template and for
+    files that are there already.
+    """
+    if template not in template_names():
+        raise UsageError(
+            f"--template {template}",
+            "there is no such template",
+            f"Known: {', '.join(template_names())}.",
+        )
+    with as_file(files("snowmelt.project") / "templates" / template) as origin:
+        copies = {
+            path: directory / _target(path.relative_to(origin))
+            for path in sorted(origin.rglob("*"))
+            if path.is_file() and "__pycache__" not in path.parts
+        }
+        taken = [copy for copy in copies.values() if copy.exists()]
+        if taken:
+            more = f" and {len(taken) - 1} more" if len(taken) > 1 else ""
+            raise UsageError(
+                str(directory),
+                f"{taken[0].relative_to(directory)}{more} exists already; "
+                "nothing was written",
+                "Choose another directory.",
+            )
+        for path, copy in copies.items():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+    (directory / "landing").mkdir(exist_ok=True)
+    return [str(copy.relative_to(directory)) for copy in copies.values()]
+
+
+def _target(path: Path) -> Path:
+    return path.with_name(_RENAMED.get(path.name, path.name))

@@ -1,0 +1,98 @@
+"""A project directory, read and checked as a whole."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+
+from snowmelt.errors import ConfigError
+from snowmelt.pipe.definition import Pipe
+from snowmelt.pipe.pattern import can_overlap
+from snowmelt.project.settings import Settings
+from snowmelt.project.yaml_file import load_model
+
+SETTINGS_FILE = "snowmelt.yml"
+
+
+@dataclass(frozen=True)
+class Project:
+    """What a project directory says: settings and pipes, both checked."""
+
+    root: Path
+    settings: Settings
+    pipes: tuple[Pipe, ...]
+
+    @property
+    def landing(self) -> Path:
+        return (self.root / self.settings.landing.path).resolve()
+
+    @property
+    def state(self) -> Path:
+        """The folder of the warehouse, the socket and the spool."""
+        return self.root / ".snowmelt"
+
+    @property
+    def warehouse_path(self) -> Path:
+        return (self.root / self.settings.warehouse.path).resolve()
+
+    @property
+    def spool(self) -> Path:
+        return self.state / "spool"
+
+    @property
+    def socket(self) -> Path:
+        return self.state / "service.sock"
+
+
+def find_project(directory: Path) -> Path:
+    """Return the directory if it is a project.
+
+    Raises ConfigError that says how to make one, or where the nearest one is.
+    """
+    directory = directory.resolve()
+    if (directory / SETTINGS_FILE).is_file():
+        return directory
+    above = next((p for p in directory.parents if (p / SETTINGS_FILE).is_file()), None)
+    remedy = (
+        f"Use --project-dir {above}."
+        if above
+        else "Make a project with: snowmelt init DIR --template olist"
+    )
+    raise ConfigError(str(directory), f"there is no {SETTINGS_FILE} here", remedy)
+
+
+def load_project(directory: Path) -> Project:
+    """Read settings and pipes. Raises ConfigError with file and line."""
+    root = find_project(directory)
+    settings = load_model(root / SETTINGS_FILE, Settings, SETTINGS_FILE)
+    files = sorted((root / "pipes").glob("*.yml"))
+    pipes = tuple(load_model(file, Pipe, f"pipes/{file.name}") for file in files)
+    _check_together(pipes, [f"pipes/{file.name}" for file in files])
+    return Project(root, settings, pipes)
+
+
+def _check_together(pipes: tuple[Pipe, ...], files: list[str]) -> None:
+    """Refuse pipes that share a name, a table, or files."""
+    for (one, first), (two, second) in combinations(zip(pipes, files, strict=True), 2):
+        if one.name == two.name:
+            raise ConfigError(second, f"{first} names its pipe '{one.name}' too")
+        if one.table_name == two.table_name:
+            raise ConfigError(second, f"{first} writes bronze.{one.table_name} too")
+        if can_overlap(one.pattern, two.pattern):
+            raise ConfigError(
+                f"{second}: pattern",
+                f"'{two.pattern}' and '{one.pattern}' of {first} can match the same "
+                "file, which would be loaded twice",
+                "Make one of them narrower.",
+            )
+
+
+def write_schemas(project_root: Path) -> None:
+    """Write the JSON Schemas that editors check the project's YAML with."""
+    folder = project_root / ".snowmelt" / "schema"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, model in (("project", Settings), ("pipe", Pipe)):
+        schema = {"$id": f"snowmelt/{name}/1", **model.model_json_schema()}
+        (folder / f"{name}.json").write_text(json.dumps(schema, indent=2) + "\n")

@@ -1,0 +1,36 @@
+"""The keys of snowmelt.yml: each stage's own, put together."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from snowmelt.gold.publication import PublishConfig
+from snowmelt.landing.config import LandingConfig
+from snowmelt.pipe.batch import LoadConfig
+
+
+class WarehouseConfig(BaseModel):
+    """Where tables live, and how much of the machine the engine may use."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: str = Field(".snowmelt/warehouse.duckdb", description="The database file.")
+    threads: int | None = Field(None, ge=1, description="All cores without it.")
+    memory_limit: str | None = Field(
+        None, pattern=r"^\d+(\.\d+)? ?[KMGT]i?B$", description="Such as 4GB."
+    )
+
+
+class Settings(BaseModel):
+    """A project's snowmelt.yml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    version: Literal[1] = Field(description="The version of this file's format.")
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="The project's name.")
+    landing: LandingConfig = Field(default_factory=LandingConfig)
+    load: LoadConfig = Field(default_factory=LoadConfig)
+    warehouse: WarehouseConfig = Field(default_factory=WarehouseConfig)
+    publish: PublishConfig = Field(default_factory=PublishConfig)

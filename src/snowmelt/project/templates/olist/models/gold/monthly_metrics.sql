@@ -1,0 +1,78 @@
+-- Grain: one row per month of purchase that has an order.
+--
+-- The average is rounded half up in whole numbers: a plain quotient is a float, and a cast
+-- of it gets some half cents wrong.
+
+with
+
+orders as (
+
+    select
+        *,
+        cast({{ dbt.date_trunc('month', 'purchased_at') }} as date) as month
+    from {{ ref('fct_orders') }}
+
+),
+
+orders_by_month as (
+
+    select
+        month,
+        count(*) as orders,
+        sum(order_value) as order_value,
+        sum(payment_value) as payment_value,
+        count(distinct customer_unique_id) as active_customers
+    from orders
+    group by month
+
+),
+
+first_months as (
+
+    select
+        customer_unique_id,
+        min(month) as month
+    from orders
+    where customer_unique_id is not null
+    group by customer_unique_id
+
+),
+
+new_customers_by_month as (
+
+    select
+        month,
+        count(*) as new_customers
+    from first_months
+    group by month
+
+),
+
+joined as (
+
+    select
+        ---------- keys
+        orders_by_month.month,
+
+        ---------- orders, money in BRL
+        orders_by_month.orders,
+        cast(orders_by_month.order_value as decimal(18, 2)) as order_value,
+        cast(orders_by_month.payment_value as decimal(18, 2)) as payment_value,
+        cast(
+            floor(
+                (200 * orders_by_month.order_value + orders_by_month.orders)
+                / (2 * orders_by_month.orders)
+            ) / 100 as decimal(18, 2)
+        ) as average_order_value,
+
+        ---------- customers
+        orders_by_month.active_customers,
+        coalesce(new_customers_by_month.new_customers, 0) as new_customers
+
+    from orders_by_month
+    left join new_customers_by_month
+        on orders_by_month.month = new_customers_by_month.month
+
+)
+
+select * from joined

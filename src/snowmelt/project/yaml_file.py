@@ -1,0 +1,152 @@
+"""YAML into a model, or an error that names file, line, key and nearest match."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from snowmelt.errors import ConfigError
+
+Model = TypeVar("Model", bound=BaseModel)
+Location = tuple[int | str, ...]
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+
+
+def load_model(path: Path, model: type[Model], shown_as: str) -> Model:
+    """Read one YAML file into a model.
+
+    `${NAME}` and `${NAME:-default}` in texts are taken from the environment.
+
+    Raises ConfigError naming the file, the line and the key: for what is not YAML,
+    for unknown keys (with the nearest known one), for wrong values.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(shown_as, "the file is missing") from None
+    except UnicodeDecodeError as error:
+        raise ConfigError(shown_as, f"not UTF-8 at byte {error.start}") from None
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise ConfigError(f"{shown_as}:{line}", f"not YAML: {error.problem}") from None
+    if not isinstance(node, yaml.MappingNode):
+        raise ConfigError(f"{shown_as}:1", "expected keys and values")
+    _refuse_repeated(node, shown_as)
+    try:
+        content = _interpolate(yaml.safe_load(text))
+    except KeyError as error:
+        line = _line_of_text(text, f"${{{error.args[0]}")
+        raise ConfigError(
+            f"{shown_as}:{line}",
+            f"the environment has no {error.args[0]}",
+            f"Set it, or write ${{{error.args[0]}:-default}}.",
+        ) from None
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        problems = [_describe(each, node, model, shown_as) for each in error.errors()]
+        first = problems[0]
+        if len(problems) > 1:
+            rest = "\n".join(str(problem) for problem in problems[1:])
+            first.remedy = f"{first.remedy}\n{rest}".strip()
+        raise first from None
+
+
+def _describe(
+    error: ErrorDetails, node: yaml.Node, model: type[BaseModel], shown_as: str
+) -> ConfigError:
+    location = tuple(part for part in error["loc"] if part not in ("csv",))
+    line, key = _line_of(node, location)
+    dotted = ".".join(str(part) for part in location)
+    where = f"{shown_as}:{line}: {dotted}" if dotted else f"{shown_as}:{line}"
+    if error["type"] == "extra_forbidden":
+        known = _known_keys(model, location[:-1])
+        near = difflib.get_close_matches(str(key), known, n=1)
+        remedy = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(known)}."
+        return ConfigError(where, "unknown key", remedy)
+    if error["type"] == "missing":
+        return ConfigError(where, "this key is required")
+    message = error["msg"].removeprefix("Value error, ")
+    given = error["input"]
+    shown = f" (given: {given!r})" if isinstance(given, str | int | float) else ""
+    return ConfigError(where, f"{message[:1].lower()}{message[1:]}{shown}")
+
+
+def _line_of(node: yaml.Node, location: Location) -> tuple[int, int | str]:
+    """Return the line, from 1, of a key, or of what should hold a missing one."""
+    line = node.start_mark.line + 1
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            pair = next((kv for kv in node.value if kv[0].value == str(part)), None)
+            if pair is None:
+                break
+            line, node = pair[0].start_mark.line + 1, pair[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+    return line, location[-1] if location else ""
+
+
+def _line_of_text(text: str, part: str) -> int:
+    return text[: max(text.find(part), 0)].count("\n") + 1
+
+
+def _known_keys(model: type[BaseModel], location: Location) -> list[str]:
+    """Return the keys that the model at a location knows."""
+    for part in location:
+        if isinstance(part, int):
+            continue
+        field = model.model_fields.get(part)
+        found = _models_in(field.annotation) if field else []
+        if not found:
+            return []
+        model = found[0]
+    return list(model.model_fields)
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    inner = getattr(annotation, "__args__", ())
+    return [found for each in inner for found in _models_in(each)]
+
+
+def _refuse_repeated(node: yaml.Node, shown_as: str) -> None:
+    """Raise ConfigError for a key that is there twice: YAML would drop the first."""
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if key.value in seen:
+                line = key.start_mark.line + 1
+                raise ConfigError(f"{shown_as}:{line}: {key.value}", "the key is twice")
+            seen.add(key.value)
+            _refuse_repeated(value, shown_as)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            _refuse_repeated(value, shown_as)
+
+
+def _interpolate(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: _interpolate(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_interpolate(value) for value in content]
+    if isinstance(content, str):
+        return _VARIABLE.sub(_variable, content)
+    return content
+
+
+def _variable(match: re.Match[str]) -> str:
+    name, default = match.groups()
+    if default is not None:
+        return os.environ.get(name, default)
+    return os.environ[name]

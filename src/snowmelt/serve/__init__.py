@@ -1,0 +1,1 @@
+"""Windows and doors: what can be asked, and the socket it is asked through."""

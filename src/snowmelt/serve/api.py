@@ -1,0 +1,115 @@
+"""`/api/v1` on a unix socket that only its owner can open."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from snowmelt.errors import SnowmeltError
+from snowmelt.serve.commands import Commands, Document
+from snowmelt.serve.socket_path import reachable
+
+# Verb → the arguments it takes, with their types. GET takes them from the query
+# string and reads; POST takes a JSON object.
+GETS: dict[str, dict[str, type]] = {
+    "status": {},
+    "history": {"pipe": str, "status": str, "limit": int},
+    "rejects": {"pipe": str, "file": str, "limit": int},
+    "why": {"target": str},
+    "validate": {},
+}
+POSTS: dict[str, dict[str, type]] = {
+    "check": {"file": str, "pipe": str},
+    "query": {"sql": str, "limit": int},
+    "run": {"on_error": str},
+    "rebuild": {},
+    "replay": {"pipe": str, "file": str},
+}
+
+
+def make_app(commands: Commands) -> Starlette:
+    """Return the application: one route for each verb of Commands."""
+    routes = [
+        Route(f"/api/v1/{verb}", _endpoint(commands, verb, names), methods=[method])
+        for method, verbs in (("GET", GETS), ("POST", POSTS))
+        for verb, names in verbs.items()
+    ]
+    return Starlette(routes=routes)
+
+
+def _endpoint(
+    commands: Commands, verb: str, names: dict[str, type]
+) -> Callable[[Request], Any]:
+    async def answer(request: Request) -> Response:
+        given: Any = request.query_params
+        if request.method == "POST":
+            given = await request.json()
+        arguments = {
+            name: kind(given[name]) if name in given else None
+            for name, kind in names.items()
+        }
+        call: Callable[..., Document] = getattr(commands, verb)
+        try:
+            return JSONResponse(await run_in_threadpool(call, **arguments))
+        except SnowmeltError as error:
+            return JSONResponse({"error": describe_error(error)}, status_code=422)
+
+    return answer
+
+
+def describe_error(error: SnowmeltError) -> Document:
+    """Return an error as a document."""
+    return {
+        "kind": type(error).__name__,
+        "where": error.where,
+        "problem": error.problem,
+        "remedy": error.remedy,
+        "exit_code": error.exit_code,
+    }
+
+
+class ApiServer:
+    """Serves an application on a unix socket, in a thread of its own."""
+
+    def __init__(self, commands: Commands, path: Path) -> None:
+        self._path = path
+        config = uvicorn.Config(
+            make_app(commands), log_config=None, access_log=False, lifespan="off"
+        )
+        self._server = uvicorn.Server(config)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._thread = threading.Thread(target=self._serve, name="api", daemon=True)
+
+    def start(self) -> None:
+        """Bind, readable and writable for the owner alone, and answer."""
+        self._path.unlink(missing_ok=True)
+        before = os.umask(0o177)
+        try:
+            with reachable(self._path) as path:
+                self._socket.bind(path)
+        finally:
+            os.umask(before)
+        self._socket.listen(64)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        asyncio.run(self._server.serve(sockets=[self._socket]))
+
+    def stop(self) -> None:
+        """Answer what was asked, then stop."""
+        self._server.should_exit = True
+        self._thread.join(timeout=10)
+        self._socket.close()
+        self._path.unlink(missing_ok=True)

@@ -1,0 +1,94 @@
+"""Commands answered by the service that runs beside us."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from snowmelt import errors
+from snowmelt.serve.api import POSTS
+from snowmelt.serve.commands import Document
+from snowmelt.serve.socket_path import reachable
+
+
+class ServiceClient:
+    """Asks a service; raises the errors that the service raised."""
+
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
+
+    def _ask(self, verb: str, **arguments: Any) -> Document:
+        given = {name: value for name, value in arguments.items() if value is not None}
+        path = f"/api/v1/{verb}"
+        try:
+            if verb in POSTS:
+                answer = self._client.post(path, json=given)
+            else:
+                answer = self._client.get(path, params=given)
+        except httpx.HTTPError as error:
+            raise errors.UnreachableError(
+                "the service", f"it ended before it answered ({error})"
+            ) from None
+        if answer.status_code >= 500:
+            raise errors.SnowmeltError(
+                "the service", "it failed to answer", "Its log says why."
+            )
+        document: Document = answer.json()
+        if "error" in document:
+            told = document["error"]
+            kind = getattr(errors, told["kind"], errors.SnowmeltError)
+            raise kind(told["where"], told["problem"], told["remedy"])
+        return document
+
+    def status(self) -> Document:
+        return self._ask("status")
+
+    def history(self, pipe: str | None, status: str | None, limit: int) -> Document:
+        return self._ask("history", pipe=pipe, status=status, limit=limit)
+
+    def rejects(self, pipe: str | None, file: str | None, limit: int) -> Document:
+        return self._ask("rejects", pipe=pipe, file=file, limit=limit)
+
+    def check(self, file: str, pipe: str | None) -> Document:
+        return self._ask("check", file=file, pipe=pipe)
+
+    def why(self, target: str) -> Document:
+        return self._ask("why", target=target)
+
+    def run(self, on_error: str | None) -> Document:
+        return self._ask("run", on_error=on_error)
+
+    def rebuild(self) -> Document:
+        return self._ask("rebuild")
+
+    def replay(self, pipe: str | None, file: str | None) -> Document:
+        return self._ask("replay", pipe=pipe, file=file)
+
+    def query(self, sql: str, limit: int | None) -> Document:
+        return self._ask("query", sql=sql, limit=limit)
+
+    def validate(self) -> Document:
+        return self._ask("validate")
+
+
+@contextmanager
+def connect_service(socket: Path) -> Iterator[ServiceClient | None]:
+    """Yield a client of the service behind a socket; None when none answers."""
+    if not socket.exists():
+        yield None
+        return
+    with reachable(socket) as path:
+        transport = httpx.HTTPTransport(uds=path)
+        with httpx.Client(
+            transport=transport, base_url="http://snowmelt", timeout=None
+        ) as client:
+            try:
+                client.get("/api/v1/nothing", timeout=5)
+            except httpx.HTTPError:
+                yield None
+                return
+            yield ServiceClient(client)

@@ -1,0 +1,88 @@
+"""Is this machine, and this project, fit to run? Each finding has its remedy."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from snowmelt.clock import SystemClock
+from snowmelt.errors import SnowmeltError
+from snowmelt.events import Events
+from snowmelt.project.project import Project, load_project
+from snowmelt.serve.client import connect_service
+from snowmelt.service.opening import opened
+
+Finding = dict[str, Any]
+_DISK_BYTES_MIN = 1 << 30
+
+
+def diagnose(directory: Path) -> list[Finding]:
+    """Check the interpreter, the packages, and the project if there is one."""
+    findings = [_python(), *(_package(name) for name in ("duckdb", "dbt-duckdb"))]
+    try:
+        project = load_project(directory)
+    except SnowmeltError as error:
+        return [*findings, _finding("project", False, error.problem, str(error))]
+    findings.append(_finding("project", True, f"{len(project.pipes)} pipes"))
+    checks: list[Callable[[Project], Finding]] = [_landing, _disk, _warehouse]
+    return [*findings, *(check(project) for check in checks)]
+
+
+def _finding(check: str, ok: bool, found: str, remedy: str = "") -> Finding:
+    return {"check": check, "ok": ok, "found": found, "remedy": remedy}
+
+
+def _python() -> Finding:
+    ok = sys.version_info >= (3, 11)
+    return _finding(
+        "python", ok, platform.python_version(), "Snowmelt needs Python 3.11 or newer."
+    )
+
+
+def _package(name: str) -> Finding:
+    try:
+        return _finding(name, True, version(name))
+    except PackageNotFoundError:
+        return _finding(name, False, "missing", f"Install it: pip install {name}")
+
+
+def _landing(project: Project) -> Finding:
+    folder = project.landing
+    if not folder.is_dir():
+        return _finding(
+            "landing", False, f"{folder} is not there", f"Make it: mkdir -p {folder}"
+        )
+    readable = os.access(folder, os.R_OK | os.X_OK)
+    return _finding(
+        "landing", readable, str(folder), f"Let this user read it: chmod u+rx {folder}"
+    )
+
+
+def _disk(project: Project) -> Finding:
+    free = shutil.disk_usage(project.root).free
+    return _finding(
+        "disk",
+        free >= _DISK_BYTES_MIN,
+        f"{free / (1 << 30):.1f} GiB free",
+        "Free some space: loads fail, and are undone, when the disk is full.",
+    )
+
+
+def _warehouse(project: Project) -> Finding:
+    with connect_service(project.socket) as client:
+        if client is not None:
+            pid = client.status()["service"]["pid"]
+            return _finding("warehouse", True, f"owned by the service, pid {pid}")
+    try:
+        with opened(project, SystemClock(), Events()) as parts:
+            with parts.warehouse.snapshot() as session:
+                loads = session.value("select count(*) from snowmelt.load_history")
+            return _finding("warehouse", True, f"opens; {loads} loads on record")
+    except SnowmeltError as error:
+        return _finding("warehouse", False, error.problem, error.remedy)

@@ -1,0 +1,213 @@
+"""Answers as documents, read from the warehouse."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+from snowmelt.bronze.rejects import OPEN
+from snowmelt.gold.publication import RunResult
+from snowmelt.pipe.definition import Pipe
+from snowmelt.pipe.history import COLUMNS
+from snowmelt.serve.commands import Document
+from snowmelt.warehouse.port import Session
+
+SCHEMA_VERSION = 1
+HISTORY_COLUMNS = [name for name in COLUMNS if name != "header"]
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON holds it: decimals as text, times as ISO 8601."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat() if value.tzinfo else value.isoformat()
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, bytes | bytearray):
+        return base64.b64encode(value).decode()
+    if isinstance(value, dict):
+        return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    return str(value) if not isinstance(value, Decimal) else format(value, "f")
+
+
+def as_documents(columns: Sequence[str], rows: Sequence[Any]) -> list[Document]:
+    """Return rows as documents."""
+    return [dict(zip(columns, plain(row), strict=True)) for row in rows]
+
+
+def history_document(
+    session: Session, pipe: str | None, status: str | None, limit: int
+) -> Document:
+    """Return load records, newest first."""
+    rows = session.rows(
+        f"select {', '.join(HISTORY_COLUMNS)} from snowmelt.load_history "
+        "where ($1 is null or pipe_name = $1) "
+        "and ($2 is null or lower(status) = lower($2)) "
+        "order by load_seq desc limit $3",
+        [pipe, status, limit],
+    )
+    loads = as_documents(HISTORY_COLUMNS, rows)
+    return {"schema_version": SCHEMA_VERSION, "loads": loads}
+
+
+def rejects_document(
+    session: Session, pipe: str | None, file: str | None, limit: int
+) -> Document:
+    """Return open rejects, by file and ordinal.
+
+    `rejected_record` is the raw text; bytes that are not UTF-8 stand in it as \\xNN,
+    and then `rejected_record_base64` has them exactly.
+    """
+    columns = [
+        *("file_name", "file_row", "line", "byte_offset", "column_name", "category"),
+        *("error", "errors", "rejected_record", "load_seq", "pipe_name"),
+    ]
+    chosen = ", ".join(f"rejects.{name}" for name in columns)
+    where = "and ($1 is null or rejects.pipe_name = $1) "
+    where += "and ($2 is null or rejects.file_name = $2)"
+    total = session.value(
+        f"select count(*) {OPEN} {where}",
+        [pipe, file],
+    )
+    rows = session.rows(
+        f"select {chosen} {OPEN} {where} "
+        "order by rejects.load_seq, rejects.file_row limit $3",
+        [pipe, file, limit],
+    )
+    rejects = [_reject(dict(zip(columns, row, strict=True))) for row in rows]
+    return {"schema_version": SCHEMA_VERSION, "count": total, "rejects": rejects}
+
+
+def _reject(row: dict[str, Any]) -> Document:
+    raw = bytes(row["rejected_record"])
+    row["rejected_record"] = raw.decode("utf-8", "backslashreplace")
+    row["errors"] = json.loads(row["errors"])
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        row["rejected_record_base64"] = base64.b64encode(raw).decode()
+    return row
+
+
+PIPE_COLUMNS = (
+    "pipe_name",
+    "table_name",
+    "last_load_time",
+    "files_loaded",
+    "files_failed",
+    "files_skipped",
+    "row_count",
+    "open_rejects",
+)
+
+
+def pipe_documents(session: Session, pipes: Sequence[Pipe]) -> list[Document]:
+    """Return what load history says of each pipe; live loads only are counted."""
+    rows = session.rows(
+        f"""
+        with open_rejects as (
+            select rejects.pipe_name, count(*) as open_rejects {OPEN} group by all
+        )
+        select
+            pipe_name,
+            any_value(table_name),
+            max(last_load_time) filter (row_count > 0),
+            count(*) filter (status in ('Loaded', 'Partially loaded')
+                and replay_of is null),
+            count(*) filter (status = 'Load failed'),
+            count(*) filter (status = 'Load skipped'),
+            sum(row_count)::bigint,
+            coalesce(any_value(open_rejects), 0)
+        from snowmelt.load_history left join open_rejects using (pipe_name)
+        where superseded_by is null
+        group by pipe_name
+        """
+    )
+    known = {each["pipe_name"]: each for each in as_documents(PIPE_COLUMNS, rows)}
+    empty = {"last_load_time": None} | dict.fromkeys(PIPE_COLUMNS[3:], 0)
+    return [
+        {"pipe_name": pipe.name, "table_name": pipe.table_name}
+        | known.get(pipe.name, empty)
+        for pipe in pipes
+    ]
+
+
+RUN_COLUMNS = (
+    *("run_id", "state", "reason", "started_at", "ended_at", "read_through"),
+    *("full_refresh", "models", "tests", "error"),
+)
+
+
+def last_run_document(session: Session) -> Document | None:
+    """Return the newest run's record and, if it failed, what failed."""
+    rows = session.rows(
+        f"select {', '.join(RUN_COLUMNS)} from snowmelt.run_history "
+        "order by started_at desc, run_id desc limit 1"
+    )
+    if not rows:
+        return None
+    (run,) = as_documents(RUN_COLUMNS, rows)
+    return run | {"failures": failure_documents(session, run["run_id"])}
+
+
+def failure_documents(session: Session, run_id: str) -> list[Document]:
+    """Return a run's failed and warning nodes, with the failing rows kept."""
+    nodes = session.rows(
+        "select node, resource_type, status, failures, message "
+        "from snowmelt.node_history where run_id = $1 "
+        "and status in ('error', 'fail', 'runtime error', 'warn') order by node",
+        [run_id],
+    )
+    rows = session.rows(
+        "select test, failing_row from snowmelt.test_failures "
+        "where run_id = $1 order by test, ordinal",
+        [run_id],
+    )
+    names = ("node", "resource_type", "status", "failures", "message")
+    return [
+        document
+        | {"rows": [json.loads(row) for test, row in rows if test == document["node"]]}
+        for document in as_documents(names, nodes)
+    ]
+
+
+def run_document(result: RunResult | None) -> Document | None:
+    """Return a run that just ended, as a document."""
+    if result is None:
+        return None
+    tests = [node for node in result.nodes if node.resource_type == "test"]
+    return {
+        "run_id": result.run_id,
+        "state": result.state.value,
+        "reason": result.reason,
+        "full_refresh": list(result.full_refresh),
+        "seconds": round(result.seconds, 3),
+        "models": len(result.nodes) - len(tests),
+        "tests": len(tests),
+        "tests_passed": sum(node.status == "pass" for node in tests),
+        "tests_warned": sum(node.status == "warn" for node in tests),
+        "failures": [
+            {
+                "node": node.node,
+                "resource_type": node.resource_type,
+                "status": node.status,
+                "failures": node.failures,
+                "message": node.message,
+                "rows": [
+                    json.loads(row.failing_row)
+                    for row in result.evidence
+                    if row.test == node.node
+                ],
+            }
+            for node in result.nodes
+            if node.failed
+        ],
+        "error": result.error,
+    }

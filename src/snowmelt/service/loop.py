@@ -1,0 +1,270 @@
+"""The loop: notifications, pending files, batches, publications.
+
+A turn only dispatches and settles. Copies run in a load lane and publications in a
+run lane, so that neither a large load nor a long build stops the other; what they
+share is the warehouse, whose commits are serialised.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+
+from snowmelt.bronze.copy import Copier, Prepared
+from snowmelt.clock import Clock
+from snowmelt.errors import UnreachableError
+from snowmelt.events import CopyStarted, Events, FileSettled, FilesFound
+from snowmelt.gold.publication import Publication, RunResult
+from snowmelt.landing.folder import LocalFolder
+from snowmelt.landing.stage import StagedFile
+from snowmelt.pipe.batch import Pending, due
+from snowmelt.pipe.definition import Pipe
+from snowmelt.pipe.history import interrupted_attempts, settled_files
+from snowmelt.pipe.pending import PendingFiles
+from snowmelt.project.project import Project
+from snowmelt.service.lane import Lane
+from snowmelt.transform.dbt import project_digest
+from snowmelt.warehouse.port import Warehouse
+
+log = logging.getLogger("snowmelt")
+
+
+@dataclass
+class Parts:
+    """What the loop works with."""
+
+    project: Project
+    warehouse: Warehouse
+    stage: LocalFolder
+    pending: PendingFiles
+    copier: Copier
+    publication: Publication
+    clock: Clock
+    events: Events
+
+
+@dataclass
+class Loaded:
+    """A batch that a lane has dealt with."""
+
+    batch: Sequence[Pending]
+    prepared: Prepared | None
+    problem: str = ""
+
+
+@dataclass
+class Loop:
+    """Rounds of everything that is due. One thread turns it."""
+
+    parts: Parts
+    publishes: bool = True
+    wake: threading.Event = field(default_factory=threading.Event)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    last_run: RunResult | None = None
+    stage_problem: str | None = None
+    problems: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.load_lane: Lane[Loaded] = Lane("load", self.wake.set)
+        self.run_lane: Lane[RunResult | None] = Lane("run", self.wake.set)
+        self._refresh_at: datetime | None = None
+        self._unpublished_since: datetime | None = self.parts.clock.now()
+        self._digest = ""
+
+    def turn(self) -> None:
+        """Do one round of everything that is due. Safe to stop after any line."""
+        with self.lock:
+            now = self.parts.clock.now()
+            self._take_notifications(now)
+            self._refresh(now)
+            self._promote(now)
+            self._settle_load(now)
+            self._dispatch_load(now)
+            self._settle_run()
+            self._dispatch_run(now)
+
+    def look(self) -> None:
+        """Find out what is pending now, and load nothing."""
+        with self.lock:
+            now = self.parts.clock.now()
+            self._refresh_at = None
+            self._refresh(now)
+            self._promote(now)
+
+    def ask_refresh(self) -> None:
+        """List the stage in the next turn."""
+        with self.lock:
+            self._refresh_at = None
+            self.wake.set()
+
+    def ask_run(self) -> None:
+        """Publish, if anything is due, as soon as no file waits."""
+        with self.lock:
+            self._unpublished_since = self.parts.clock.now()
+            self.wake.set()
+
+    @property
+    def quiet(self) -> bool:
+        """Is there nothing to load, to publish, or under way?"""
+        with self.lock:
+            published = self._unpublished_since is None or not self.publishes
+            idle = self.load_lane.idle and self.run_lane.idle
+            listed = self._refresh_at is not None
+            return listed and idle and published and self.parts.pending.count == 0
+
+    def seconds_to_next(self) -> float:
+        """Return how long nothing will be due unless something wakes the loop."""
+        with self.lock:
+            now = self.parts.clock.now()
+            instants = [self._refresh_at or now]
+            rest = self.parts.pending.next_rest()
+            if rest is not None:
+                instants.append(rest)
+            if self._unpublished_since is not None and self.publishes:
+                instants.append(
+                    self._unpublished_since
+                    + self.parts.project.settings.publish.wait_max
+                )
+            seconds = (min(instants) - now).total_seconds()
+            return min(max(seconds, 0.005), 5.0)
+
+    def close(self) -> None:
+        """Let the lanes end what they are at."""
+        self.load_lane.close()
+        self.run_lane.close()
+
+    def _take_notifications(self, now: datetime) -> None:
+        names = self.parts.stage.notified()
+        if not names:
+            return
+        files = []
+        for name in names:
+            file = self.parts.stage.look(name)
+            if file is None:
+                self.parts.pending.forget(name)
+            else:
+                files.append(file)
+        self._offer(files, now, closed=True)
+
+    def _refresh(self, now: datetime) -> None:
+        """List the stage: what no notification told of is found here."""
+        if self._refresh_at is not None and now < self._refresh_at:
+            return
+        self._refresh_at = now + self.parts.project.settings.landing.refresh_every
+        try:
+            files = self.parts.stage.refresh()
+        except UnreachableError as error:
+            if self.stage_problem is None:
+                log.warning("%s", error)
+            self.stage_problem = str(error)
+            return
+        self.stage_problem = None
+        self.parts.pending.keep_only({file.name for file in files})
+        self._offer(files, now, closed=False)
+        digest = project_digest(self.parts.project.root)
+        if digest != self._digest:
+            self._digest = digest
+            self._unpublished_since = self._unpublished_since or now
+
+    def _offer(self, files: list[StagedFile], now: datetime, *, closed: bool) -> None:
+        with self.parts.warehouse.session() as session:
+            settled = settled_files(session, [file.name for file in files])
+        before = self.parts.pending.count
+        self.parts.pending.offer(files, settled, now, closed=closed)
+        found = self.parts.pending.count - before
+        if found > 0:
+            self.parts.events.emit(FilesFound(found))
+
+    def _promote(self, now: datetime) -> None:
+        """Files that rested and did not change are whole."""
+        for file in self.parts.pending.rested(now):
+            again = self.parts.stage.look(file.name)
+            if again == file:
+                self.parts.pending.promote(file, now)
+            elif again is None:
+                self.parts.pending.forget(file.name)
+            else:
+                self._offer([again], now, closed=False)
+
+    def _dispatch_load(self, now: datetime) -> None:
+        if not self.load_lane.idle:
+            return
+        config = self.parts.project.settings.load
+        for pipe in self.parts.project.pipes:
+            batch = due(self.parts.pending.waiting(pipe.name), now, config)
+            if batch:
+                self.parts.pending.begin(batch)
+                self.parts.events.emit(
+                    CopyStarted(
+                        pipe.name, len(batch), sum(each.file.size for each in batch)
+                    )
+                )
+                self.load_lane.begin(partial(self._copy, pipe, batch))
+                return
+
+    def _copy(self, pipe: Pipe, batch: Sequence[Pending]) -> Loaded:
+        try:
+            return Loaded(batch, self.parts.copier.copy(pipe, batch))
+        except Exception as error:
+            log.exception("a batch of pipe %s could not be copied", pipe.name)
+            return Loaded(batch, None, f"pipe {pipe.name}: {error}")
+
+    def _settle_load(self, now: datetime) -> None:
+        work = self.load_lane.take()
+        if work is None:
+            return
+        loaded = work.result()
+        self.parts.pending.end(loaded.batch)
+        if loaded.prepared is None:
+            self.problems.append(loaded.problem)
+            with self.parts.warehouse.session() as session:
+                self.parts.pending.interrupted = interrupted_attempts(session)
+            return
+        if loaded.prepared.again or any(
+            outcome.identity.supersedes for outcome in loaded.prepared.outcomes
+        ):
+            self._refresh_at = None
+        for outcome in loaded.prepared.outcomes:
+            record = outcome.record
+            self.parts.events.emit(
+                FileSettled(
+                    record.pipe_name,
+                    record.file_name,
+                    "unchanged" if not record.load_seq else record.status.value,
+                    record.row_count,
+                    record.error_count,
+                    record.first_error_message,
+                )
+            )
+            if record.load_seq and (record.row_count or outcome.identity.supersedes):
+                self._unpublished_since = self._unpublished_since or now
+
+    def _dispatch_run(self, now: datetime) -> None:
+        """Publish when no file waits, or when loads have waited long enough."""
+        if not self.publishes or not self.run_lane.idle:
+            return
+        if self._unpublished_since is None:
+            return
+        busy = self.parts.pending.count > 0 or not self.load_lane.idle
+        waited = now - self._unpublished_since
+        if busy and waited < self.parts.project.settings.publish.wait_max:
+            return
+        self._unpublished_since = None
+        self.run_lane.begin(self._publish)
+
+    def _publish(self) -> RunResult | None:
+        return self.parts.publication.publish(project_digest(self.parts.project.root))
+
+    def _settle_run(self) -> None:
+        work = self.run_lane.take()
+        if work is None:
+            return
+        try:
+            self.last_run = work.result() or self.last_run
+        except Exception as error:
+            log.exception("a run could not be carried out")
+            self.problems.append(f"the run could not be carried out: {error}")

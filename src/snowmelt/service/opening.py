@@ -1,0 +1,97 @@
+"""Opening a project: the warehouse, its tables, and the parts of the loop."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from snowmelt.bronze.copy import Copier
+from snowmelt.bronze.table import ensure_table
+from snowmelt.clock import Clock
+from snowmelt.errors import ConfigError
+from snowmelt.events import Events
+from snowmelt.gold.publication import Publication
+from snowmelt.gold.run_history import close_interrupted
+from snowmelt.landing.folder import LocalFolder
+from snowmelt.pipe.history import interrupted_attempts
+from snowmelt.pipe.pending import PendingFiles
+from snowmelt.project.project import Project, write_schemas
+from snowmelt.service.loop import Parts
+from snowmelt.transform.dbt import Dbt
+from snowmelt.transform.sources import write_sources
+from snowmelt.warehouse.duckdb.system import ensure_system_tables
+from snowmelt.warehouse.duckdb.warehouse import Limits, open_warehouse
+
+
+@contextmanager
+def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
+    """Own a project's warehouse for the length of a block.
+
+    What a process that was killed left behind is settled first: runs without an end
+    are closed, spooled files removed.
+
+    Raises UnreachableError when another process owns it, ConfigError when a contract
+    no longer fits its table.
+    """
+    _make_folders(project)
+    warehouse = open_warehouse(
+        project.warehouse_path,
+        folders=[project.landing, project.spool, project.root / "seeds"],
+        limits=Limits(
+            project.settings.warehouse.threads, project.settings.warehouse.memory_limit
+        ),
+        clock=clock,
+    )
+    try:
+        ensure_system_tables(warehouse)
+        _empty(project.spool)
+        with warehouse.session() as session, session.transaction():
+            for pipe in project.pipes:
+                ensure_table(session, pipe)
+            close_interrupted(session, clock.now())
+            interrupted = interrupted_attempts(session)
+        write_sources(project.root, project.pipes)
+        write_schemas(project.root)
+        stage = LocalFolder(project.landing)
+        yield Parts(
+            project=project,
+            warehouse=warehouse,
+            stage=stage,
+            pending=PendingFiles(
+                project.pipes, project.settings.landing.settle, interrupted
+            ),
+            copier=Copier(warehouse, stage, clock, project.spool),
+            publication=Publication(
+                warehouse,
+                Dbt(project.root, project.warehouse_path),
+                project.settings.publish,
+                clock,
+                events,
+            ),
+            clock=clock,
+            events=events,
+        )
+    finally:
+        warehouse.close()
+
+
+def _empty(folder: Path) -> None:
+    for left_over in folder.iterdir():
+        if left_over.is_dir() and not left_over.is_symlink():
+            shutil.rmtree(left_over)
+        else:
+            left_over.unlink()
+
+
+def _make_folders(project: Project) -> None:
+    """Make what a fresh checkout of a project lacks."""
+    for folder in (project.state, project.spool, project.landing):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                str(folder), f"the folder cannot be made: {error.strerror}"
+            ) from None
+    project.state.chmod(0o700)

@@ -1,0 +1,58 @@
+"""The service: the loop turning until it is told to stop, beside its socket."""
+
+from __future__ import annotations
+
+import signal
+import threading
+
+from snowmelt.clock import Clock
+from snowmelt.errors import UnreachableError
+from snowmelt.events import Events
+from snowmelt.project.project import Project
+from snowmelt.serve.api import ApiServer
+from snowmelt.serve.client import connect_service
+from snowmelt.service.commands import OwnCommands
+from snowmelt.service.loop import Loop
+from snowmelt.service.opening import opened
+
+
+def serve(project: Project, clock: Clock, events: Events) -> int:
+    """Run until SIGTERM or SIGINT; return how many files are still pending.
+
+    Raises UnreachableError when a service runs for this project already.
+    """
+    with connect_service(project.socket) as running:
+        if running is not None:
+            pid = running.status()["service"]["pid"]
+            raise UnreachableError(
+                str(project.root),
+                f"a service runs already (pid {pid})",
+                "Use it as it is: every command finds it.",
+            )
+    stopping = threading.Event()
+    with opened(project, clock, events) as parts:
+        loop = Loop(parts)
+        before = {
+            number: signal.signal(number, lambda *_: _stop(stopping, loop))
+            for number in (signal.SIGTERM, signal.SIGINT)
+        }
+        server = ApiServer(OwnCommands(loop, serving=True), project.socket)
+        server.start()
+        parts.stage.watch(loop.wake.set)
+        try:
+            while not stopping.is_set():
+                loop.wake.clear()
+                loop.turn()
+                clock.wait(loop.wake, loop.seconds_to_next())
+        finally:
+            parts.stage.unwatch()
+            loop.close()
+            server.stop()
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        return parts.pending.count
+
+
+def _stop(stopping: threading.Event, loop: Loop) -> None:
+    stopping.set()
+    loop.wake.set()

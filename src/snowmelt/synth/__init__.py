@@ -1,0 +1,1 @@
+"""Believable data, clean or dirty, at any size."""

@@ -1,0 +1,1 @@
+"""Bronze to silver to gold: dbt, and what makes it due."""

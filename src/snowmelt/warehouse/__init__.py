@@ -1,0 +1,1 @@
+"""Where tables live: the port, and one package for each backend."""

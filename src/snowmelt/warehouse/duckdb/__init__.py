@@ -1,0 +1,1 @@
+"""The embedded backend: the one door to the duckdb driver."""

@@ -1,0 +1,150 @@
+"""The tables Snowmelt keeps for itself, in schema `snowmelt`.
+
+`load_history` has Snowflake's COPY_HISTORY columns first
+(https://docs.snowflake.com/en/sql-reference/functions/copy_history), then ours.
+"""
+
+from __future__ import annotations
+
+from snowmelt import __version__
+from snowmelt.errors import UnreachableError
+from snowmelt.warehouse.port import Session, Warehouse
+
+SCHEMA_VERSION = 1
+
+TABLES = """
+create schema snowmelt;
+create schema bronze;
+
+create table snowmelt.meta (key varchar not null, value varchar not null);
+
+create table snowmelt.load_history (
+    file_name varchar not null,
+    stage_location varchar not null,
+    last_load_time timestamptz not null,
+    row_count bigint not null,
+    row_parsed bigint not null,
+    file_size bigint not null,
+    first_error_message varchar,
+    first_error_line_number bigint,
+    first_error_character_pos bigint,
+    first_error_column_name varchar,
+    error_count bigint not null,
+    error_limit varchar not null,
+    status varchar not null,
+    table_schema_name varchar not null,
+    table_name varchar not null,
+    pipe_name varchar not null,
+    pipe_received_time timestamptz not null,
+    load_seq bigint not null,
+    content_sha256 varchar,
+    version_at timestamptz not null,
+    superseded_by bigint,
+    duplicate_of bigint,
+    replay_of bigint,
+    header varchar,
+    started_at timestamptz not null
+);
+
+create table snowmelt.staged_files (
+    file_name varchar not null,
+    file_size bigint not null,
+    file_mtime_ns bigint not null,
+    pipe_name varchar not null,
+    pipe_digest varchar not null,
+    settled varchar not null,
+    load_seq bigint not null
+);
+
+create table snowmelt.rejects (
+    load_seq bigint not null,
+    pipe_name varchar not null,
+    file_name varchar not null,
+    file_row bigint not null,
+    line bigint not null,
+    byte_offset bigint not null,
+    column_name varchar,
+    category varchar not null,
+    error varchar not null,
+    errors varchar not null,
+    rejected_record blob not null,
+    replayed_by bigint
+);
+
+create table snowmelt.attempts (
+    file_name varchar not null,
+    pipe_name varchar not null,
+    started_at timestamptz not null
+);
+
+create table snowmelt.run_history (
+    run_id varchar not null,
+    state varchar not null,
+    reason varchar not null,
+    started_at timestamptz not null,
+    ended_at timestamptz,
+    read_through bigint,
+    full_refresh varchar not null,
+    project_digest varchar not null,
+    models bigint,
+    tests bigint,
+    error varchar
+);
+
+create table snowmelt.node_history (
+    run_id varchar not null,
+    node varchar not null,
+    resource_type varchar not null,
+    status varchar not null,
+    seconds double not null,
+    failures bigint,
+    message varchar
+);
+
+create table snowmelt.test_failures (
+    run_id varchar not null,
+    test varchar not null,
+    ordinal bigint not null,
+    failing_row varchar not null
+);
+"""
+
+
+def ensure_system_tables(warehouse: Warehouse) -> None:
+    """Make the system tables in a new file; refuse a file of a newer Snowmelt.
+
+    Raises UnreachableError when the file was written by a newer schema version.
+    """
+    with warehouse.session() as session:
+        if not _exists(session):
+            with session.transaction():
+                for statement in TABLES.split(";\n"):
+                    if statement.strip():
+                        session.execute(statement)
+                session.insert(
+                    "snowmelt.meta",
+                    {
+                        "key": ["schema_version", "created_by"],
+                        "value": [str(SCHEMA_VERSION), f"snowmelt {__version__}"],
+                    },
+                )
+            return
+        found = session.value(
+            "select value from snowmelt.meta where key = 'schema_version'"
+        )
+    if int(found) > SCHEMA_VERSION:
+        raise UnreachableError(
+            "the warehouse",
+            f"it was written by a newer snowmelt (schema version {found}, "
+            f"this one knows {SCHEMA_VERSION})",
+            "Upgrade snowmelt.",
+        )
+
+
+def _exists(session: Session) -> bool:
+    return bool(
+        session.value(
+            "select count(*) from duckdb_tables() "
+            "where schema_name = 'snowmelt' and table_name = 'meta'"
+        )
+    )

@@ -1,0 +1,205 @@
+"""One DuckDB file, owned by one process and locked down.
+
+Before the first statement of anybody else the instance is told which folders it
+may touch, then external access is switched off and the settings are locked: SQL
+from a model or a query cannot read the rest of the disk or load an extension.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from snowmelt.clock import Clock
+from snowmelt.errors import UnreachableError, UsageError
+from snowmelt.warehouse.port import Row, Table
+
+STORAGE_VERSION = "v1.5.0"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much of the machine the engine may use; None leaves its defaults."""
+
+    threads: int | None = None
+    memory_limit: str | None = None
+
+
+class DuckDBSession:
+    """A connection of its own to the shared instance."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> None:
+        self._connection.execute(sql, parameters or None)
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        return self._connection.execute(sql, parameters or None).fetchall()
+
+    def value(self, sql: str, parameters: Sequence[object] = ()) -> Any:
+        row = self._connection.execute(sql, parameters or None).fetchone()
+        return row[0] if row else None
+
+    def table(
+        self, sql: str, parameters: Sequence[object] = (), limit: int | None = None
+    ) -> Table:
+        cursor = self._connection.execute(sql, parameters or None)
+        rows = cursor.fetchall() if limit is None else cursor.fetchmany(limit)
+        described = cursor.description or []
+        return Table(
+            columns=[column[0] for column in described],
+            types=[str(column[1]) for column in described],
+            rows=rows,
+        )
+
+    def insert(self, table: str, columns: dict[str, Sequence[object]]) -> None:
+        if not any(columns.values()):
+            return
+        names = ", ".join(columns)
+        lists = ", ".join("unnest(?)" for _ in columns)
+        self._connection.execute(
+            f"insert into {table} ({names}) select {lists}",
+            [list(values) for values in columns.values()],
+        )
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        self._connection.execute("begin transaction")
+        try:
+            yield
+        except BaseException:
+            self.rollback()
+            raise
+        self._connection.execute("commit")
+
+    def rollback(self) -> None:
+        """Undo the open transaction; none being open is as good."""
+        try:
+            self._connection.execute("rollback")
+        except duckdb.TransactionException:
+            return
+
+    def interrupt(self) -> None:
+        self._connection.interrupt()
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class DuckDBWarehouse:
+    """The embedded warehouse. See `snowmelt.warehouse.port.Warehouse`."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+        self._connection = connection
+        self.path = path
+        self.commit_lock = threading.RLock()
+
+    @contextmanager
+    def session(self) -> Iterator[DuckDBSession]:
+        session = DuckDBSession(self._connection.cursor())
+        try:
+            yield session
+        finally:
+            session.close()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[DuckDBSession]:
+        with self.session() as session:
+            session.execute("begin transaction read only")
+            try:
+                yield session
+            finally:
+                session.rollback()
+
+    def require_query(self, sql: str) -> None:
+        """Raise UsageError unless `sql` is exactly one SELECT.
+
+        A read-only transaction alone is no guard: `commit; create table …` leaves
+        it, and COPY TO is allowed in it.
+        """
+        try:
+            statements = self._connection.extract_statements(sql)
+        except duckdb.Error as error:
+            raise UsageError("sql", str(error).strip()) from None
+        kinds = [statement.type for statement in statements]
+        if kinds != [duckdb.StatementType.SELECT]:
+            raise UsageError(
+                "sql",
+                "only one query at a time can be asked, and nothing that writes",
+                "Write one SELECT, WITH, FROM, SHOW or DESCRIBE.",
+            )
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def open_warehouse(
+    path: Path, *, folders: Sequence[Path], limits: Limits, clock: Clock
+) -> DuckDBWarehouse:
+    """Open (or make) the file and lock the instance down.
+
+    `folders` are the only places its SQL can read or write afterwards. A file that
+    another process holds is waited for, up to five seconds.
+
+    Raises UnreachableError naming the process that holds the file, or why the file
+    cannot be opened.
+    """
+    connection = _connect(path, clock)
+    for setting in _settings(path, folders, limits):
+        connection.execute(setting)
+    return DuckDBWarehouse(connection, path)
+
+
+def _settings(path: Path, folders: Sequence[Path], limits: Limits) -> list[str]:
+    spill = path.with_name("tmp")
+    allowed = ", ".join(quote(str(folder)) for folder in [*folders, spill])
+    settings = ["set timezone = 'UTC'", "set global timezone = 'UTC'"]
+    if limits.threads is not None:
+        settings.append(f"set threads = {limits.threads:d}")
+    if limits.memory_limit is not None:
+        settings.append(f"set memory_limit = {quote(limits.memory_limit)}")
+    return [
+        *settings,
+        f"set temp_directory = {quote(str(spill))}",
+        "set autoinstall_known_extensions = false",
+        "set autoload_known_extensions = false",
+        f"set allowed_directories = [{allowed}]",
+        "set enable_external_access = false",
+        "set lock_configuration = true",
+    ]
+
+
+def quote(text: str) -> str:
+    """Write a text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _connect(path: Path, clock: Clock) -> duckdb.DuckDBPyConnection:
+    give_up_at = clock.monotonic() + 5
+    never = threading.Event()
+    while True:
+        try:
+            return duckdb.connect(
+                str(path), config={"storage_compatibility_version": STORAGE_VERSION}
+            )
+        except duckdb.IOException as error:
+            holder = re.search(r"lock is held in (.+?\(PID \d+\))", str(error))
+            if holder is None:
+                raise UnreachableError(str(path), str(error).strip()) from None
+            if clock.monotonic() >= give_up_at:
+                raise UnreachableError(
+                    str(path),
+                    f"the warehouse is in use by {holder[1]}",
+                    "Wait for it to end, or stop it.",
+                ) from None
+            clock.wait(never, 0.05)
+        except duckdb.Error as error:
+            raise UnreachableError(str(path), str(error).strip()) from None

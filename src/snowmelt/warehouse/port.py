@@ -1,0 +1,76 @@
+"""What every stage may ask of a warehouse, whichever backend it is."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A result: column names, the backend's type names, and rows."""
+
+    columns: list[str]
+    types: list[str]
+    rows: list[Row]
+
+
+class Session(Protocol):
+    """One connection: statements on it see one another's temporary tables."""
+
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> None:
+        """Run a statement for its effect."""
+        ...
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        """Run a query and return all its rows."""
+        ...
+
+    def value(self, sql: str, parameters: Sequence[object] = ()) -> Any:
+        """Run a query and return the first column of its only row, or None."""
+        ...
+
+    def table(
+        self, sql: str, parameters: Sequence[object] = (), limit: int | None = None
+    ) -> Table:
+        """Run a query and return columns and at most `limit` rows."""
+        ...
+
+    def insert(self, table: str, columns: dict[str, Sequence[object]]) -> None:
+        """Append rows, given column by column, all of one length."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Commit at the end of the block, roll back if it raises."""
+        ...
+
+    def interrupt(self) -> None:
+        """Make the running statement fail, from another thread."""
+        ...
+
+
+class Warehouse(Protocol):
+    """A place where tables live, owned by this process while it is open."""
+
+    commit_lock: threading.RLock
+
+    def session(self) -> AbstractContextManager[Session]:
+        """Open a connection for the length of a block."""
+        ...
+
+    def snapshot(self) -> AbstractContextManager[Session]:
+        """Open a connection inside one read-only transaction."""
+        ...
+
+    def require_query(self, sql: str) -> None:
+        """Raise UsageError unless `sql` is exactly one query."""
+        ...
+
+    def close(self) -> None:
+        """Write what is buffered and let go of the file."""
+        ...
