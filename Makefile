@@ -5,7 +5,7 @@ BIN := .venv/bin
 UV_VERSION := 0.13.8
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo test test-long lint bench lock clean
+.PHONY: help setup demo test test-long lint bench docs lock clean
 
 help:            ## Show what there is to make.
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,6 +37,9 @@ test-long: lint  ## The long forms: more kills, more random histories.
 
 bench: setup     ## Speed, as ratios against raw DuckDB in the same run.
 	@$(BIN)/python -m bench
+
+docs: setup      ## Write docs/reference anew from the code.
+	@$(BIN)/python scripts/reference.py
 
 lock: setup      ## Resolve the dependencies anew.
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \

@@ -4,6 +4,7 @@ SnowmeltError
     UsageError          the command's words are off; exit code 2
     ConfigError         the project's files are off; exit code 3
     UnreachableError    the warehouse or the service cannot be reached; exit code 4
+        InUseError      another process owns the warehouse: it may end, or answer
     FileError           this version of a file cannot be loaded: its load fails
     ChangedError        a file changed under the reader: offer it again
     RunError            a publication failed; gold is as it was; exit code 1
@@ -44,6 +45,10 @@ class UnreachableError(SnowmeltError):
     """The warehouse or the service cannot be reached now."""
 
     exit_code = 4
+
+
+class InUseError(UnreachableError):
+    """Another process owns the warehouse now."""
 
 
 class FileError(SnowmeltError):

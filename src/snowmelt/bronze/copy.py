@@ -15,7 +15,7 @@ from pathlib import Path
 
 from snowmelt.bronze.append import Step, append_rows
 from snowmelt.bronze.csv import CsvReader, FileRead, ordinal_of
-from snowmelt.bronze.inspection import Inspection, inspect
+from snowmelt.bronze.inspection import Inspection, inspect, unreadable
 from snowmelt.bronze.on_error import judge
 from snowmelt.bronze.raw import Reject
 from snowmelt.bronze.rejects import insert_rejects
@@ -110,10 +110,11 @@ class Copier:
         }
         for pending, inspection, identity in chosen:
             name = inspection.file.name
-            if self._stage.look(name) != inspection.file:
+            read = reads.get(name)
+            changed = read is not None and read.changed
+            if changed or self._stage.look(name) != inspection.file:
                 prepared.again[name] = "it changed while it was read"
                 continue
-            read = reads.get(name)
             record = self._record(pipe, pending, inspection, identity, started_at)
             if read is not None:
                 record = _with_account(record, read, pipe.on_error)
@@ -136,8 +137,10 @@ class Copier:
             try:
                 inspection = inspect(pending.file, self._stage, pipe.file_format)
             except ChangedError as error:
-                prepared.again[pending.file.name] = error.problem
-                continue
+                if self._stage.look(pending.file.name) != pending.file:
+                    prepared.again[pending.file.name] = error.problem
+                    continue
+                inspection = unreadable(pending.file, self._stage, error.problem)
             if inspection.content_sha256 in inspected and inspection.records:
                 prepared.again[pending.file.name] = "the batch has the same bytes"
                 continue
@@ -189,7 +192,7 @@ class Copier:
             pipe_name=pipe.name,
             pipe_received_time=pending.since,
             load_seq=0,
-            content_sha256=inspection.content_sha256,
+            content_sha256=inspection.content_sha256 or None,
             version_at=version_at(file.name, file.modified_at),
             superseded_by=None,
             duplicate_of=identity.duplicate_of,

@@ -3,7 +3,8 @@
 The engine reads many files in one statement. Its report of rejects names a byte
 position; the raw bytes are read again from the file, because the report cuts long
 records and replaces what is not UTF-8. Its count of records is checked against a
-count of our own.
+count of our own. Where the two differ, or ours is not exact, a copy of the file is
+read in which every record ends alike; if they differ there too, the file is refused.
 """
 
 from __future__ import annotations
@@ -17,14 +18,15 @@ from itertools import count
 from pathlib import Path
 
 from snowmelt.bronze.inspection import Inspection, Layout, match_header
-from snowmelt.bronze.raw import Reject, RejectFinder, RejectReport
-from snowmelt.bronze.rawfile import mapped
-from snowmelt.bronze.records import normalised
-from snowmelt.errors import FileError
+from snowmelt.bronze.normalised import Copied, write_normalised
+from snowmelt.bronze.raw import UNKNOWN, Reject, RejectError, RejectFinder, RejectReport
+from snowmelt.errors import ChangedError, FileError
 from snowmelt.pipe.definition import CsvFormat, Pipe
 from snowmelt.warehouse.port import Row, Session
 
 _PLAIN_PATH = re.compile(r"[\w./ -]+", re.ASCII)
+# The engine wants one text at least that means NULL: a code point no text may hold.
+_NO_NULL = "\ufdd0"
 
 
 @dataclass
@@ -32,7 +34,8 @@ class FileRead:
     """One file's records in a temporary table, and those that were refused.
 
     Its rows are `table`'s rowids from `first_rowid`, `row_span` of them; those in
-    `refused_rowids` were parsed but break the contract.
+    `refused_rowids` were parsed but break the contract. `problem`: why nothing of it
+    can be loaded. `changed`: it is not the file that was staged any more.
     """
 
     inspection: Inspection
@@ -43,6 +46,7 @@ class FileRead:
     rejects: list[Reject] = field(default_factory=list)
     engine_rejects: list[int] = field(default_factory=list)
     problem: str | None = None
+    changed: bool = False
 
     @property
     def row_count(self) -> int:
@@ -89,61 +93,57 @@ class CsvReader:
 
     def _read_group(self, layout: Layout, group: list[FileRead]) -> None:
         """Read files of one layout at once; one by one where one stops the rest."""
-        straight = [read for read in group if len(read.inspection.line_ends) <= 1]
+        doubtful = [read for read in group if not _is_plain(read.inspection)]
+        straight = [read for read in group if _is_plain(read.inspection)]
         try:
-            self._read_files(layout, straight)
+            doubtful += self._read_files(layout, straight)
         except FileError:
             for read in straight:
-                self._read_alone(layout, read)
-        for read in group:
-            mixed = len(read.inspection.line_ends) > 1
-            if mixed or (read.problem is None and self._is_doubtful(read)):
-                self._read_normalised(layout, read)
+                doubtful += self._read_alone(layout, read)
+        for read in doubtful:
+            self._read_normalised(layout, read)
 
-    def _is_doubtful(self, read: FileRead) -> bool:
-        """Does the engine's account need the slow reader's word?"""
-        if read.row_parsed != read.inspection.records:
-            return True
-        return bool(read.inspection.blank_lines and read.rejects)
-
-    def _read_alone(self, layout: Layout, read: FileRead) -> None:
+    def _read_alone(self, layout: Layout, read: FileRead) -> list[FileRead]:
         try:
-            self._read_files(layout, [read])
-        except FileError as error:
-            read.problem = error.problem
+            return self._read_files(layout, [read])
+        except FileError:
+            return [read]
 
     def _read_normalised(self, layout: Layout, read: FileRead) -> None:
-        r"""Read a copy in which every record ends with \n and no line is blank.
+        """Read a copy in which every record ends alike and no line is blank.
 
-        The count of its records is the slow reader's: if the engine still finds
-        another number the file is refused, since some record has no account.
+        The count of its records is exact: if the engine still finds another number
+        the file is refused, since some record has no account.
         """
         copy = self._spool / f"{os.getpid()}-{id(self):x}-{next(self._numbers)}.csv"
         self._spooled.append(copy)
-        records = -1
-        with mapped(read.inspection.path) as content, copy.open("wb") as target:
-            for piece in normalised(content, self._csv):
-                records += piece == b"\n"
-                target.write(piece)
+        read.problem = None
         try:
-            self._read_files(layout, [read], copy)
+            copied = write_normalised(read.inspection, self._csv, copy)
+            if self._read_files(layout, [read], copied):
+                read.problem = read.problem or (
+                    f"two readers disagree on whether there are {copied.records} "
+                    "records; look for quotes that are not doubled"
+                )
+            elif copied.unclosed:
+                read.rejects.append(copied.unclosed)
+        except ChangedError:
+            read.changed = True
         except FileError as error:
             read.problem = error.problem
-            return
-        if read.problem is None and read.row_parsed != records:
-            read.problem = (
-                f"two readers disagree: {read.row_parsed} records or {records}; "
-                "look for quotes that are not doubled"
-            )
 
     def _read_files(
-        self, layout: Layout, reads: list[FileRead], copy: Path | None = None
-    ) -> None:
+        self, layout: Layout, reads: list[FileRead], copied: Copied | None = None
+    ) -> list[FileRead]:
+        """Read files in one statement; return those whose account is in doubt.
+
+        Raises FileError when the engine gives up, which may be for one of them.
+        """
         if not reads:
-            return
+            return []
         number = next(self._numbers)
         table, rejects = f"copy_{number}", f"copy_rejects_{number}"
-        paths = [str(copy)] if copy else [self._readable(read) for read in reads]
+        paths = [str(copied.path)] if copied else [self._readable(r) for r in reads]
         sql = self._statement(layout, paths, table, rejects)
         try:
             self._session.execute(sql)
@@ -151,16 +151,37 @@ class CsvReader:
             raise FileError("", _first_line(error)) from error
         spans = self._spans(table, len(paths))
         reports = self._reports(rejects, paths)
+        doubtful = []
         for index, (read, path) in enumerate(zip(reads, paths, strict=True)):
             read.table = table
             read.first_rowid, read.row_span = spans.get(index, (0, 0))
-            finder = RejectFinder(read.inspection.path, self._csv, copy is not None)
-            found = finder.find(reports.get(path, []))
-            read.problem = found.problem
-            read.rejects = found.rejects
-            read.engine_rejects = [reject.file_row for reject in found.rejects]
-            read.refused_rowids = []
-        self._refuse_nulls(table, reads, copy)
+            if not self._locate(read, reports.get(path, []), copied):
+                doubtful.append(read)
+        sound = {i: read for i, read in enumerate(reads) if read not in doubtful}
+        return doubtful + self._refuse_broken(layout, table, sound)
+
+    def _locate(
+        self, read: FileRead, reports: list[RejectReport], copied: Copied | None
+    ) -> bool:
+        """Find the engine's rejects in the file; say whether the account is sound."""
+        inspection = read.inspection
+        records = copied.records if copied else inspection.records
+        refused = len({report.line for report in reports})
+        if read.row_span + refused != records:
+            return False
+        if copied is None and reports and inspection.blank_lines:
+            return False
+        try:
+            finder = RejectFinder(inspection, self._csv)
+            read.rejects = finder.find(reports, by_ordinal=copied is not None)
+        except ChangedError:
+            read.changed = True
+        except FileError as error:
+            read.problem = error.problem
+            return False
+        read.engine_rejects = [reject.file_row for reject in read.rejects]
+        read.refused_rowids = []
+        return True
 
     def _readable(self, read: FileRead) -> str:
         """Return a path the engine takes literally: to it, paths are globs."""
@@ -178,7 +199,7 @@ class CsvReader:
         """Return the one statement that reads these files."""
         contract = self._pipe.contract.columns
         types = {column.name: column.type for column in contract}
-        names = [name or f"_unknown_{i}" for i, name in enumerate(layout.columns)]
+        names = [name or f"{UNKNOWN}{i}" for i, name in enumerate(layout.columns)]
         declared = ", ".join(
             f"'{name}': '{types.get(name, 'varchar')}'" for name in names
         )
@@ -189,32 +210,39 @@ class CsvReader:
             for column in contract
         )
         index = "file_index" if len(paths) > 1 else "0"
-        csv = self._csv
-        options = {
+        options = self._options() | {
             "columns": f"{{{declared}}}",
-            "auto_detect": "false",
-            "header": "true",
-            "delim": _literal(csv.field_delimiter),
-            "quote": _literal(csv.field_optionally_enclosed_by),
-            "escape": _literal(csv.escape),
-            "nullstr": _list(csv.null_if),
-            "strict_mode": "true",
-            "store_rejects": "true",
-            "rejects_limit": "0",
             "rejects_table": f"'{rejects}'",
             "rejects_scan": f"'{rejects}_scans'",
-            "hive_partitioning": "false",
         }
-        if csv.date_format:
-            options["dateformat"] = _literal(csv.date_format)
-        if csv.timestamp_format:
-            options["timestampformat"] = _literal(csv.timestamp_format)
         given = ", ".join(f"{name} = {value}" for name, value in options.items())
         return (
             f"create temp table {table} as "
             f"select {selected}, {index} as _file_index "
             f"from read_csv({_list(paths)}, {given})"
         )
+
+    def _options(self) -> dict[str, str]:
+        """Return how the engine is to read: nothing is guessed, nothing forgiven."""
+        csv = self._csv
+        options = {
+            "auto_detect": "false",
+            "compression": "'none'",
+            "header": "true",
+            "delim": _literal(csv.field_delimiter),
+            "quote": _literal(csv.field_optionally_enclosed_by),
+            "escape": _literal(csv.escape),
+            "nullstr": _list(csv.null_if or [_NO_NULL]),
+            "strict_mode": "true",
+            "store_rejects": "true",
+            "rejects_limit": "0",
+            "hive_partitioning": "false",
+        }
+        if csv.date_format:
+            options["dateformat"] = _literal(csv.date_format)
+        if csv.timestamp_format:
+            options["timestampformat"] = _literal(csv.timestamp_format)
+        return options
 
     def _spans(self, table: str, files: int) -> dict[int, tuple[int, int]]:
         """Return {file index: (first rowid, rows)}."""
@@ -233,7 +261,7 @@ class CsvReader:
     def _reports(self, rejects: str, paths: list[str]) -> dict[str, list[RejectReport]]:
         rows: list[Row] = self._session.rows(
             f"select file_path, line, line_byte_position, byte_position, column_name, "
-            f"error_type, error_message, length(csv_line) "
+            f"error_type, error_message "
             f"from {rejects} join {rejects}_scans using (scan_id, file_id) "
             f"order by file_path, line_byte_position, column_idx"
         )
@@ -242,35 +270,72 @@ class CsvReader:
             reports[path].append(RejectReport(*rest))
         return reports
 
-    def _refuse_nulls(
-        self, table: str, reads: list[FileRead], copy: Path | None
-    ) -> None:
-        """Refuse records that leave a required column empty."""
-        required = [c.name for c in self._pipe.contract.columns if not c.nullable]
-        if not required:
-            return
-        cases = " ".join(f"when \"{name}\" is null then '{name}'" for name in required)
+    def _refuse_broken(
+        self, layout: Layout, table: str, reads: dict[int, FileRead]
+    ) -> list[FileRead]:
+        """Refuse records the engine took that break the contract.
+
+        They leave a required column empty, or hold a NUL byte, which no text does.
+        Returns the files whose account is in doubt.
+        """
+        rules = self._rules(layout, [read.inspection for read in reads.values()])
+        if not rules:
+            return []
+        flags = ", ".join(f"coalesce({rule}, false)" for rule in rules.values())
         rows = self._session.rows(
-            f"select _file_index, rowid, case {cases} end as broken "
-            f"from {table} where broken is not null order by rowid"
+            f"select _file_index, rowid, {flags} from {table} "
+            f"where {' or '.join(rules.values())} order by rowid"
         )
-        broken: dict[int, dict[int, str]] = defaultdict(dict)
-        for index, rowid, column in rows:
-            broken[index][rowid] = column
-        for index, columns in broken.items():
-            read = reads[index]
-            if read.problem:
-                continue
-            ordinals = {
-                ordinal_of(rowid - read.first_rowid, read.engine_rejects): column
-                for rowid, column in columns.items()
-            }
-            finder = RejectFinder(read.inspection.path, self._csv, copy is not None)
-            read.rejects = sorted(
-                [*read.rejects, *finder.find_nulls(ordinals)],
-                key=lambda reject: reject.file_row,
+        broken: dict[int, dict[int, tuple[RejectError, ...]]] = defaultdict(dict)
+        for index, rowid, *found in rows:
+            broken[index][rowid] = tuple(
+                error for error, is_so in zip(rules, found, strict=True) if is_so
             )
-            read.refused_rowids = sorted(columns)
+        return [
+            reads[index]
+            for index, errors in broken.items()
+            if index in reads and not self._refuse(reads[index], errors)
+        ]
+
+    def _rules(
+        self, layout: Layout, inspections: Sequence[Inspection]
+    ) -> dict[RejectError, str]:
+        """Return what breaks the contract, each with the condition that finds it."""
+        rules: dict[RejectError, str] = {}
+        nul_bytes = any(inspection.nul_bytes for inspection in inspections)
+        for column in self._pipe.contract.columns:
+            name = column.name
+            if not column.nullable:
+                empty = RejectError(
+                    name, "NULL VALUE", f"required column '{name}' is empty"
+                )
+                rules[empty] = f'"{name}" is null'
+            if nul_bytes and column.type == "varchar" and name in layout.present:
+                nul = RejectError(name, "NUL BYTE", f"'{name}' holds a NUL byte")
+                rules[nul] = f'contains("{name}", chr(0))'
+        return rules
+
+    def _refuse(
+        self, read: FileRead, errors: dict[int, tuple[RejectError, ...]]
+    ) -> bool:
+        """Turn rows of the table into rejects; say whether all were found."""
+        ordinals = {
+            ordinal_of(rowid - read.first_rowid, read.engine_rejects): error
+            for rowid, error in errors.items()
+        }
+        try:
+            found = RejectFinder(read.inspection, self._csv).find_refused(ordinals)
+        except ChangedError:
+            read.changed = True
+            return True
+        except FileError as error:
+            read.problem = error.problem
+            return False
+        read.rejects = sorted(
+            [*read.rejects, *found], key=lambda reject: reject.file_row
+        )
+        read.refused_rowids = sorted(errors)
+        return True
 
 
 def ordinal_of(rank: int, engine_rejects: Sequence[int]) -> int:
@@ -286,6 +351,11 @@ def ordinal_of(rank: int, engine_rejects: Sequence[int]) -> int:
         else:
             high = middle
     return rank + 1 + low
+
+
+def _is_plain(inspection: Inspection) -> bool:
+    """Can the engine read the file as it is, and our fast count check it?"""
+    return inspection.exact and len(inspection.line_ends) <= 1
 
 
 def _literal(text: str) -> str:

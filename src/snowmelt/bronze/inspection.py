@@ -5,31 +5,32 @@ from __future__ import annotations
 import csv as python_csv
 import hashlib
 import io
-import os
-from collections.abc import Iterator
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from snowmelt.bronze.records import BOM, RecordCount, find_records
-from snowmelt.errors import ChangedError, FileError
+from snowmelt.bronze.rawfile import opened
+from snowmelt.bronze.records import BOM, Checkpoint, RecordCount, find_records
+from snowmelt.errors import FileError
 from snowmelt.landing.stage import Stage, StagedFile
 from snowmelt.pipe.contract import Contract
 from snowmelt.pipe.definition import CsvFormat
 
-CHUNK = 1 << 20
 HEADER_BYTES_MAX = 1 << 20
+_HEADER_SHOWN_MAX = 200
+_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _MAGIC = {
-    b"\x1f\x8b": "gzip",
-    b"PK\x03\x04": "zip",
-    b"BZh": "bzip2",
-    b"\x28\xb5\x2f\xfd": "zstd",
-    b"\xfd7zXZ": "xz",
-    b"PAR1": "Parquet",
-    b"%PDF": "PDF",
-    b"\x89PNG": "PNG",
-    b"\xd0\xcf\x11\xe0": "an old Office document",
-    b"\xff\xfe": "UTF-16 text",
-    b"\xfe\xff": "UTF-16 text",
+    rb"\x1f\x8b": "gzip",
+    rb"PK\x03\x04": "zip",
+    rb"BZh[1-9]1AY&SY": "bzip2",
+    rb"\x28\xb5\x2f\xfd": "zstd",
+    rb"\xfd7zXZ\x00": "xz",
+    rb"PAR1[\x00-\x1f]": "Parquet",
+    rb"%PDF-": "PDF",
+    rb"\x89PNG": "PNG",
+    rb"\xd0\xcf\x11\xe0": "an old Office document",
+    rb"\xff\xfe": "UTF-16 text",
+    rb"\xfe\xff": "UTF-16 text",
 }
 
 
@@ -38,8 +39,8 @@ class Inspection:
     """What one reading of a file showed.
 
     `problem` says why the file cannot be loaded at all; then `header` may be empty.
-    `records` excludes the header. `line_ends` are those outside quotes. Ordinals in
-    the engine's reports are off by the blank lines before them.
+    `records` excludes the header; `exact` says whether it can be relied upon.
+    `line_ends` are those outside quotes.
     """
 
     file: StagedFile
@@ -47,8 +48,11 @@ class Inspection:
     content_sha256: str
     header: tuple[str, ...] = ()
     records: int = 0
+    exact: bool = True
     line_ends: frozenset[bytes] = frozenset()
     blank_lines: bool = False
+    nul_bytes: bool = False
+    checkpoints: tuple[Checkpoint, ...] = ()
     problem: str | None = None
 
 
@@ -60,12 +64,13 @@ def inspect(file: StagedFile, stage: Stage, csv: CsvFormat) -> Inspection:
     """
     path = stage.path(file.name)
     digest = hashlib.sha256()
-    count = RecordCount(csv.field_optionally_enclosed_by.encode())
+    count = RecordCount(csv)
     first = b""
-    for chunk in _chunks(path, file):
-        first = first or chunk
-        digest.update(chunk)
-        count.feed(chunk)
+    with opened(path, file, csv) as raw:
+        for chunk in raw.chunks():
+            first = first or chunk
+            digest.update(chunk)
+            count.feed(chunk)
     count.finish()
     sha = digest.hexdigest()
     try:
@@ -78,42 +83,32 @@ def inspect(file: StagedFile, stage: Stage, csv: CsvFormat) -> Inspection:
         sha,
         header=header,
         records=max(count.records - 1, 0),
+        exact=count.exact,
         line_ends=frozenset(count.line_ends),
         blank_lines=count.blank_lines,
+        nul_bytes=count.nul_bytes,
+        checkpoints=tuple(count.checkpoints),
     )
 
 
-def _chunks(path: Path, file: StagedFile) -> Iterator[bytes]:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError as error:
-        raise ChangedError(file.name, f"cannot be read: {error.strerror}") from None
-    with os.fdopen(descriptor, "rb", buffering=0) as opened:
-        require_same(file, os.fstat(descriptor))
-        while chunk := opened.read(CHUNK):
-            yield chunk
-        require_same(file, os.fstat(descriptor))
+def unreadable(file: StagedFile, stage: Stage, problem: str) -> Inspection:
+    """Return the inspection of a file that lies there and cannot be opened.
 
-
-def require_same(file: StagedFile, found: os.stat_result | None) -> None:
-    """Raise ChangedError unless the file is still the version that was staged."""
-    if found is None or (found.st_size, found.st_mtime_ns, found.st_ino) != (
-        file.size,
-        file.mtime_ns,
-        file.inode,
-    ):
-        raise ChangedError(file.name, "changed while it was read")
+    To offer it again at once would be to do so for ever: its load fails.
+    """
+    return Inspection(file, stage.path(file.name), "", problem=problem)
 
 
 def _read_header(first: bytes, csv: CsvFormat) -> tuple[str, ...]:
     for magic, kind in _MAGIC.items():
-        if first.startswith(magic):
+        if re.match(magic, first):
             raise FileError("", f"the file is not CSV text: it looks like {kind}")
-    if b"\x00" in first[: 1 << 16]:
-        raise FileError("", "the file is not CSV text: it holds NUL bytes")
     if not first.removeprefix(BOM).strip():
         raise FileError("", "the file is empty")
-    span = next(find_records(first[:HEADER_BYTES_MAX], csv))
+    start = len(BOM) if first.startswith(BOM) else 0
+    span = next(find_records(first[:HEADER_BYTES_MAX], csv, start))
+    if b"\x00" in first[span.start : span.end]:
+        raise FileError("", "the file is not CSV text: its header holds NUL bytes")
     if span.after >= HEADER_BYTES_MAX:
         raise FileError("", f"the header has no end within {HEADER_BYTES_MAX} bytes")
     try:
@@ -135,7 +130,10 @@ def split_record(text: str, csv: CsvFormat) -> tuple[str, ...]:
         doublequote=doubled,
         escapechar=None if doubled else csv.escape,
     )
-    return tuple(next(reader, ()))
+    try:
+        return tuple(next(reader, ()))
+    except python_csv.Error as error:
+        raise FileError("", f"the header cannot be split: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -157,20 +155,36 @@ def match_header(header: tuple[str, ...], contract: Contract) -> Layout:
     """
     wanted = {column.name: column for column in contract.columns}
     names = [name.strip().lower() for name in header]
+    if not any(name in wanted for name in names):
+        raise FileError("", _no_match(header, list(wanted)))
     twice = next((name for name in wanted if names.count(name) > 1), None)
     if twice:
         raise FileError("", f"column '{twice}' is in the header twice")
     missing = [
-        name
+        f"'{name}'"
         for name, column in wanted.items()
         if name not in names and not column.optional
     ]
-    if not any(name in wanted for name in names):
+    if missing:
+        many = len(missing) > 1
         raise FileError(
             "",
-            "the header has none of the contract's columns: it reads "
-            f"{', '.join(header)[:200]!r}, expected {', '.join(wanted)!r}",
+            f"required column{'s' if many else ''} {', '.join(missing)} "
+            f"{'are' if many else 'is'} not in the header",
         )
-    if missing:
-        raise FileError("", f"required column '{missing[0]}' is not in the header")
     return Layout(tuple(name if name in wanted else None for name in names))
+
+
+def _no_match(header: tuple[str, ...], wanted: list[str]) -> str:
+    """Say that a header has no known column, and why that may be."""
+    shown = ", ".join(header)[:_HEADER_SHOWN_MAX]
+    text = (
+        "the header has none of the contract's columns: it reads "
+        f"{shown!r}, expected {', '.join(wanted)!r}"
+    )
+    for mark, name in _DELIMITERS.items():
+        if len(header) == 1 and {
+            part.strip(" \"'").lower() for part in header[0].split(mark)
+        } & set(wanted):
+            return f"{text}; its fields are divided by {name}"
+    return text

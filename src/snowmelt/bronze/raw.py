@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 
-from snowmelt.bronze.rawfile import count_lines, mapped
-from snowmelt.bronze.records import Content, find_raw, find_records
+from snowmelt.bronze.inspection import Inspection
+from snowmelt.bronze.rawfile import RawFile, RawRecord, opened
+from snowmelt.errors import FileError
 from snowmelt.pipe.definition import CsvFormat
 
 _CAST = re.compile(r'Could not convert string "(.*)" to \'?([A-Z0-9(), ]+)', re.DOTALL)
 _FIELDS = re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")
+_LINE_SIZE = re.compile(r"Maximum line size of (\d+) bytes")
 _VALUE_SHOWN_MAX = 80
+# The name, with its place, of a column that the contract does not name.
+UNKNOWN = "_unknown_"
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,6 @@ class RejectReport:
     column_name: str | None
     error_type: str
     error_message: str
-    text_length: int
 
 
 @dataclass(frozen=True)
@@ -50,112 +53,119 @@ class Reject:
     raw: bytes
 
 
-@dataclass(frozen=True)
-class Found:
-    """The rejects of one file, or why their account cannot be exact."""
-
-    rejects: list[Reject] = field(default_factory=list)
-    problem: str | None = None
-
-
 class RejectFinder:
-    """Finds refused records in the file they came from."""
+    """Finds refused records in the file they came from.
 
-    def __init__(self, path: Path, csv: CsvFormat, by_ordinal: bool) -> None:
-        self._path = path
+    Its methods raise FileError when the account cannot be exact, and ChangedError
+    when the file is not the one that was read.
+    """
+
+    def __init__(self, inspection: Inspection, csv: CsvFormat) -> None:
+        self._inspection = inspection
         self._csv = csv
-        self._by_ordinal = by_ordinal
+        lone = b"\r" in inspection.line_ends
+        known = inspection.exact and not lone
+        self._checkpoints = inspection.checkpoints if known else ()
 
-    def find(self, reports: Sequence[RejectReport]) -> Found:
+    def find(self, reports: Sequence[RejectReport], by_ordinal: bool) -> list[Reject]:
         """Turn the engine's report on one file into rejects, in file order.
 
         `by_ordinal` reports are on a normalised copy: there the ordinal is right and
         the position is not.
         """
         if not reports:
-            return Found()
-        grouped = [
-            (list(group), position)
-            for position, group in groupby(reports, lambda r: r.line_byte_position)
+            return []
+        ordered = sorted(reports, key=lambda report: report.line)
+        grouped = {
+            line - 1: list(group)
+            for line, group in groupby(ordered, lambda report: report.line)
+        }
+        with self._opened() as raw:
+            places = (
+                raw.find(grouped, self._checkpoints)
+                if by_ordinal
+                else {
+                    ordinal: _record_at(raw, group[0].line_byte_position - 1)
+                    for ordinal, group in grouped.items()
+                }
+            )
+            header = self._inspection.header
+            errors = {
+                ordinal: _explain_all(group, header)
+                for ordinal, group in grouped.items()
+            }
+            return self._rejects(raw, places, errors)
+
+    def find_refused(
+        self, errors: Mapping[int, tuple[RejectError, ...]]
+    ) -> list[Reject]:
+        """Return rejects for records, by ordinal, that break the contract."""
+        with self._opened() as raw:
+            return self._rejects(raw, raw.find(errors, self._checkpoints), errors)
+
+    def _opened(self) -> AbstractContextManager[RawFile]:
+        return opened(self._inspection.path, self._inspection.file, self._csv)
+
+    def _rejects(
+        self,
+        raw: RawFile,
+        places: Mapping[int, RawRecord],
+        errors: Mapping[int, tuple[RejectError, ...]],
+    ) -> list[Reject]:
+        ordinals = sorted(places)
+        offsets = [places[ordinal].offset for ordinal in ordinals]
+        if offsets != sorted(set(offsets)):
+            raise FileError("", "the engine's positions of refused records disagree")
+        lines = _lines(raw, offsets)
+        return [
+            Reject(
+                ordinal,
+                next(lines),
+                places[ordinal].offset,
+                errors[ordinal],
+                places[ordinal].raw,
+            )
+            for ordinal in ordinals
         ]
-        with mapped(self._path) as content:
-            places = self._places(content, grouped)
-            rejects = []
-            for (reports_here, _), place in zip(grouped, places, strict=True):
-                ordinal, line, offset, raw = place
-                problem = _swallowed(reports_here, raw, line)
-                if problem:
-                    return Found(problem=problem)
-                errors = tuple(_explain(report) for report in reports_here)
-                rejects.append(Reject(ordinal, line, offset, errors, raw))
-        return Found(rejects)
-
-    def find_nulls(self, columns: dict[int, str]) -> list[Reject]:
-        """Return rejects for records, by ordinal, that leave a column empty."""
-        with mapped(self._path) as content:
-            raws = find_raw(content, self._csv, columns)
-            lines = _lines(content, [raws[ordinal][0] for ordinal in sorted(raws)])
-            return [
-                Reject(
-                    ordinal,
-                    next(lines),
-                    raws[ordinal][0],
-                    (RejectError(columns[ordinal], "NULL VALUE", "is empty"),),
-                    raws[ordinal][1],
-                )
-                for ordinal in sorted(raws)
-            ]
-
-    def _places(
-        self, content: Content, grouped: list[tuple[list[RejectReport], int]]
-    ) -> Iterator[tuple[int, int, int, bytes]]:
-        """Yield (ordinal, line, byte offset, raw bytes) of each reported record."""
-        ordinals = [reports[0].line - 1 for reports, _ in grouped]
-        if self._by_ordinal:
-            raws = find_raw(content, self._csv, ordinals)
-            found = [raws[ordinal] for ordinal in ordinals]
-        else:
-            found = [self._raw_at(content, position - 1) for _, position in grouped]
-        lines = _lines(content, [offset for offset, _ in found])
-        for ordinal, (offset, raw) in zip(ordinals, found, strict=True):
-            yield ordinal, next(lines), offset, raw
-
-    def _raw_at(self, content: Content, offset: int) -> tuple[int, bytes]:
-        """Return a record's true offset and bytes.
-
-        The engine's position may be on the line end before it.
-        """
-        span = next(find_records(content, self._csv, offset), None)
-        if span is None:
-            return offset, b""
-        return span.start, content[span.start : span.end]
 
 
-def _lines(content: Content, offsets: list[int]) -> Iterator[int]:
+def _record_at(raw: RawFile, offset: int) -> RawRecord:
+    """Return the record that begins at a position the engine reported.
+
+    The position may be on the line end before the record.
+    """
+    record = raw.record_at(offset)
+    if record is None:
+        raise FileError("", f"the engine refused a record at byte {offset}: none there")
+    return record
+
+
+def _lines(raw: RawFile, offsets: Sequence[int]) -> Iterator[int]:
     """Yield the physical line, from 1, of each offset; offsets ascend."""
     line, at = 1, 0
     for offset in offsets:
-        line += count_lines(content, at, offset)
+        line += raw.count_lines(at, offset)
         at = offset
         yield line
 
 
-def _swallowed(reports: list[RejectReport], raw: bytes, line: int) -> str | None:
-    """Say so if one reject may hide many records: a quote that never closes."""
-    if not any(report.error_type == "UNQUOTED VALUE" for report in reports):
-        return None
-    if b"\n" in raw.rstrip(b"\r\n") or b"\r" in raw.rstrip(b"\r\n"):
-        return (
-            f"line {line}: a quoted field does not end where the record does; "
-            "what follows cannot be told apart"
-        )
-    return None
+def _explain_all(
+    reports: Sequence[RejectReport], header: Sequence[str]
+) -> tuple[RejectError, ...]:
+    """Return what is wrong with one record; fields that are missing count once."""
+    errors = [_explain(report, header) for report in reports]
+    first = next((e for e in errors if e.category == "MISSING COLUMNS"), None)
+    return tuple(e for e in errors if e.category != "MISSING COLUMNS" or e is first)
 
 
-def _explain(report: RejectReport) -> RejectError:
-    """Say in a person's words what the engine reported."""
+def _explain(report: RejectReport, header: Sequence[str]) -> RejectError:
+    """Say in a person's words what the engine reported.
+
+    A column that the contract does not name has the engine's name for its place.
+    """
     kind, message = report.error_type, report.error_message
     cast, fields = _CAST.search(message), _FIELDS.search(message)
+    size = _LINE_SIZE.search(message)
     text = message.splitlines()[0] if message else kind
     if kind == "CAST" and cast:
         value = cast[1]
@@ -165,7 +175,12 @@ def _explain(report: RejectReport) -> RejectError:
     elif kind in ("MISSING COLUMNS", "TOO MANY COLUMNS") and fields:
         text = f"the record has {fields[2]} fields, the header {fields[1]}"
     elif kind == "UNQUOTED VALUE":
-        text = "text after a closing quote, or a quote that does not close"
+        text = "text after a closing quote"
     elif kind == "INVALID ENCODING":
         text = "bytes that are not UTF-8"
-    return RejectError(report.column_name, kind, text)
+    elif kind == "LINE SIZE OVER MAXIMUM" and size:
+        text = f"the record is longer than {size[1]} bytes"
+    name = report.column_name
+    if name and name.startswith(UNKNOWN):
+        name = header[int(name.removeprefix(UNKNOWN))]
+    return RejectError(name, kind, text)

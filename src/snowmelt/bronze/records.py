@@ -1,20 +1,19 @@
 """Where the records of a CSV file begin and end, decided byte by byte.
 
-The engine parses files in bulk; this reader is slow, exact and independent. It finds
-the raw bytes of a record, counts records to check the engine's account, and rewrites
-files whose line ends the engine does not take.
+The engine parses files in bulk; these readers are independent of it. `find_records`
+is exact. `RecordCount` is many times faster and knows where it is not exact.
 """
 
 from __future__ import annotations
 
-import mmap
 import re
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from snowmelt.pipe.definition import CsvFormat
 
-Content = bytes | mmap.mmap
 BOM = b"\xef\xbb\xbf"
 
 
@@ -27,90 +26,134 @@ class Span:
     after: int
 
 
-def find_records(content: Content, csv: CsvFormat, start: int = 0) -> Iterator[Span]:
+@dataclass(frozen=True)
+class Checkpoint:
+    """A byte offset at which a record begins, and the records before it.
+
+    The header counts as a record.
+    """
+
+    offset: int
+    records: int
+
+
+def find_records(content: bytes, csv: CsvFormat, start: int = 0) -> Iterator[Span]:
     r"""Yield every record from `start`, blank lines left out, header included.
 
-    A field is quoted only if it begins with the quote; \n, \r\n and \r end a record
-    outside quotes. A quoted field that never ends takes the rest of the content.
+    A field is quoted only if it begins with the quote, or with one space and the
+    quote, as the engine has it; \n, \r\n and \r end a record outside quotes. A
+    quoted field that never ends takes the rest of the content.
     """
-    if start == 0 and content[: len(BOM)] == BOM:
-        start = len(BOM)
-    quoted, plain, end_of_line = _expressions(csv)
-    position, size = start, len(content)
-    while position < size:
-        begin = position
-        while True:
-            inside = quoted.match(content, position)
-            if inside is not None:
-                position = inside.end()
-            match = plain.match(content, position)
-            position = match.end() if match else position
-            if position >= size or content[position : position + 1] in b"\r\n":
-                break
-            position += 1  # the delimiter
-        ends = end_of_line.match(content, position)
-        after = ends.end() if ends else position
-        if position > begin:
-            yield Span(begin, position, after)
-        position = after
+    for match in _record(*_marks(csv)).finditer(content, start):
+        end = match.end(1)
+        if end > match.start():
+            yield Span(match.start(), end, match.end())
 
 
-def _expressions(
-    csv: CsvFormat,
-) -> tuple[re.Pattern[bytes], re.Pattern[bytes], re.Pattern[bytes]]:
-    quote = re.escape(csv.field_optionally_enclosed_by.encode())
-    escape = re.escape(csv.escape.encode())
-    delimiter = re.escape(csv.field_delimiter.encode())
+def is_well_quoted(record: bytes, csv: CsvFormat) -> bool:
+    """Say whether every quoted field of a record ends, and nothing follows it."""
+    return _well_quoted(*_marks(csv)).fullmatch(record) is not None
+
+
+def unclosed_field(record: bytes, csv: CsvFormat) -> int | None:
+    """Return the index of the field whose quote never closes, if there is one."""
+    field, opens, closes = _fields(*_marks(csv))
+    position = index = 0
+    while position < len(record):
+        if opens.match(record, position) and not closes.match(record, position):
+            return index
+        match = field.match(record, position)
+        position = match.end() + 1 if match else len(record)
+        index += 1
+    return None
+
+
+def _marks(csv: CsvFormat) -> tuple[str, str, str]:
+    return csv.field_optionally_enclosed_by, csv.escape, csv.field_delimiter
+
+
+@lru_cache(maxsize=64)
+def _record(quote: str, escape: str, delimiter: str) -> re.Pattern[bytes]:
+    opened, body, plain = _pieces(quote, escape, delimiter)
+    closed = re.escape(quote.encode())
+    field = rb"(?:%s%s(?:%s|\Z))?%s" % (opened, body, closed, plain)
+    between = re.escape(delimiter.encode())
+    return re.compile(rb"(%s(?:%s%s)*+)(?:\r\n|\n|\r|\Z)" % (field, between, field))
+
+
+@lru_cache(maxsize=64)
+def _fields(quote: str, escape: str, delimiter: str) -> tuple[re.Pattern[bytes], ...]:
+    """Return expressions: a field, its opening, and a quoted field that closes."""
+    opened, body, plain = _pieces(quote, escape, delimiter)
+    closed = opened + body + re.escape(quote.encode())
+    whole = rb"(?:%s)?%s" % (closed, plain)
+    return re.compile(whole), re.compile(opened), re.compile(closed)
+
+
+@lru_cache(maxsize=64)
+def _well_quoted(quote: str, escape: str, delimiter: str) -> re.Pattern[bytes]:
+    opened, body, plain = _pieces(quote, escape, delimiter)
+    closed = re.escape(quote.encode())
+    field = rb"(?:%s%s%s *|(?!%s)%s)" % (opened, body, closed, opened, plain)
+    between = re.escape(delimiter.encode())
+    return re.compile(rb"%s(?:%s%s)*+" % (field, between, field))
+
+
+def _pieces(quote: str, escape: str, delimiter: str) -> tuple[bytes, bytes, bytes]:
+    """Return expressions: a quote that opens, a quoted body, a plain field."""
+    q, e, d = (re.escape(mark.encode()) for mark in (quote, escape, delimiter))
+    opened = q if delimiter == " " else rb" ?" + q
     if quote == escape:
-        body = rb"(?:[^%s]|%s%s)*+" % (quote, quote, quote)
+        body = rb"[^%s]*+(?:%s%s[^%s]*+)*+" % (q, q, q, q)
     else:
-        body = rb"(?:[^%s%s]|%s[\s\S])*+" % (quote, escape, escape)
-    quoted = re.compile(rb"%s%s(?:%s|\Z)" % (quote, body, quote))
-    plain = re.compile(rb"[^%s\r\n]*+" % delimiter)
-    return quoted, plain, re.compile(rb"\r\n|\n|\r")
-
-
-def normalised(content: Content, csv: CsvFormat) -> Iterator[bytes]:
-    r"""Yield every record ended by \n, without byte-order mark and blank lines."""
-    for span in find_records(content, csv):
-        yield content[span.start : span.end]
-        yield b"\n"
-
-
-def find_raw(
-    content: Content, csv: CsvFormat, ordinals: Iterable[int]
-) -> dict[int, tuple[int, bytes]]:
-    """Return {ordinal: (byte offset, raw bytes)}; 0 is the header, 1 the first."""
-    wanted = set(ordinals)
-    last = max(wanted, default=-1)
-    found: dict[int, tuple[int, bytes]] = {}
-    for ordinal, span in enumerate(find_records(content, csv)):
-        if ordinal in wanted:
-            found[ordinal] = (span.start, content[span.start : span.end])
-        if ordinal >= last:
-            break
-    return found
+        body = rb"[^%s%s]*+(?:%s(?:[\s\S]|\Z)[^%s%s]*+)*+" % (q, e, e, q, e)
+    return opened, body, rb"[^%s\r\n]*+" % d
 
 
 class RecordCount:
     r"""Counts records chunk by chunk, by the parity of quotes.
 
-    Exact for files whose quotes only enclose fields and are doubled inside them, at a
-    hundredth of the cost of `find_records`. Where it differs from the engine's count
-    `find_records` has the last word.
+    `exact` says whether that is the count of `find_records`: it is where every quote
+    opens a field, closes one, or is doubled inside one. `checkpoints` are places to
+    start reading from, one in a chunk at most; they hold where the count does.
     """
 
-    def __init__(self, quote: bytes) -> None:
-        self._quote = quote
+    def __init__(self, csv: CsvFormat) -> None:
+        self._quote = csv.field_optionally_enclosed_by.encode()
+        self._delimiter = csv.field_delimiter.encode()
+        escape = csv.escape.encode()
+        self._escape = escape if escape != self._quote else b""
+        self._escaped = False
         self._inside = False
         self._open_line = False
         self._kept = b""
+        self._last = b"\n"
+        self._quotes = self._opening = self._closing = 0
+        self._offset = 0
         self.records = 0
         self.blank_lines = False
+        self.nul_bytes = False
         self.line_ends: set[bytes] = set()
+        self.checkpoints: list[Checkpoint] = []
+
+    @property
+    def exact(self) -> bool:
+        """Is every quote where a field begins or ends? Ask after `finish`."""
+        regular = self._quotes == self._opening == self._closing
+        return regular and not self._inside and not self._escaped
 
     def feed(self, chunk: bytes) -> None:
-        """Count the records that end in this chunk."""
+        """Count the records that end in this chunk.
+
+        A byte-order mark is in the first chunk or not at all.
+        """
+        self.nul_bytes = self.nul_bytes or b"\x00" in chunk
+        if self._escape and self._escape in chunk:
+            self._escaped = True
+        start = self._offset
+        self._offset += len(chunk)
+        if start == 0:
+            chunk = chunk.removeprefix(BOM)
         pieces = chunk.split(self._quote)
         outside = self._quote.join(pieces[1 if self._inside else 0 :: 2])
         if self._inside and len(pieces) > 1:
@@ -123,12 +166,23 @@ class RecordCount:
             held = b""
         self._count(self._kept + outside)
         self._kept = held
+        if not self._inside:
+            self._note_checkpoint(pieces[-1])
 
     def finish(self) -> None:
         """Count the last record, which need not be ended."""
         self._count(self._kept)
         if self._open_line or self._inside:
             self.records += 1
+        if self._last == self._quote:
+            self._closing += 1
+
+    def _note_checkpoint(self, tail: bytes) -> None:
+        r"""Remember the last \n of a chunk: all that was counted ends before it."""
+        at = tail.rfind(b"\n")
+        if at >= 0:
+            offset = self._offset - len(tail) + at + 1
+            self.checkpoints.append(Checkpoint(offset, self.records))
 
     def _count(self, text: bytes) -> None:
         if not text:
@@ -142,6 +196,7 @@ class RecordCount:
             self.line_ends.add(b"\r")
         plain = text.replace(b"\r\n", b"\n") if crlf else text
         plain = plain.replace(b"\r", b"\n") if b"\r" in self.line_ends else plain
+        self._count_quotes(plain)
         ended = plain.count(b"\n")
         if b"\n\n" in plain or (plain[:1] == b"\n" and not self._open_line):
             self.blank_lines = True
@@ -154,3 +209,34 @@ class RecordCount:
         else:
             self._open_line = True
         self.records += ended
+
+    def _count_quotes(self, plain: bytes) -> None:
+        """Count quotes, and those of them that stand where a field begins or ends.
+
+        In `plain` one quote stands for a whole quoted piece, so that a doubled
+        quote inside a field shows as a run of quotes, which counts as one.
+        """
+        quote, before = self._quote, self._last
+        self._last = plain[-1:]
+        if before != quote and quote not in plain:
+            return
+        text = before + plain
+        while quote + quote in text:
+            text = text.replace(quote + quote, quote)
+        self._quotes += text.count(quote) - (before == quote)
+        for edge in (b"\n", self._delimiter):
+            self._opening += text.count(edge + quote)
+            self._closing += text.count(quote + edge)
+
+
+def nearest(
+    checkpoints: Sequence[Checkpoint], ordinal: int, after: Checkpoint
+) -> Checkpoint:
+    """Return the last place to start from for a record, `after` at the earliest.
+
+    `ordinal` 0 is the header.
+    """
+    at = bisect_right(checkpoints, ordinal, key=lambda point: point.records)
+    if at == 0 or checkpoints[at - 1].offset <= after.offset:
+        return after
+    return checkpoints[at - 1]

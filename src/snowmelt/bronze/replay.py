@@ -128,7 +128,7 @@ class Replayer:
         )
         session.execute(
             "update snowmelt.rejects set replayed_by = $1 "
-            "where load_seq = $2 and file_row in (select unnest($3::bigint[]))",
+            "where load_seq = $2 and file_row in (select unnest($3::json::bigint[]))",
             [record.load_seq, record.replay_of, passed],
         )
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from snowmelt.clock import Clock
 from snowmelt.serve.commands import Commands
+
+if TYPE_CHECKING:
+    from snowmelt.project.project import Project
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -34,24 +39,48 @@ def json_option(function: Function) -> Function:
 
 @contextmanager
 def connected(directory: Path, sink: Any = None) -> Iterator[Commands]:
-    """Yield who answers for a project: its running service, or this process."""
+    """Yield who answers for a project: its running service, or this process.
+
+    While another process owns the warehouse, for up to ten seconds, it is waited for
+    to end, or to begin to answer if it is a service that is starting.
+    """
     from snowmelt.clock import SystemClock
-    from snowmelt.events import Events
+    from snowmelt.errors import InUseError
     from snowmelt.project.project import load_project
     from snowmelt.serve.client import connect_service
+    from snowmelt.service.opening import WAIT_SECONDS_MAX
+
+    project, clock = load_project(directory), SystemClock()
+    give_up_at = clock.monotonic() + WAIT_SECONDS_MAX
+    with ExitStack() as stack:
+        while True:
+            client = stack.enter_context(connect_service(project.socket))
+            if client is not None:
+                yield client
+                return
+            try:
+                commands = stack.enter_context(_own(project, clock, sink))
+            except InUseError:
+                if clock.monotonic() >= give_up_at:
+                    raise
+                clock.wait(threading.Event(), 0.1)
+                continue
+            yield commands
+            return
+
+
+@contextmanager
+def _own(project: Project, clock: Clock, sink: Any) -> Iterator[Commands]:
+    """Own the warehouse for the length of a block."""
+    from snowmelt.events import Events
     from snowmelt.service.commands import OwnCommands
     from snowmelt.service.loop import Loop
     from snowmelt.service.opening import opened
 
-    project = load_project(directory)
-    with connect_service(project.socket) as client:
-        if client is not None:
-            yield client
-            return
     events = Events()
     if sink is not None:
         events.subscribe(sink)
-    with opened(project, SystemClock(), events) as parts:
+    with opened(project, clock, events) as parts:
         loop = Loop(parts)
         try:
             yield OwnCommands(loop, serving=False)

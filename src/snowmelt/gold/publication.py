@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -26,7 +27,7 @@ from snowmelt.gold.run_history import (
     find_changes,
     open_run,
 )
-from snowmelt.landing.config import Duration
+from snowmelt.landing.config import Duration, duration_field
 from snowmelt.transform.dbt import Dbt, NodeResult
 from snowmelt.transform.trigger import BuildPlan, plan_build
 from snowmelt.warehouse.port import Session, Warehouse
@@ -42,9 +43,8 @@ class PublishConfig(BaseModel):
     failing_rows_max: int = Field(
         20, ge=0, description="Failing rows kept of each test that failed."
     )
-    wait_max: Duration = Field(
-        timedelta(seconds=10),
-        description="How long loaded rows wait for more files before a run.",
+    wait_max: Duration = duration_field(
+        "10s", "How long loaded rows wait for more files before a run."
     )
 
 
@@ -92,6 +92,7 @@ class Publication:
         self._config = config
         self._clock = clock
         self._events = events
+        self._one_at_a_time = threading.Lock()
 
     def plan(self, digest: str, *, rebuild: bool = False) -> BuildPlan | None:
         """Return what a run would do now, or None when gold is up to date."""
@@ -100,7 +101,15 @@ class Publication:
         return plan_build(changes, rebuild=rebuild)
 
     def publish(self, digest: str, *, rebuild: bool = False) -> RunResult | None:
-        """Build, test and publish what changed; None when nothing did."""
+        """Build, test and publish what changed; None when nothing did.
+
+        Waits for a run that is under way: a run that began before it ended would
+        build on what that run is about to replace.
+        """
+        with self._one_at_a_time:
+            return self._publish(digest, rebuild)
+
+    def _publish(self, digest: str, rebuild: bool) -> RunResult | None:
         plan = self.plan(digest, rebuild=rebuild)
         if plan is None:
             return None

@@ -24,18 +24,26 @@ def _parse_duration(given: Any) -> Any:
 Duration = Annotated[timedelta, BeforeValidator(_parse_duration, str)]
 
 
+def duration_field(default: str, description: str) -> Any:
+    """Return a field whose default is shown as it is written, with its unit."""
+    return Field(
+        _parse_duration(default),
+        description=description,
+        json_schema_extra={"default": default},
+    )
+
+
 class LandingConfig(BaseModel):
     """Where files arrive, and when one is taken to be whole."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     path: str = Field("landing", description="Folder, relative to the project.")
-    settle: Duration = Field(
-        timedelta(seconds=2),
-        description="How long a file must rest before it counts as whole, "
+    settle: Duration = duration_field(
+        "2s",
+        "How long a file must rest before it counts as whole, "
         "unless it was renamed into place.",
     )
-    refresh_every: Duration = Field(
-        timedelta(seconds=30),
-        description="How often the folder is listed, whatever was notified.",
+    refresh_every: Duration = duration_field(
+        "30s", "How often the folder is listed, whatever was notified."
     )

@@ -13,7 +13,7 @@ from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
 from snowmelt.errors import UnreachableError
-from snowmelt.landing.stage import StagedFile, find_hidden
+from snowmelt.landing.stage import Notifications, StagedFile, find_hidden
 
 
 class LocalFolder:
@@ -22,7 +22,7 @@ class LocalFolder:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.location = str(root)
-        self._hints: set[str] = set()
+        self._hints = Notifications()
         self._lock = threading.Lock()
         self._observer: BaseObserver | None = None
 
@@ -41,7 +41,13 @@ class LocalFolder:
             ) from None
 
     def _scan(self, folder: Path, prefix: str) -> Iterator[StagedFile]:
-        with os.scandir(folder) as entries:
+        try:
+            listing = os.scandir(folder)
+        except FileNotFoundError:
+            if prefix:  # a sub-folder that was removed since its parent was listed
+                return
+            raise
+        with listing as entries:
             for entry in entries:
                 if find_hidden([entry.name]):
                     continue
@@ -64,9 +70,9 @@ class LocalFolder:
     def path(self, name: str) -> Path:
         return self.root / name
 
-    def notified(self) -> set[str]:
+    def notified(self) -> Notifications:
         with self._lock:
-            hints, self._hints = self._hints, set()
+            hints, self._hints = self._hints, Notifications()
         return hints
 
     def watch(self, wake: Callable[[], None]) -> None:
@@ -90,32 +96,60 @@ class LocalFolder:
             self._observer.join()
             self._observer = None
 
-    def hint(self, path: str) -> None:
-        """Note that something was finished at `path`."""
+    def hint(self, path: str, *, finished: bool) -> None:
+        """Note that a file appeared, or was finished, at `path`."""
         name = os.path.relpath(path, self.root)
         if name.startswith("..") or find_hidden(Path(name).parts):
             return
+        if _printable(name) != name:
+            return
         with self._lock:
-            self._hints.add(name.replace(os.sep, "/"))
+            names = self._hints.finished if finished else self._hints.seen
+            names.add(name.replace(os.sep, "/"))
+
+    def hint_lost(self) -> None:
+        """Note that files may have appeared that nobody will tell of."""
+        with self._lock:
+            self._hints.lost = True
 
 
 class _Hints(FileSystemEventHandler):
-    """Turns the events that mean "finished" into hints."""
+    """Turns file events into hints.
+
+    A file that is moved in from outside the folder is only ever `created`; so is one
+    that is being written. A folder that comes into being may hold files already.
+    """
 
     def __init__(self, folder: LocalFolder, wake: Callable[[], None]) -> None:
         self._folder = folder
         self._wake = wake
 
+    def on_created(self, event: FileSystemEvent) -> None:
+        self._note(event.src_path, event, finished=False)
+
     def on_closed(self, event: FileSystemEvent) -> None:
-        self._note(event.src_path)
+        self._note(event.src_path, event, finished=True)
 
     def on_moved(self, event: FileSystemEvent) -> None:
-        self._note(event.dest_path)
+        self._note(event.dest_path, event, finished=True)
 
-    def _note(self, path: str | bytes) -> None:
-        self._folder.hint(os.fsdecode(path))
+    def _note(
+        self, path: str | bytes, event: FileSystemEvent, *, finished: bool
+    ) -> None:
+        if event.is_directory:
+            self._folder.hint_lost()
+        else:
+            self._folder.hint(os.fsdecode(path), finished=finished)
         self._wake()
 
 
 def _staged(name: str, found: os.stat_result) -> StagedFile:
-    return StagedFile(name, found.st_size, found.st_mtime_ns, found.st_ino)
+    shown = _printable(name)
+    return StagedFile(
+        shown, found.st_size, found.st_mtime_ns, found.st_ino, shown == name
+    )
+
+
+def _printable(name: str) -> str:
+    """Return a name as text that can be written anywhere."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")

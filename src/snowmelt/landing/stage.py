@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -11,7 +11,7 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class StagedFile:
-    """One state of one file in a stage, as far as it can be known unread.
+    r"""One state of one file in a stage, as far as it can be known unread.
 
     `name` is the path below the stage, with slashes. Two looks at a file saw the
     same version when size, modification time and inode agree.
@@ -21,10 +21,25 @@ class StagedFile:
     size: int
     mtime_ns: int
     inode: int
+    loadable: bool = True
 
     @property
     def modified_at(self) -> datetime:
         return datetime.fromtimestamp(self.mtime_ns / 1e9, UTC)
+
+
+@dataclass
+class Notifications:
+    """Hints of where to look.
+
+    `finished`: names that were closed after writing or renamed into place. `seen`:
+    names that appeared, perhaps unfinished. `lost`: more happened than was told, as
+    when a folder was moved in: only a listing can tell what.
+    """
+
+    finished: set[str] = field(default_factory=set)
+    seen: set[str] = field(default_factory=set)
+    lost: bool = False
 
 
 class Stage(Protocol):
@@ -36,8 +51,8 @@ class Stage(Protocol):
         """List every file that is there, whole or not."""
         ...
 
-    def notified(self) -> set[str]:
-        """Return names that were renamed into place or closed since the last call."""
+    def notified(self) -> Notifications:
+        """Return what was noticed since the last call."""
         ...
 
     def look(self, name: str) -> StagedFile | None:

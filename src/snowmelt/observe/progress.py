@@ -127,7 +127,8 @@ class Progress:
     def _say_files(self, *, force: bool = False) -> None:
         if force or self._may_speak():
             refused = f", {self._errors:,} records refused" if self._errors else ""
-            self._line(f"loaded: {self._files:,} files, {self._rows:,} rows{refused}")
+            files = "1 file" if self._files == 1 else f"{self._files:,} files"
+            self._line(f"settled: {files}, {self._rows:,} rows loaded{refused}")
 
     def _may_speak(self) -> bool:
         now = self._clock.monotonic()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from snowmelt.landing.config import Duration
+from snowmelt.landing.config import Duration, duration_field
 from snowmelt.landing.stage import StagedFile
 
 
@@ -21,9 +21,7 @@ class LoadConfig(BaseModel):
     batch_bytes_max: int = Field(
         256 * 1024 * 1024, ge=1, description="Bytes in one commit; one file at least."
     )
-    linger: Duration = Field(
-        timedelta(0), description="How long a batch waits for more files."
-    )
+    linger: Duration = duration_field("0s", "How long a batch waits for more files.")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ new; notifications and listings only say where to look.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 
@@ -96,8 +96,8 @@ def live_loads(
         where pipe_name = $1
           and superseded_by is null
           and status <> 'Load failed'
-          and (file_name in (select unnest($2::varchar[]))
-               or content_sha256 in (select unnest($3::varchar[])))
+          and (file_name in (select unnest($2::json::varchar[]))
+               or content_sha256 in (select unnest($3::json::varchar[])))
         order by load_seq
         """,
         [pipe_name, list(names), list(contents)],
@@ -114,7 +114,7 @@ def settled_files(session: Session, names: Sequence[str]) -> dict[str, Settled]:
         """
         select file_name, file_size, file_mtime_ns, pipe_name, pipe_digest, settled
         from snowmelt.staged_files
-        where file_name in (select unnest($1::varchar[]))
+        where file_name in (select unnest($1::json::varchar[]))
         """,
         [list(names)],
     )
@@ -123,10 +123,9 @@ def settled_files(session: Session, names: Sequence[str]) -> dict[str, Settled]:
 
 def insert_loads(session: Session, records: Sequence[LoadRecord]) -> None:
     """Append records; part of the caller's transaction."""
-    rows = [asdict(record) for record in records]
     session.insert(
         "snowmelt.load_history",
-        {name: [row[name] for row in rows] for name in COLUMNS},
+        {name: [getattr(record, name) for record in records] for name in COLUMNS},
     )
 
 
@@ -141,13 +140,14 @@ def supersede(session: Session, superseded: dict[int, int]) -> None:
     duplicates = session.rows(
         """
         select load_seq, duplicate_of from snowmelt.load_history
-        where duplicate_of in (select unnest($1::bigint[])) and superseded_by is null
+        where duplicate_of in (select unnest($1::json::bigint[]))
+          and superseded_by is null
         """,
         [list(superseded)],
     )
     session.execute(
         "delete from snowmelt.staged_files "
-        "where load_seq in (select unnest($1::bigint[]))",
+        "where load_seq in (select unnest($1::json::bigint[]))",
         [[load_seq for load_seq, _ in duplicates]],
     )
     replaced_by = superseded | {
@@ -159,7 +159,11 @@ def supersede(session: Session, superseded: dict[int, int]) -> None:
         """
         update snowmelt.load_history as history
         set superseded_by = pair.new
-        from (select unnest($1::bigint[]) as old, unnest($2::bigint[]) as new) as pair
+        from (
+            select
+                unnest($1::json::bigint[]) as old,
+                unnest($2::json::bigint[]) as new
+        ) as pair
         where history.load_seq = pair.old
         """,
         [list(replaced_by), list(replaced_by.values())],
@@ -175,7 +179,7 @@ def settle_files(
     names = [file.name for file, *_ in known]
     session.execute(
         "delete from snowmelt.staged_files "
-        "where file_name in (select unnest($1::varchar[]))",
+        "where file_name in (select unnest($1::json::varchar[]))",
         [names],
     )
     session.insert(
@@ -210,7 +214,7 @@ def close_attempts(session: Session, names: Sequence[str]) -> None:
     """Forget the attempts at these files; part of the load's transaction."""
     session.execute(
         "delete from snowmelt.attempts "
-        "where file_name in (select unnest($1::varchar[]))",
+        "where file_name in (select unnest($1::json::varchar[]))",
         [list(names)],
     )
 

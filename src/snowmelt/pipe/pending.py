@@ -42,7 +42,7 @@ class PendingFiles:
         A file that failed is offered again once its pipe's definition changed.
         """
         for file in files:
-            pipe = self.pipe_of(file.name)
+            pipe = self.pipe_of(file.name) if file.loadable else None
             if pipe is None:
                 self.unmatched[file.name] = file
                 continue

@@ -53,7 +53,9 @@ def load_model(path: Path, model: type[Model], shown_as: str) -> Model:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        problems = [_describe(each, node, model, shown_as) for each in error.errors()]
+        # an unknown key first: it is often why another one is missing
+        found = sorted(error.errors(), key=lambda each: each["type"] == "missing")
+        problems = [_describe(each, node, model, shown_as) for each in found]
         first = problems[0]
         if len(problems) > 1:
             rest = "\n".join(str(problem) for problem in problems[1:])

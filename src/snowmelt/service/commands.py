@@ -126,7 +126,10 @@ class OwnCommands:
         replayer = Replayer(
             self._parts.warehouse, self._parts.clock, self._parts.project.spool
         )
-        replayed = [each for chosen in pipes for each in replayer.replay(chosen, file)]
+        with self._parts.loading:
+            replayed = [
+                each for chosen in pipes for each in replayer.replay(chosen, file)
+            ]
         run = None
         if any(each.loaded for each in replayed):
             digest = project_digest(self._parts.project.root)

@@ -45,6 +45,8 @@ class Parts:
     publication: Publication
     clock: Clock
     events: Events
+    loading: threading.Lock = field(default_factory=threading.Lock)
+    """Held while load history is read and added to: by copies and by replays."""
 
 
 @dataclass
@@ -138,17 +140,20 @@ class Loop:
         self.run_lane.close()
 
     def _take_notifications(self, now: datetime) -> None:
-        names = self.parts.stage.notified()
-        if not names:
-            return
-        files = []
-        for name in names:
-            file = self.parts.stage.look(name)
-            if file is None:
-                self.parts.pending.forget(name)
-            else:
-                files.append(file)
-        self._offer(files, now, closed=True)
+        """Look where something was noticed."""
+        hints = self.parts.stage.notified()
+        if hints.lost:
+            self._refresh_at = None
+        for names, closed in ((hints.finished, True), (hints.seen, False)):
+            files = []
+            for name in names:
+                file = self.parts.stage.look(name)
+                if file is None:
+                    self.parts.pending.forget(name)
+                else:
+                    files.append(file)
+            if files:
+                self._offer(files, now, closed=closed)
 
     def _refresh(self, now: datetime) -> None:
         """List the stage: what no notification told of is found here."""
@@ -208,7 +213,8 @@ class Loop:
 
     def _copy(self, pipe: Pipe, batch: Sequence[Pending]) -> Loaded:
         try:
-            return Loaded(batch, self.parts.copier.copy(pipe, batch))
+            with self.parts.loading:
+                return Loaded(batch, self.parts.copier.copy(pipe, batch))
         except Exception as error:
             log.exception("a batch of pipe %s could not be copied", pipe.name)
             return Loaded(batch, None, f"pipe {pipe.name}: {error}")
@@ -249,7 +255,8 @@ class Loop:
             return
         if self._unpublished_since is None:
             return
-        busy = self.parts.pending.count > 0 or not self.load_lane.idle
+        to_list = self._refresh_at is None
+        busy = to_list or self.parts.pending.count > 0 or not self.load_lane.idle
         waited = now - self._unpublished_since
         if busy and waited < self.parts.project.settings.publish.wait_max:
             return

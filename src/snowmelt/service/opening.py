@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from snowmelt.bronze.copy import Copier
 from snowmelt.bronze.table import ensure_table
 from snowmelt.clock import Clock
-from snowmelt.errors import ConfigError
+from snowmelt.errors import ConfigError, InUseError
 from snowmelt.events import Events
 from snowmelt.gold.publication import Publication
 from snowmelt.gold.run_history import close_interrupted
@@ -24,6 +25,24 @@ from snowmelt.transform.sources import write_sources
 from snowmelt.warehouse.duckdb.system import ensure_system_tables
 from snowmelt.warehouse.duckdb.warehouse import Limits, open_warehouse
 
+WAIT_SECONDS_MAX = 10.0
+
+
+@contextmanager
+def opened_patiently(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
+    """Do as `opened`, but wait up to ten seconds for a process that owns the file."""
+    give_up_at = clock.monotonic() + WAIT_SECONDS_MAX
+    with ExitStack() as stack:
+        while True:
+            try:
+                parts = stack.enter_context(opened(project, clock, events))
+                break
+            except InUseError:
+                if clock.monotonic() >= give_up_at:
+                    raise
+                clock.wait(threading.Event(), 0.1)
+        yield parts
+
 
 @contextmanager
 def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
@@ -32,7 +51,7 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
     What a process that was killed left behind is settled first: runs without an end
     are closed, spooled files removed.
 
-    Raises UnreachableError when another process owns it, ConfigError when a contract
+    Raises InUseError when another process owns it, ConfigError when a contract
     no longer fits its table.
     """
     _make_folders(project)
@@ -42,7 +61,6 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
         limits=Limits(
             project.settings.warehouse.threads, project.settings.warehouse.memory_limit
         ),
-        clock=clock,
     )
     try:
         ensure_system_tables(warehouse)

@@ -13,7 +13,7 @@ from snowmelt.serve.api import ApiServer
 from snowmelt.serve.client import connect_service
 from snowmelt.service.commands import OwnCommands
 from snowmelt.service.loop import Loop
-from snowmelt.service.opening import opened
+from snowmelt.service.opening import opened_patiently
 
 
 def serve(project: Project, clock: Clock, events: Events) -> int:
@@ -30,7 +30,7 @@ def serve(project: Project, clock: Clock, events: Events) -> int:
                 "Use it as it is: every command finds it.",
             )
     stopping = threading.Event()
-    with opened(project, clock, events) as parts:
+    with opened_patiently(project, clock, events) as parts:
         loop = Loop(parts)
         before = {
             number: signal.signal(number, lambda *_: _stop(stopping, loop))

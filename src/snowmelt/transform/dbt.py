@@ -93,7 +93,7 @@ class Dbt:
         folder = str(self._project_dir)
         return [
             *("--project-dir", folder, "--profiles-dir", folder, "--target", TARGET),
-            *("--log-level", "none", "--quiet", "--no-use-colors"),
+            *("--log-level", "none", "--log-level-file", "none", "--quiet"),
             "--no-send-anonymous-usage-stats",
         ]
 
@@ -193,7 +193,7 @@ def _environment(values: dict[str, str]) -> Iterator[None]:
 
 
 def _tell(event: Any, done: NodeDone) -> None:
-    """Pass on that a node finished; all else dbt says is in its log file."""
+    """Pass on that a node finished; all else is in the result of the build."""
     if event.info.name not in ("LogModelResult", "LogTestResult"):
         return
     told = event.data

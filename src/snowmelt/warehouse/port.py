@@ -21,7 +21,11 @@ class Table:
 
 
 class Session(Protocol):
-    """One connection: statements on it see one another's temporary tables."""
+    """One connection: statements on it see one another's temporary tables.
+
+    A parameter that is a list reaches the statement as JSON text: there it is written
+    `$1::json::varchar[]`, or whatever its values are.
+    """
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> None:
         """Run a statement for its effect."""

@@ -7,18 +7,20 @@ from a model or a query cannot read the rest of the disk or load an extension.
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import duckdb
 
-from snowmelt.clock import Clock
-from snowmelt.errors import UnreachableError, UsageError
+from snowmelt.errors import InUseError, UnreachableError, UsageError
 from snowmelt.warehouse.port import Row, Table
 
 STORAGE_VERSION = "v1.5.0"
@@ -38,20 +40,26 @@ class DuckDBSession:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
 
+    def _ask(self, sql: str, parameters: Sequence[object]) -> duckdb.DuckDBPyConnection:
+        given = [
+            _encode(each) if isinstance(each, list) else each for each in parameters
+        ]
+        return self._connection.execute(sql, given or None)
+
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> None:
-        self._connection.execute(sql, parameters or None)
+        self._ask(sql, parameters)
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
-        return self._connection.execute(sql, parameters or None).fetchall()
+        return self._ask(sql, parameters).fetchall()
 
     def value(self, sql: str, parameters: Sequence[object] = ()) -> Any:
-        row = self._connection.execute(sql, parameters or None).fetchone()
+        row = self._ask(sql, parameters).fetchone()
         return row[0] if row else None
 
     def table(
         self, sql: str, parameters: Sequence[object] = (), limit: int | None = None
     ) -> Table:
-        cursor = self._connection.execute(sql, parameters or None)
+        cursor = self._ask(sql, parameters)
         rows = cursor.fetchall() if limit is None else cursor.fetchmany(limit)
         described = cursor.description or []
         return Table(
@@ -61,13 +69,19 @@ class DuckDBSession:
         )
 
     def insert(self, table: str, columns: dict[str, Sequence[object]]) -> None:
-        if not any(columns.values()):
+        names = list(columns)
+        rows = list(zip(*columns.values(), strict=True))
+        if not rows:
             return
-        names = ", ".join(columns)
-        lists = ", ".join("unnest(?)" for _ in columns)
+        raw = {i for row in rows for i, value in enumerate(row) if _is_raw(value)}
+        values = ", ".join(
+            f"from_base64(row ->> {i})" if i in raw else f"row ->> {i}"
+            for i in range(len(names))
+        )
         self._connection.execute(
-            f"insert into {table} ({names}) select {lists}",
-            [list(values) for values in columns.values()],
+            f"insert into {table} ({', '.join(names)}) select {values} "  # noqa: S608
+            "from (select unnest($1::json::json[]) as row)",
+            [_encode(rows)],
         )
 
     @contextmanager
@@ -142,17 +156,16 @@ class DuckDBWarehouse:
 
 
 def open_warehouse(
-    path: Path, *, folders: Sequence[Path], limits: Limits, clock: Clock
+    path: Path, *, folders: Sequence[Path], limits: Limits
 ) -> DuckDBWarehouse:
     """Open (or make) the file and lock the instance down.
 
-    `folders` are the only places its SQL can read or write afterwards. A file that
-    another process holds is waited for, up to five seconds.
+    `folders` are the only places its SQL can read or write afterwards.
 
-    Raises UnreachableError naming the process that holds the file, or why the file
-    cannot be opened.
+    Raises InUseError naming the process that holds the file, UnreachableError saying
+    why the file cannot be opened.
     """
-    connection = _connect(path, clock)
+    connection = _connect(path)
     for setting in _settings(path, folders, limits):
         connection.execute(setting)
     return DuckDBWarehouse(connection, path)
@@ -177,29 +190,42 @@ def _settings(path: Path, folders: Sequence[Path], limits: Limits) -> list[str]:
     ]
 
 
+def _encode(values: Sequence[object]) -> str:
+    """Write a list as JSON: the driver takes 30 times as long to bind one.
+
+    For each value of a list it looks for pandas, which is not here.
+    """
+    return json.dumps(values, ensure_ascii=False, default=_encode_value)
+
+
+def _is_raw(value: object) -> TypeGuard[bytes]:
+    return isinstance(value, bytes)
+
+
+def _encode_value(value: object) -> str:
+    if _is_raw(value):
+        return base64.b64encode(value).decode()
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"no way to write {type(value).__name__}")
+
+
 def quote(text: str) -> str:
     """Write a text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
 
 
-def _connect(path: Path, clock: Clock) -> duckdb.DuckDBPyConnection:
-    give_up_at = clock.monotonic() + 5
-    never = threading.Event()
-    while True:
-        try:
-            return duckdb.connect(
-                str(path), config={"storage_compatibility_version": STORAGE_VERSION}
-            )
-        except duckdb.IOException as error:
-            holder = re.search(r"lock is held in (.+?\(PID \d+\))", str(error))
-            if holder is None:
-                raise UnreachableError(str(path), str(error).strip()) from None
-            if clock.monotonic() >= give_up_at:
-                raise UnreachableError(
-                    str(path),
-                    f"the warehouse is in use by {holder[1]}",
-                    "Wait for it to end, or stop it.",
-                ) from None
-            clock.wait(never, 0.05)
-        except duckdb.Error as error:
+def _connect(path: Path) -> duckdb.DuckDBPyConnection:
+    try:
+        return duckdb.connect(
+            str(path), config={"storage_compatibility_version": STORAGE_VERSION}
+        )
+    except duckdb.Error as error:
+        holder = re.search(r"lock is held in (.+?\(PID \d+\))", str(error))
+        if holder is None:
             raise UnreachableError(str(path), str(error).strip()) from None
+        raise InUseError(
+            str(path),
+            f"the warehouse is in use by {holder[1]}",
+            "Wait for it to end, or stop it.",
+        ) from None

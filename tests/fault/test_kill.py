@@ -1,0 +1,191 @@
+"""`kill -9` at any moment: no row lost, none doubled, gold equal to a rebuild.
+
+Real processes are killed, at random statements and at random times, while they load
+and build. Between kills more files land. At the end one undisturbed run must bring
+everything to where an undisturbed project is.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from shop import SNOWMELT, Shop, contents, make_shop
+from snowmelt.service.commands import OwnCommands
+from snowmelt.synth.olist import make_olist
+
+KILLER = str(Path(__file__).with_name("killed.py"))
+# A load takes some 15 statements a pipe, a whole first build some 900.
+STATEMENTS_MAX = 700
+SECONDS_MAX = 7.0
+
+
+@dataclass
+class Kills:
+    """How the processes of one test ended."""
+
+    killed: int = 0
+    finished: int = 0
+    moments: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    files = tmp_path_factory.mktemp("made") / "files"
+    make_olist(files, orders=400, seed=3, dirty=0.03, parts=4)
+    return files
+
+
+def waves(made: Path) -> list[list[Path]]:
+    """Return the files in an order that supersedes and repeats some."""
+    whole = sorted(p for p in made.glob("*.csv") if not p.stem[-4:].isdigit())
+    parts = [sorted(made.glob(f"*_{part:04d}.csv")) for part in range(1, 5)]
+    rest = [sorted((made / name).glob("*.csv")) for name in ("late", "resent")]
+    return [whole, *parts, *rest, sorted((made / "corrected").glob("*.csv"))]
+
+
+def kill_at_statement(shop: Shop, rng: random.Random, kills: Kills) -> None:
+    """Run in a process that dies at a statement drawn here."""
+    # small numbers as often as large ones: loads come first and are short
+    statement = int(STATEMENTS_MAX ** rng.random()) + rng.randint(0, 60)
+    done = subprocess.run(
+        [sys.executable, KILLER, str(statement), "run", "--json"],
+        cwd=shop.root,
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    _note(done.returncode, f"statement {statement}", kills)
+
+
+def kill_at_time(shop: Shop, rng: random.Random, kills: Kills) -> None:
+    """Run, and kill the process from outside after a while."""
+    seconds = rng.uniform(0.3, SECONDS_MAX)
+    process = subprocess.Popen(
+        [SNOWMELT, "run", "--json"],
+        cwd=shop.root,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    _note(process.returncode, f"{seconds:.2f} s", kills)
+
+
+def _note(code: int, moment: str, kills: Kills) -> None:
+    assert code in (0, -9), (code, moment)
+    kills.moments.append(moment)
+    if code:
+        kills.killed += 1
+    else:
+        kills.finished += 1
+
+
+def bronze(commands: OwnCommands) -> dict[str, list[list[object]]]:
+    """Return every live bronze row with its origin, but not its position in time."""
+    tables = commands.query(
+        "select table_name from information_schema.tables "
+        "where table_schema = 'bronze' and not ends_with(table_name, '__all')",
+        None,
+    )["rows"]
+    return {
+        table: commands.query(
+            "select * exclude (_load_seq, _loaded_at) "
+            f"from bronze.{table} order by all",
+            None,
+        )["rows"]
+        for (table,) in tables
+    }
+
+
+def accounts(commands: OwnCommands) -> list[list[object]]:
+    """Return the account of every file that counts."""
+    rows: list[list[object]] = commands.query(
+        "select file_name, status, row_parsed, row_count, error_count, content_sha256 "
+        "from snowmelt.load_history where superseded_by is null order by all",
+        None,
+    )["rows"]
+    return rows
+
+
+def live_through(shop: Shop, made: Path, seed: int, kills_wanted: int) -> Kills:
+    """Let files land and processes die; return how they did."""
+    rng = random.Random(seed)
+    kills = Kills()
+    to_land = waves(made)
+    each = max(1, kills_wanted // len(to_land))
+    for wave in to_land:
+        for path in wave:
+            shop.land(path)
+        goal = kills.killed + each
+        while kills.killed < min(goal, kills_wanted):
+            kill = kill_at_statement if rng.random() < 0.7 else kill_at_time
+            finished = kills.finished
+            kill(shop, rng, kills)
+            if kills.finished > finished:
+                break  # all of this wave is published: nothing is left to disturb
+    return kills
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, made: Path) -> Path:
+    """A project that took the same waves in peace."""
+    shop = make_shop(tmp_path_factory.mktemp("undisturbed") / "shop")
+    with shop.commands() as commands:
+        for wave in waves(made):
+            for path in wave:
+                shop.land(path)
+            run = commands.run(None)["run"]
+            assert run is None or run["state"] == "SUCCEEDED"
+    return shop.root
+
+
+def check(shop: Shop, undisturbed: Path, tmp_path: Path, told: str) -> None:
+    """Assert that after one more run nothing is lost, doubled or half-done."""
+    copy = tmp_path / "undisturbed"
+    shutil.copytree(undisturbed, copy)
+    with shop.commands() as commands, Shop(copy).commands() as peaceful:
+        document = commands.run(None)
+        assert not document["problems"], told
+        assert accounts(commands) == accounts(peaceful), told
+        expected = bronze(peaceful)
+        for table, rows in bronze(commands).items():
+            assert rows == expected[table], f"{told}: bronze.{table}"
+        gold = contents(commands)
+        assert gold["gold.fct_orders"], told
+        commands.rebuild()
+        after = contents(commands)
+        for table, lines in gold.items():
+            assert lines == after[table], f"{told}: {table} differs from a rebuild"
+        left = commands.query(
+            "select (select count(*) from snowmelt.attempts), "
+            "(select count(*) from snowmelt.run_history where state = 'EXECUTING')",
+            None,
+        )
+        assert left["rows"] == [[0, 0]], told
+
+
+@pytest.mark.parametrize(
+    ("seed", "kills_wanted"),
+    [
+        *((seed, 10) for seed in range(2)),
+        *(pytest.param(seed, 20, marks=pytest.mark.long) for seed in range(2, 13)),
+    ],
+)
+def test_a_killed_process_loses_and_doubles_nothing(
+    tmp_path: Path, made: Path, undisturbed: Path, seed: int, kills_wanted: int
+) -> None:
+    shop = make_shop(tmp_path / "shop")
+    kills = live_through(shop, made, seed, kills_wanted)
+    told = f"seed {seed}, {kills}"
+    assert kills.killed >= kills_wanted // 2, told
+    check(shop, undisturbed, tmp_path, told)

@@ -1,0 +1,137 @@
+"""Gold's figures against plain Python over the same files, to the cent."""
+
+from __future__ import annotations
+
+import os
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from olist_oracle import OlistFigures, figures
+
+from shop import Shop, make_shop
+from snowmelt.service.commands import OwnCommands
+from snowmelt.synth.olist import make_olist
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PUBLISHED = Path(
+    os.environ.get("SNOWMELT_OLIST", REPOSITORY.parent / "shared" / "data" / "olist")
+)
+
+
+def load(shop: Shop, files: Path) -> None:
+    for path in sorted(files.glob("*.csv")):
+        shop.land(path)
+
+
+def ask(commands: OwnCommands, sql: str) -> list[list[Any]]:
+    rows: list[list[Any]] = commands.query(sql, None)["rows"]
+    return rows
+
+
+def test_made_files_give_the_oracles_figures(tmp_path: Path) -> None:
+    make_olist(tmp_path / "files", orders=1500, seed=11)
+    shop = make_shop(tmp_path / "shop")
+    load(shop, tmp_path / "files")
+    with shop.commands() as commands:
+        document = commands.run(None)
+        assert document["run"]["state"] == "SUCCEEDED", document["run"]
+        compare(commands, figures(tmp_path / "files"))
+
+
+@pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the published files are not here")
+def test_published_files_give_the_oracles_figures(tmp_path: Path) -> None:
+    shop = make_shop(tmp_path / "shop")
+    load(shop, PUBLISHED)
+    with shop.commands() as commands:
+        document = commands.run(None)
+        assert document["run"]["state"] == "SUCCEEDED", document["run"]
+        for one in document["loads"]:
+            assert one["row_parsed"] == one["row_count"] + one["error_count"]
+            assert one["status"] == "Loaded", one
+        assert len(document["loads"]) == len(list(PUBLISHED.glob("*.csv")))
+        compare(commands, figures(PUBLISHED))
+
+
+def compare(commands: OwnCommands, expected: OlistFigures) -> None:
+    """Assert that every figure the oracle knows is what gold says."""
+    (totals,) = ask(
+        commands,
+        """
+        select count(*), sum(item_count)::int, sum(price_value), sum(freight_value),
+               sum(order_value), sum(payment_value),
+               count(*) filter (delivered_at is not null), count(*) filter (is_late),
+               count(review_score), sum(review_score)::int
+        from gold.fct_orders
+        """,
+    )
+    assert totals == [
+        expected.orders,
+        expected.order_items,
+        str(expected.price_value),
+        str(expected.freight_value),
+        str(expected.order_value),
+        str(expected.payment_value),
+        expected.delivered,
+        expected.late,
+        expected.reviewed,
+        expected.review_score_sum,
+    ]
+    assert ask(
+        commands,
+        """
+        select month, orders, order_value, payment_value, average_order_value,
+               active_customers, new_customers
+        from gold.monthly_metrics order by month
+        """,
+    ) == [
+        [
+            month.isoformat(),
+            found.orders,
+            str(found.order_value),
+            str(found.payment_value),
+            str(found.average_order_value),
+            found.active_customers,
+            found.new_customers,
+        ]
+        for month, found in sorted(expected.months.items())
+    ]
+    assert ask(
+        commands,
+        "select category, item_count, orders, price_value "
+        "from gold.category_sales order by category collate C",
+    ) == [
+        [name, found.item_count, found.orders, str(found.price_value)]
+        for name, found in sorted(expected.categories.items())
+    ]
+    assert ask(
+        commands,
+        "select month, customer_state, orders, order_value "
+        "from gold.orders_by_state order by month, customer_state",
+    ) == [
+        [month.isoformat(), state, found.orders, str(found.order_value)]
+        for (month, state), found in sorted(expected.states.items())
+    ]
+    assert ask(
+        commands,
+        "select customer_unique_id, orders, order_value, first_order_at, "
+        "last_order_at, days_between from gold.customer_activity order by 1",
+    ) == [
+        [
+            person,
+            found.orders,
+            str(found.order_value),
+            found.first_order_at.isoformat(),
+            found.last_order_at.isoformat(),
+            found.days_between,
+        ]
+        for person, found in sorted(expected.activity.items())
+    ]
+    assert expected.order_value == sum(
+        (
+            Decimal(row[0])
+            for row in ask(commands, "select order_value from gold.fct_orders")
+        ),
+        Decimal(0),
+    )
