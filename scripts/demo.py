@@ -140,7 +140,7 @@ def show_rejected() -> None:
     say(f"\n{rejects['count']} records were refused, the rest of their files loaded:")
     for reason, found in sorted(reasons.items(), key=lambda each: -len(each[1])):
         first = found[0]
-        column = f"{first['column_name']} " if first["column_name"] else ""
+        column = f"{first['column_name']}: " if first["column_name"] else ""
         say(f"  {len(found):>4} {reason:<17} e.g. {first['file_name']}:{first['line']}")
         say(f"       {column}{first['error']}")
     failed = ask("history", "--status", "Load failed")["loads"]
@@ -161,7 +161,7 @@ def main() -> int:
     service = start_service()
     try:
         for what, files in waves():
-            say(f"\n→ {len(files)} files land: {what}")
+            say(f"\n→ {len(files)} file{'s' * (len(files) > 1)}: {what}")
             land(files)
         for query in (MONTHS, STATES, CATEGORIES, TOTALS):
             say()

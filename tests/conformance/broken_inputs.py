@@ -111,6 +111,13 @@ RECORDS = [
         {1: A, 2: B},
         says="quote that does not close",
     ),
+    partly(
+        "text_after_a_quote_over_several_lines",
+        HEAD + b'1,a,1\n2,"b\nb" b,2\n3,c,3\n',
+        [(2, 3, "name", b'2,"b\nb" b,2')],
+        {1: A, 3: C},
+        says="text after a closing quote",
+    ),
     failed(
         "quote_never_closes",
         HEAD + b'1,a,1\n2,"b,2\n' + b"3,c,3\n" * 50,

@@ -11,6 +11,9 @@ from snowmelt.pipe.definition import Pipe
 from snowmelt.pipe.history import LoadRecord
 from snowmelt.warehouse.port import Session
 
+_BUCKET_BITS = 10
+_TREE_STEPS_MAX = 4096
+
 
 @dataclass(frozen=True)
 class Step:
@@ -36,41 +39,74 @@ def append_rows(
     columns = [f'"{column.name}"' for column in pipe.contract.columns]
     into = ", ".join([*columns, *LOAD_COLUMNS])
     chosen = ", ".join(f"row.{column}" for column in columns)
-    wanted = [step for step in steps if step.load]
-    refused = ""
+    origin, source, parameters = _find_origin(session, table, steps)
+    where = ""
     if refused_rowids:
         session.execute(f"create temp table {table}_refused (refused_rowid bigint)")
         session.insert(f"{table}_refused", {"refused_rowid": list(refused_rowids)})
-        refused = f"row.rowid not in (select refused_rowid from {table}_refused)"
-    if len(wanted) == 1 and wanted[0].from_rowid == 0 and len(steps) == 2:
-        load, end = wanted[0].load, steps[-1].from_rowid
-        assert load is not None
-        session.execute(
-            f"insert into {all_rows(pipe)} ({into}) "
-            f"select {chosen}, $1, row.rowid + $2, $3, $4, $5 from {table} as row "
-            f"where row.rowid < {end}{' and ' + refused if refused else ''}",
-            [load.file_name, wanted[0].shift, load.load_seq, load.version_at, now],
-        )
-        return
-    _write_steps(session, table, steps)
+        where = f"where row.rowid not in (select refused_rowid from {table}_refused)"
     session.execute(
         f"insert into {all_rows(pipe)} ({into}) "
-        f"select {chosen}, step.file_name, row.rowid + step.shift, step.load_seq, "
-        f"step.version_at, $1 "
-        f"from {table} as row asof join {table}_steps as step "
-        f"on row.rowid >= step.from_rowid "
-        f"where step.load_seq is not null{' and ' + refused if refused else ''}",
-        [now],
+        f"select {chosen}, {origin}, $1 from {source} {where}",
+        [now, *parameters],
     )
 
 
-def _write_steps(session: Session, table: str, steps: Sequence[Step]) -> None:
-    """Write the steps; where a file ends and the next begins, the next wins."""
+def _find_origin(
+    session: Session, table: str, steps: Sequence[Step]
+) -> tuple[str, str, list[object]]:
+    """Return how a row's origin is written, where rows come from, and parameters.
+
+    The rows of one file need only their shift, looked up in a tree of comparisons;
+    those of many, or with very many rejects, are joined with their spans.
+    """
+    ordered = _order(steps)
+    loads = {step.load.load_seq: step.load for step in ordered if step.load}
+    whole = ordered[0].from_rowid == 0 and not any(s.load is None for s in ordered[:-1])
+    if len(loads) == 1 and whole and len(ordered) <= _TREE_STEPS_MAX:
+        (load,) = loads.values()
+        shift, end = _tree(ordered[:-1]), ordered[-1].from_rowid
+        return (
+            f"$2, row.rowid + {shift}, $3, $4",
+            f"(select *, rowid from {table} where rowid < {end}) as row",
+            [load.file_name, load.load_seq, load.version_at],
+        )
+    _write_spans(session, table, ordered)
+    return (
+        "span.file_name, row.rowid + span.shift, span.load_seq, span.version_at",
+        f"{table} as row join {table}_spans as span "
+        f"on row.rowid >> {_BUCKET_BITS} = span.bucket "
+        f"and row.rowid >= span.from_rowid and row.rowid < span.to_rowid",
+        [],
+    )
+
+
+def _order(steps: Sequence[Step]) -> list[Step]:
+    """Return one step a rowid; where a file ends and the next begins, the next."""
     by_rowid: dict[int, Step] = {}
     for step in steps:
         if step.load or step.from_rowid not in by_rowid:
             by_rowid[step.from_rowid] = step
-    ordered = list(by_rowid.values())
+    return [by_rowid[rowid] for rowid in sorted(by_rowid)]
+
+
+def _tree(steps: Sequence[Step]) -> str:
+    """Return an expression that finds a row's shift by halving the steps."""
+    if len(steps) == 1:
+        return str(steps[0].shift)
+    middle = len(steps) // 2
+    return (
+        f"case when row.rowid < {steps[middle].from_rowid} "
+        f"then {_tree(steps[:middle])} else {_tree(steps[middle:])} end"
+    )
+
+
+def _write_spans(session: Session, table: str, ordered: Sequence[Step]) -> None:
+    """Write the wanted steps as spans, cut where rowids enter another bucket.
+
+    By its bucket a row finds its span with a hash join, at half the cost of an asof
+    join.
+    """
     session.execute(
         f"create temp table {table}_steps (from_rowid bigint, shift bigint, "
         "file_name varchar, load_seq bigint, version_at timestamptz)"
@@ -84,4 +120,11 @@ def _write_steps(session: Session, table: str, steps: Sequence[Step]) -> None:
             "load_seq": [step.load and step.load.load_seq for step in ordered],
             "version_at": [step.load and step.load.version_at for step in ordered],
         },
+    )
+    session.execute(
+        f"create temp table {table}_spans as "
+        f"select *, unnest(range(from_rowid >> {_BUCKET_BITS}, "
+        f"((to_rowid - 1) >> {_BUCKET_BITS}) + 1)) as bucket "
+        "from (select *, lead(from_rowid) over (order by from_rowid) as to_rowid "
+        f"from {table}_steps) where load_seq is not null"
     )

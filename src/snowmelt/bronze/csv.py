@@ -17,7 +17,12 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-from snowmelt.bronze.inspection import Inspection, Layout, match_header
+from snowmelt.bronze.inspection import (
+    Inspection,
+    Layout,
+    count_carefully,
+    match_header,
+)
 from snowmelt.bronze.normalised import Copied, write_normalised
 from snowmelt.bronze.raw import UNKNOWN, Reject, RejectError, RejectFinder, RejectReport
 from snowmelt.errors import ChangedError, FileError
@@ -164,15 +169,15 @@ class CsvReader:
         self, read: FileRead, reports: list[RejectReport], copied: Copied | None
     ) -> bool:
         """Find the engine's rejects in the file; say whether the account is sound."""
-        inspection = read.inspection
-        records = copied.records if copied else inspection.records
-        refused = len({report.line for report in reports})
-        if read.row_span + refused != records:
-            return False
-        if copied is None and reports and inspection.blank_lines:
-            return False
+        found = read.row_span + len({report.line for report in reports})
         try:
-            finder = RejectFinder(inspection, self._csv)
+            if copied is None and not self._is_counted(read, found):
+                return False
+            if copied is not None and found != copied.records:
+                return False
+            if copied is None and reports and read.inspection.blank_lines:
+                return False
+            finder = RejectFinder(read.inspection, self._csv)
             read.rejects = finder.find(reports, by_ordinal=copied is not None)
         except ChangedError:
             read.changed = True
@@ -182,6 +187,12 @@ class CsvReader:
         read.engine_rejects = [reject.file_row for reject in read.rejects]
         read.refused_rowids = []
         return True
+
+    def _is_counted(self, read: FileRead, found: int) -> bool:
+        """Does our count confirm what the engine found? If need be a careful one."""
+        if found != read.inspection.records and not read.inspection.careful:
+            read.inspection = count_carefully(read.inspection, self._csv)
+        return found == read.inspection.records
 
     def _readable(self, read: FileRead) -> str:
         """Return a path the engine takes literally: to it, paths are globs."""
@@ -355,7 +366,7 @@ def ordinal_of(rank: int, engine_rejects: Sequence[int]) -> int:
 
 def _is_plain(inspection: Inspection) -> bool:
     """Can the engine read the file as it is, and our fast count check it?"""
-    return inspection.exact and len(inspection.line_ends) <= 1
+    return inspection.ends_exact and len(inspection.line_ends) <= 1
 
 
 def _literal(text: str) -> str:

@@ -6,7 +6,7 @@ import csv as python_csv
 import hashlib
 import io
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from snowmelt.bronze.rawfile import opened
@@ -16,7 +16,7 @@ from snowmelt.landing.stage import Stage, StagedFile
 from snowmelt.pipe.contract import Contract
 from snowmelt.pipe.definition import CsvFormat
 
-HEADER_BYTES_MAX = 1 << 20
+HEADER_BYTES_MAX = 1 << 18
 _HEADER_SHOWN_MAX = 200
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _MAGIC = {
@@ -39,7 +39,10 @@ class Inspection:
     """What one reading of a file showed.
 
     `problem` says why the file cannot be loaded at all; then `header` may be empty.
-    `records` excludes the header; `exact` says whether it can be relied upon.
+    `records` excludes the header; blank lines are among them unless the count was
+    `careful`, but not where the engine finds as many. `exact`: it can be relied
+    upon; `ends_exact`: it can if the engine finds as many, since no quote is open at
+    the end.
     `line_ends` are those outside quotes.
     """
 
@@ -48,7 +51,9 @@ class Inspection:
     content_sha256: str
     header: tuple[str, ...] = ()
     records: int = 0
+    careful: bool = False
     exact: bool = True
+    ends_exact: bool = True
     line_ends: frozenset[bytes] = frozenset()
     blank_lines: bool = False
     nul_bytes: bool = False
@@ -72,18 +77,37 @@ def inspect(file: StagedFile, stage: Stage, csv: CsvFormat) -> Inspection:
             digest.update(chunk)
             count.feed(chunk)
     count.finish()
-    sha = digest.hexdigest()
+    inspection = Inspection(file, path, digest.hexdigest())
     try:
         header = _read_header(first, csv)
     except FileError as error:
-        return Inspection(file, path, sha, problem=error.problem)
-    return Inspection(
-        file,
-        path,
-        sha,
-        header=header,
+        return replace(inspection, problem=error.problem)
+    inspection = _with_count(replace(inspection, header=header), count)
+    # the engine takes a blank line for a header, or for a record of one column
+    blank_first = first.removeprefix(BOM)[:1] in (b"\r", b"\n")
+    plain = count.exact and len(header) > 1 and not blank_first
+    return inspection if plain else count_carefully(inspection, csv)
+
+
+def count_carefully(inspection: Inspection, csv: CsvFormat) -> Inspection:
+    """Count a file's records once more, with regard to blank lines.
+
+    Raises ChangedError when it is not the file that was inspected any more.
+    """
+    count = RecordCount(csv, careful=True)
+    with opened(inspection.path, inspection.file, csv) as raw:
+        for chunk in raw.chunks():
+            count.feed(chunk)
+    count.finish()
+    return replace(_with_count(inspection, count), careful=True)
+
+
+def _with_count(inspection: Inspection, count: RecordCount) -> Inspection:
+    return replace(
+        inspection,
         records=max(count.records - 1, 0),
         exact=count.exact,
+        ends_exact=count.ends_exact,
         line_ends=frozenset(count.line_ends),
         blank_lines=count.blank_lines,
         nul_bytes=count.nul_bytes,

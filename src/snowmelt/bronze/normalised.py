@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from snowmelt.bronze.inspection import Inspection
+from snowmelt.bronze.inspection import Inspection, split_record
 from snowmelt.bronze.raw import Reject, RejectError
 from snowmelt.bronze.rawfile import RawFile, RawRecord, opened
 from snowmelt.bronze.records import is_well_quoted, unclosed_field
@@ -29,14 +29,14 @@ class Copied:
 def write_normalised(inspection: Inspection, csv: CsvFormat, path: Path) -> Copied:
     r"""Write a copy in which every record ends with \n and no line is blank.
 
-    Raises FileError when a quoted field runs on into further records: what follows
-    cannot be told apart. Raises ChangedError when the file changed meanwhile.
+    Raises FileError when a quoted field runs on into what may be further records:
+    they cannot be told apart. Raises ChangedError when the file changed meanwhile.
     """
     written = -1
     unclosed = None
     with opened(inspection.path, inspection.file, csv) as raw, path.open("wb") as copy:
         for record in raw.records():
-            _require_whole(raw, record, csv)
+            _require_whole(raw, record, csv, len(inspection.header))
             last = record.offset + len(record.raw) == inspection.file.size
             if last and unclosed_field(record.raw, csv) is not None:
                 unclosed = _refuse(raw, record, written + 1, inspection.header, csv)
@@ -47,11 +47,17 @@ def write_normalised(inspection: Inspection, csv: CsvFormat, path: Path) -> Copi
     return Copied(path, written, unclosed)
 
 
-def _require_whole(raw: RawFile, record: RawRecord, csv: CsvFormat) -> None:
-    inner = record.raw.rstrip(b"\r\n")
-    if b"\n" not in inner and b"\r" not in inner:
+def _require_whole(
+    raw: RawFile, record: RawRecord, csv: CsvFormat, fields: int
+) -> None:
+    """Refuse the file if a badly quoted record may hide others.
+
+    It may if one of its lines after the first has as many fields as a record.
+    """
+    _, *inner = record.raw.rstrip(b"\r\n").splitlines() or [b""]
+    if not inner or is_well_quoted(record.raw, csv):
         return
-    if not is_well_quoted(record.raw, csv):
+    if any(len(split_record(line.decode("latin-1"), csv)) == fields for line in inner):
         line = 1 + raw.count_lines(0, record.offset)
         raise FileError(
             "",

@@ -85,7 +85,7 @@ class RejectFinder:
                 raw.find(grouped, self._checkpoints)
                 if by_ordinal
                 else {
-                    ordinal: _record_at(raw, group[0].line_byte_position - 1)
+                    ordinal: _record_at(raw, group)
                     for ordinal, group in grouped.items()
                 }
             )
@@ -129,14 +129,19 @@ class RejectFinder:
         ]
 
 
-def _record_at(raw: RawFile, offset: int) -> RawRecord:
+def _record_at(raw: RawFile, reports: Sequence[RejectReport]) -> RawRecord:
     """Return the record that begins at a position the engine reported.
 
-    The position may be on the line end before the record.
+    The position may be on the line end before the record. Raises FileError if there
+    is none, or if it is badly quoted over several lines: it may hide others.
     """
+    offset = reports[0].line_byte_position - 1
     record = raw.record_at(offset)
     if record is None:
         raise FileError("", f"the engine refused a record at byte {offset}: none there")
+    badly_quoted = any(report.error_type == "UNQUOTED VALUE" for report in reports)
+    if badly_quoted and (b"\n" in record.raw or b"\r" in record.raw):
+        raise FileError("", f"the record at byte {offset} may hide others")
     return record
 
 

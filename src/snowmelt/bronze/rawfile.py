@@ -17,6 +17,7 @@ from snowmelt.landing.stage import StagedFile
 from snowmelt.pipe.definition import CsvFormat
 
 WINDOW = 1 << 20
+CHUNK = 1 << 18
 NEAR_WINDOW = 1 << 12
 RECORD_BYTES_MAX = 1 << 26
 # No link is followed, and a pipe that took the file's place is not waited for.
@@ -49,10 +50,10 @@ class RawFile:
             raise ChangedError(self._file.name, "it changed while it was read")
 
     def chunks(self) -> Iterator[bytes]:
-        """Yield the whole file, window by window."""
+        """Yield the whole file, in pieces that fit a processor's cache."""
         at = 0
         while at < self._file.size:
-            chunk = self._read(at, WINDOW)
+            chunk = self._read(at, CHUNK)
             yield chunk
             at += len(chunk)
         self.require_same()

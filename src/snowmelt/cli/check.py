@@ -33,6 +33,6 @@ def command(file: Path, pipe: str | None, directory: Path, as_json: bool) -> int
     if document["problem"]:
         output.tell(document["problem"])
     for error in document["errors"]:
-        column = f"{error['column_name']} " if error["column_name"] else ""
+        column = f"{error['column_name']}: " if error["column_name"] else ""
         output.tell(f"line {error['line']}: {column}{error['error']}")
     return int(failed)

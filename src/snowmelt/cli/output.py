@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
+
+_DECIMAL = re.compile(r"-?\d+\.\d+")
 
 
 def show_json(document: Any) -> None:
@@ -45,8 +48,7 @@ def show_table(
     """
     texts = [[_text(value) for value in row] for row in rows]
     numeric = [
-        bool(rows)
-        and all(row[i] is None or isinstance(row[i], int | float) for row in rows)
+        bool(rows) and all(_is_number(row[i]) for row in rows)
         for i in range(len(columns))
     ]
     widths = [
@@ -62,6 +64,12 @@ def show_table(
             for text, width, right in zip(line, widths, numeric, strict=True)
         ]
         show("   ".join(cells).rstrip())
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, str):
+        return _DECIMAL.fullmatch(value) is not None
+    return value is None or isinstance(value, int | float)
 
 
 def _text(value: Any) -> str:

@@ -23,7 +23,7 @@ def show_loads(document: Document) -> None:
             where = load["file_name"] + (f":{line}" if line else "")
             column = load["first_error_column_name"]
             output.tell(
-                f"{where}: {column + ' ' if column else ''}"
+                f"{where}: {column + ': ' if column else ''}"
                 f"{load['first_error_message']}"
             )
     if document["error_count"]:

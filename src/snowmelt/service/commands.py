@@ -219,7 +219,7 @@ class OwnCommands:
                         raise RunError(
                             first.file_name + (f":{line}" if line else ""),
                             f"{first.first_error_column_name or 'the file'}: "
-                            f"{first.first_error_message}; nothing was loaded",
+                            f"{first.first_error_message}. Nothing was loaded",
                             "Correct the file, or run without --on-error.",
                         )
                 with parts.warehouse.commit_lock, session.transaction():
