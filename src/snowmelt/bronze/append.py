@@ -35,7 +35,10 @@ def append_rows(
     refused_rowids: Sequence[int],
     now: datetime,
 ) -> None:
-    """Append the wanted rows of a temporary table to the pipe's bronze table."""
+    """Append the wanted rows of a temporary table to the pipe's bronze table.
+
+    The last step has no load: it says where the wanted rows end.
+    """
     columns = [f'"{column.name}"' for column in pipe.contract.columns]
     into = ", ".join([*columns, *LOAD_COLUMNS])
     chosen = ", ".join(f"row.{column}" for column in columns)

@@ -118,6 +118,7 @@ class Replayer:
             steps.append(Step(rowid, file_row - rowid, record))
             if rowid not in refused:
                 passed.append(file_row)
+        steps.append(Step(read.first_rowid + read.row_span, 0, None))
         append_rows(
             session,
             pipe,
