@@ -103,10 +103,10 @@ def load_ours(spec: Spec) -> Loaded:
         loop = Loop(parts, publishes=False)
 
         def load() -> None:
-            while not loop.quiet:
+            while not loop.is_quiet():
                 loop.wake.clear()
                 loop.turn()
-                if not loop.quiet:
+                if not loop.is_quiet():
                     clock.wait(loop.wake, loop.seconds_to_next())
             with parts.warehouse.session() as session:
                 session.execute("checkpoint")

@@ -5,6 +5,7 @@ SnowmeltError
     ConfigError         the project's files are off; exit code 3
     UnreachableError    the warehouse or the service cannot be reached; exit code 4
         InUseError      another process owns the warehouse: it may end, or answer
+    EngineError         the engine lacks memory, disk or open files
     FileError           this version of a file cannot be loaded: its load fails
     ChangedError        a file changed under the reader: offer it again
     RunError            a publication failed; gold is as it was; exit code 1
@@ -49,6 +50,10 @@ class UnreachableError(SnowmeltError):
 
 class InUseError(UnreachableError):
     """Another process owns the warehouse now."""
+
+
+class EngineError(SnowmeltError):
+    """The engine lacks memory, disk or open files: no file is to blame."""
 
 
 class FileError(SnowmeltError):

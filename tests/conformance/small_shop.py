@@ -69,7 +69,7 @@ class Shop:
         self.loop.ask_refresh()
         for _ in range(TURNS_MAX):
             self.loop.turn()
-            if self.loop.quiet:
+            if self.loop.is_quiet():
                 return
             self.loop.wake.wait(0.02)
             self.loop.wake.clear()

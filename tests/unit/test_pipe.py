@@ -127,7 +127,7 @@ def test_identity(
 
 
 def pending(name: str, size: int = 10, age: float = 0, cut_off: int = 0) -> Pending:
-    file = StagedFile(name, size, 1_000_000_000 - int(age * 1e9), 1)
+    file = StagedFile(name, size, 1_000_000_000 - int(age * 1e9), 1, 1)
     return Pending(file, "orders", NOON - timedelta(seconds=age), cut_off)
 
 
@@ -159,7 +159,8 @@ def test_a_file_larger_than_a_batch_goes_alone() -> None:
 
 def test_a_file_whose_attempt_was_cut_off_goes_alone() -> None:
     files = [pending("a", age=9), pending("b", cut_off=1), pending("c", cut_off=2)]
-    assert names(due(files, NOON, LoadConfig())) == ["b"]
+    assert names(due(files, NOON, LoadConfig())) == ["a"], "the others go first"
+    assert names(due(files[1:], NOON, LoadConfig())) == ["b"]
 
 
 @pytest.mark.parametrize(
@@ -206,7 +207,7 @@ def test_on_error_has_snowflakes_meaning(
 
 
 def staged(age: float) -> StagedFile:
-    return StagedFile("a", 1, int((NOON.timestamp() - age) * 1e9), 1)
+    return StagedFile("a", 1, int((NOON.timestamp() - age) * 1e9), 1, 1)
 
 
 @pytest.mark.parametrize(
@@ -225,7 +226,7 @@ def test_a_file_that_changes_starts_to_rest_anew() -> None:
     first = sight(None, staged(0), NOON, closed=True)
     later = NOON + timedelta(seconds=1)
     assert sight(first, staged(0), later, closed=False) == first
-    grown = StagedFile("a", 2, first.file.mtime_ns, 1)
+    grown = StagedFile("a", 2, first.file.mtime_ns, 1, 1)
     assert sight(first, grown, later, closed=False) == Sighting(grown, later, False)
 
 

@@ -89,7 +89,9 @@ def raw_file(content: bytes) -> Iterator[RawFile]:
         path = Path(folder) / "file.csv"
         path.write_bytes(content)
         found = path.stat()
-        staged = StagedFile("f", found.st_size, found.st_mtime_ns, found.st_ino)
+        staged = StagedFile(
+            "f", found.st_size, found.st_mtime_ns, found.st_ino, found.st_ctime_ns
+        )
         with opened(path, staged, CSV) as raw:
             yield raw
 
@@ -259,7 +261,9 @@ def test_a_file_that_is_cut_short_while_it_is_read_is_noticed(tmp_path: Path) ->
     path = tmp_path / "file.csv"
     path.write_bytes(b"a\n" * (2 << 20))
     found = path.stat()
-    staged = StagedFile("f", found.st_size, found.st_mtime_ns, found.st_ino)
+    staged = StagedFile(
+        "f", found.st_size, found.st_mtime_ns, found.st_ino, found.st_ctime_ns
+    )
     with opened(path, staged, CSV) as raw:
         records = raw.records()
         next(records)
@@ -275,5 +279,5 @@ def test_a_file_that_is_cut_short_while_it_is_read_is_noticed(tmp_path: Path) ->
 def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "file.csv"
     os.mkfifo(path)
-    with pytest.raises(ChangedError), opened(path, StagedFile("f", 1, 1, 1), CSV):
+    with pytest.raises(ChangedError), opened(path, StagedFile("f", 1, 1, 1, 1), CSV):
         pass

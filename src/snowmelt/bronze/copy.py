@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -84,13 +85,18 @@ class Copier:
         with self._warehouse.session() as session:
             names = [each.file.name for each in batch]
             open_attempts(session, names, pipe.name, self._clock.now())
-            prepared = self.prepare(session, pipe, batch)
             try:
-                with self._warehouse.commit_lock, session.transaction():
+                prepared = self.prepare(session, pipe, batch)
+                with (
+                    closing(prepared.reader),
+                    self._warehouse.commit_lock,
+                    session.transaction(),
+                ):
                     self.commit(session, [prepared])
                     close_attempts(session, names)
-            finally:
-                prepared.reader.close()
+            except Exception:
+                close_attempts(session, names)  # this process lives: it will say so
+                raise
         return prepared
 
     def prepare(
@@ -99,6 +105,21 @@ class Copier:
         """Read a batch into temporary tables of this session, and judge each file."""
         started_at = self._clock.now()
         prepared = Prepared(pipe, CsvReader(session, pipe, self._spool))
+        try:
+            self._judge(session, prepared, batch, started_at)
+        except BaseException:
+            prepared.reader.close()
+            raise
+        return prepared
+
+    def _judge(
+        self,
+        session: Session,
+        prepared: Prepared,
+        batch: Sequence[Pending],
+        started_at: datetime,
+    ) -> None:
+        pipe = prepared.pipe
         chosen = self._identify(session, prepared, batch)
         to_load = [
             inspection
@@ -121,7 +142,6 @@ class Copier:
             prepared.outcomes.append(
                 Outcome(pending, inspection, identity, read, record)
             )
-        return prepared
 
     def _identify(
         self, session: Session, prepared: Prepared, batch: Sequence[Pending]
@@ -232,8 +252,8 @@ class Copier:
                     )
                 )
             self._append(session, prepared, now)
-            supersede(session, superseded)
             settle_files(session, settled)
+            supersede(session, superseded)
 
     def _append(self, session: Session, prepared: Prepared, now: datetime) -> None:
         changed = [

@@ -25,7 +25,7 @@ from snowmelt.bronze.inspection import (
 )
 from snowmelt.bronze.normalised import Copied, write_normalised
 from snowmelt.bronze.raw import UNKNOWN, Reject, RejectError, RejectFinder, RejectReport
-from snowmelt.errors import ChangedError, FileError
+from snowmelt.errors import ChangedError, EngineError, FileError
 from snowmelt.pipe.definition import CsvFormat, Pipe
 from snowmelt.warehouse.port import Row, Session
 
@@ -152,6 +152,8 @@ class CsvReader:
         sql = self._statement(layout, paths, table, rejects)
         try:
             self._session.execute(sql)
+        except EngineError:
+            raise
         except Exception as error:  # the driver's; which one depends on the backend
             raise FileError("", _first_line(error)) from error
         spans = self._spans(table, len(paths))

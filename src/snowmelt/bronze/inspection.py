@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv as python_csv
-import hashlib
 import io
 import re
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from snowmelt.bronze.digest import Digest
 from snowmelt.bronze.rawfile import opened
 from snowmelt.bronze.records import BOM, Checkpoint, RecordCount, find_records
 from snowmelt.errors import FileError
@@ -68,10 +69,10 @@ def inspect(file: StagedFile, stage: Stage, csv: CsvFormat) -> Inspection:
     changed while it was read.
     """
     path = stage.path(file.name)
-    digest = hashlib.sha256()
+    digest = Digest(file.size)
     count = RecordCount(csv)
     first = b""
-    with opened(path, file, csv) as raw:
+    with opened(path, file, csv) as raw, closing(digest):
         for chunk in raw.chunks():
             first = first or chunk
             digest.update(chunk)

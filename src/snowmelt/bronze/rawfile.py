@@ -42,10 +42,12 @@ class RawFile:
     def require_same(self) -> None:
         """Raise ChangedError unless the file is still the version that was staged."""
         found = os.fstat(self._descriptor)
-        if (found.st_size, found.st_mtime_ns, found.st_ino) != (
-            self._file.size,
-            self._file.mtime_ns,
-            self._file.inode,
+        file = self._file
+        if (found.st_size, found.st_mtime_ns, found.st_ino, found.st_ctime_ns) != (
+            file.size,
+            file.mtime_ns,
+            file.inode,
+            file.ctime_ns,
         ):
             raise ChangedError(self._file.name, "it changed while it was read")
 

@@ -21,6 +21,23 @@ OPEN = """
 """
 
 
+# Listed: the open ones, and the evidence of the newest load of a file, if it failed.
+LISTED = """
+    from snowmelt.rejects as rejects
+    join snowmelt.load_history as history using (load_seq)
+    where rejects.replayed_by is null
+      and history.superseded_by is null
+      and (
+          history.status = 'Partially loaded'
+          or not exists (
+              select 1 from snowmelt.load_history as later
+              where later.file_name = history.file_name
+                and later.load_seq > history.load_seq
+          )
+      )
+"""
+
+
 def insert_rejects(
     session: Session, load: LoadRecord, rejects: Sequence[Reject]
 ) -> None:

@@ -85,7 +85,7 @@ class Replayer:
             assert staged is not None
             inspection = inspect(staged, folder, pipe.file_format)
             (read,) = reader.read([inspection])
-            if read.problem or not read.row_count:
+            if read.problem or not read.row_count or read.row_parsed != len(rows):
                 return Replayed(origin.file_name, len(rows), 0, None)
             with self._warehouse.commit_lock, session.transaction():
                 record = replace(

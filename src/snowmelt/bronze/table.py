@@ -23,10 +23,16 @@ def all_rows(pipe: Pipe) -> str:
 def ensure_table(session: Session, pipe: Pipe) -> None:
     """Make a pipe's table and view, or add the columns its contract gained.
 
-    Raises ConfigError when a column's type changed: rows are there already.
+    A table without rows is made anew. Raises ConfigError when rows are there and a
+    column's type changed, or the pipe wrote another table before.
     """
-    there = _columns(session, f"{pipe.table_name}__all")
+    _require_same_table(session, pipe)
     wanted = {column.name: column.type for column in pipe.contract.columns}
+    there = _columns(session, f"{pipe.table_name}__all")
+    if there and not session.value(f"select count(*) from {all_rows(pipe)}"):
+        session.execute(f'drop view if exists bronze."{pipe.table_name}"')
+        session.execute(f"drop table {all_rows(pipe)}")
+        there = {}
     if not there:
         columns = ", ".join(
             f'"{name}" {kind}' for name, kind in (wanted | LOAD_COLUMNS).items()
@@ -43,6 +49,20 @@ def ensure_table(session: Session, pipe: Pipe) -> None:
                 "Give the column its old type back, or a new name.",
             )
     _ensure_view(session, pipe)
+
+
+def _require_same_table(session: Session, pipe: Pipe) -> None:
+    before = session.value(
+        "select table_name from snowmelt.load_history where pipe_name = $1 "
+        "and table_name <> $2 and superseded_by is null and row_count > 0 limit 1",
+        [pipe.name, pipe.table_name],
+    )
+    if before:
+        raise ConfigError(
+            f"pipes/{pipe.name}.yml: table",
+            f"this pipe has loaded bronze.{before}; its files count as loaded there",
+            f"Keep table: {before}, or give the pipe a new name too.",
+        )
 
 
 def _ensure_view(session: Session, pipe: Pipe) -> None:

@@ -12,8 +12,22 @@ from snowmelt.cli.project_option import connected, json_option, project_option
 
 @click.command("history")
 @click.option("--pipe", default=None, help="Only this pipe's loads.")
-@click.option("--status", default=None, help='Only this status, such as "Load failed".')
-@click.option("--limit", default=1000, show_default=True, help="Newest first.")
+@click.option(
+    "--status",
+    type=click.Choice(
+        ["Loaded", "Partially loaded", "Load failed", "Load skipped"],
+        case_sensitive=False,
+    ),
+    default=None,
+    help="Only loads that ended so.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=1000,
+    show_default=True,
+    help="Newest first.",
+)
 @project_option
 @json_option
 def command(

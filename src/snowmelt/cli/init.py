@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -37,7 +38,7 @@ def command(
         return
     output.show(f"Made {directory} from template {template}: {len(made)} files.")
     output.show("Next:")
-    output.show(f"  cd {directory}")
+    output.show(f"  cd {shlex.quote(str(directory))}")
     output.show("  snowmelt land FILE...     # or copy files into landing/")
     output.show("  snowmelt up               # or once: snowmelt run")
 

@@ -14,7 +14,13 @@ from snowmelt.cli.project_option import connected, json_option, project_option
 @click.command("rejects")
 @click.option("--pipe", default=None, help="Only this pipe's rejects.")
 @click.option("--file", default=None, help="Only this file's rejects.")
-@click.option("--limit", default=1000, show_default=True, help="Records shown.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=1000,
+    show_default=True,
+    help="Records shown.",
+)
 @project_option
 @json_option
 def command(

@@ -29,7 +29,7 @@ def command(
     on_error: str | None, fail_on: tuple[str, ...], directory: Path, as_json: bool
 ) -> int:
     """Load all that is pending, build, test, publish, and say what happened."""
-    from snowmelt.cli.run_summary import show_loads, show_run
+    from snowmelt.cli.run_summary import show_summary
     from snowmelt.observe.progress import Progress
 
     with Progress() as progress, connected(directory, progress) as commands:
@@ -37,8 +37,7 @@ def command(
     if as_json:
         output.show_json(document)
     else:
-        show_loads(document)
-        show_run(document["run"])
+        show_summary(document)
     return exit_code(document, fail_on)
 
 

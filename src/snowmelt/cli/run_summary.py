@@ -9,8 +9,8 @@ from snowmelt.cli import output
 Document = dict[str, Any]
 
 
-def show_loads(document: Document) -> None:
-    """Show each file's account, and what to do about files that failed."""
+def show_summary(document: Document) -> None:
+    """Show each file's account, what failed and what to do, and the publication."""
     loads = list(reversed(document["loads"]))
     if not loads:
         output.show("Nothing to load.")
@@ -19,27 +19,36 @@ def show_loads(document: Document) -> None:
         output.show_table(columns, [[load[name] for name in columns] for load in loads])
     for load in loads:
         if load["status"] == "Load failed":
-            line = load["first_error_line_number"]
-            where = load["file_name"] + (f":{line}" if line else "")
-            column = load["first_error_column_name"]
-            output.tell(
-                f"{where}: {column + ': ' if column else ''}"
-                f"{load['first_error_message']}"
-            )
+            _tell_failed(load)
+    _tell_left(document)
+    if document["run"] is not None:
+        show_run(document["run"])
+    elif not document["problems"]:
+        output.show("Gold is up to date.")
+
+
+def _tell_failed(load: Document) -> None:
+    line, column = load["first_error_line_number"], load["first_error_column_name"]
+    where = load["file_name"] + (f":{line}" if line else "")
+    column = f"{column}: " if column else ""
+    output.tell(f"{where}: {column}{load['first_error_message']}")
+
+
+def _tell_left(document: Document) -> None:
+    """Tell of all that was not loaded, each with the command that helps."""
     if document["error_count"]:
         rejected = output.count(document["error_count"], "record")
         output.tell(f"{rejected} refused. See: snowmelt rejects")
     for name in document["unmatched"]:
         output.tell(f"{name}: no pipe's pattern matches; see: snowmelt why {name}")
+    for name in document["settling"]:
+        output.tell(f"{name}: it still changes; run again when it is whole")
     for problem in document["problems"]:
         output.tell(problem)
 
 
-def show_run(run: Document | None) -> None:
+def show_run(run: Document) -> None:
     """Show how the publication ended and, if it failed, the failing rows."""
-    if run is None:
-        output.show("Gold is up to date.")
-        return
     counts = (
         f"{output.count(run['models'], 'model')}, {run['tests_passed']} of "
         f"{output.count(run['tests'], 'test')} passed"

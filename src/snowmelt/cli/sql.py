@@ -12,7 +12,12 @@ from snowmelt.cli.project_option import connected, json_option, project_option
 
 @click.command("sql")
 @click.argument("query")
-@click.option("--limit", type=int, default=None, help="Rows at most; all without it.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=None,
+    help="Rows at most; all without it.",
+)
 @project_option
 @json_option
 def command(query: str, limit: int | None, directory: Path, as_json: bool) -> None:

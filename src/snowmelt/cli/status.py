@@ -39,8 +39,10 @@ def _tell(document: dict[str, Any]) -> None:
         if service["running"]
         else "No service runs. Start it with: snowmelt up"
     )
-    if document["stage_problem"]:
-        output.tell(document["stage_problem"])
+    for problem in document["problems"]:
+        output.tell(problem)
+    for each in document["pending"]:
+        output.tell(f"{each['file_name']}: {each['state']} since {each['since'][:19]}")
     for name in document["unmatched"]:
         output.tell(f"{name}: unmatched by any pipe; see: snowmelt why {name}")
     run = document["last_run"]

@@ -8,6 +8,7 @@ run before, and a second transaction writes the evidence.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import threading
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from datetime import datetime
 from pydantic import BaseModel, ConfigDict, Field
 
 from snowmelt.clock import Clock
-from snowmelt.errors import SnowmeltError
+from snowmelt.errors import SnowmeltError, UnreachableError
 from snowmelt.events import Events, NodeFinished, RunFinished, RunStarted
 from snowmelt.gold.run_history import (
     RunEnd,
@@ -32,6 +33,7 @@ from snowmelt.transform.dbt import Dbt, NodeResult
 from snowmelt.transform.trigger import BuildPlan, plan_build
 from snowmelt.warehouse.port import Session, Warehouse
 
+log = logging.getLogger("snowmelt")
 _CONSEQUENCE = "Current transaction is aborted"
 
 
@@ -93,6 +95,7 @@ class Publication:
         self._clock = clock
         self._events = events
         self._one_at_a_time = threading.Lock()
+        self._closed = False
 
     def plan(self, digest: str, *, rebuild: bool = False) -> BuildPlan | None:
         """Return what a run would do now, or None when gold is up to date."""
@@ -107,7 +110,14 @@ class Publication:
         build on what that run is about to replace.
         """
         with self._one_at_a_time:
+            if self._closed:
+                raise UnreachableError("the service", "it is stopping")
             return self._publish(digest, rebuild)
+
+    def close(self) -> None:
+        """Let a run that is under way end, and begin no other."""
+        with self._one_at_a_time:
+            self._closed = True
 
     def _publish(self, digest: str, rebuild: bool) -> RunResult | None:
         plan = self.plan(digest, rebuild=rebuild)
@@ -152,6 +162,9 @@ class Publication:
             result.error = _first_error(result.nodes)
         except SnowmeltError as error:
             result.error = str(error)
+        except Exception as error:
+            log.exception("a run could not be carried out")
+            result.error = f"the run could not be carried out: {error}"
         finally:
             if result.state is not RunState.SUCCEEDED:
                 self._keep_evidence(session, result, read_through)

@@ -108,7 +108,8 @@ def find_changes(session: Session, project_digest: str) -> tuple[Changes, int]:
     """
     last = session.rows(
         "select read_through, project_digest from snowmelt.run_history "
-        "where state = 'SUCCEEDED' order by started_at desc, run_id desc limit 1"
+        "where state = 'SUCCEEDED' "
+        "order by read_through desc, started_at desc limit 1"
     )
     upper = session.value("select max(load_seq) from snowmelt.load_history") or 0
     if not last:

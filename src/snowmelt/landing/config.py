@@ -44,6 +44,9 @@ class LandingConfig(BaseModel):
         "How long a file must rest before it counts as whole, "
         "unless it was renamed into place.",
     )
+    settle_max: Duration = duration_field(
+        "30s", "How long `snowmelt run` waits for files that keep changing."
+    )
     refresh_every: Duration = duration_field(
         "30s", "How often the folder is listed, whatever was notified."
     )

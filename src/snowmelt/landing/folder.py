@@ -6,6 +6,7 @@ import os
 import stat
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
@@ -22,6 +23,8 @@ class LocalFolder:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.location = str(root)
+        self.unreadable: list[str] = []
+        """Sub-folders that the last listing could not read."""
         self._hints = Notifications()
         self._lock = threading.Lock()
         self._observer: BaseObserver | None = None
@@ -31,6 +34,7 @@ class LocalFolder:
 
         Raises UnreachableError when the folder is gone or may not be read.
         """
+        self.unreadable = []
         try:
             return sorted(self._scan(self.root, ""), key=lambda file: file.mtime_ns)
         except OSError as error:
@@ -41,24 +45,29 @@ class LocalFolder:
             ) from None
 
     def _scan(self, folder: Path, prefix: str) -> Iterator[StagedFile]:
-        try:
-            listing = os.scandir(folder)
-        except FileNotFoundError:
-            if prefix:  # a sub-folder that was removed since its parent was listed
-                return
-            raise
-        with listing as entries:
-            for entry in entries:
-                if find_hidden([entry.name]):
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    yield from self._scan(folder / entry.name, f"{prefix}{entry.name}/")
-                elif entry.is_file(follow_symlinks=False):
-                    try:
-                        found = entry.stat(follow_symlinks=False)
-                    except FileNotFoundError:
-                        continue
+        for entry in self._entries(folder, prefix):
+            if find_hidden([entry.name]):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                yield from self._scan(folder / entry.name, f"{prefix}{entry.name}/")
+            elif entry.is_file(follow_symlinks=False):
+                with suppress(FileNotFoundError):
+                    found = entry.stat(follow_symlinks=False)
                     yield _staged(prefix + entry.name, found)
+
+    def _entries(self, folder: Path, prefix: str) -> list[os.DirEntry[str]]:
+        """List one folder; a sub-folder may be gone, or closed to this user."""
+        try:
+            with os.scandir(folder) as entries:
+                return list(entries)
+        except FileNotFoundError:
+            if not prefix:
+                raise
+        except PermissionError:
+            if not prefix:
+                raise
+            self.unreadable.append(prefix)
+        return []
 
     def look(self, name: str) -> StagedFile | None:
         try:
@@ -146,7 +155,12 @@ class _Hints(FileSystemEventHandler):
 def _staged(name: str, found: os.stat_result) -> StagedFile:
     shown = _printable(name)
     return StagedFile(
-        shown, found.st_size, found.st_mtime_ns, found.st_ino, shown == name
+        shown,
+        found.st_size,
+        found.st_mtime_ns,
+        found.st_ino,
+        found.st_ctime_ns,
+        shown == name,
     )
 
 

@@ -14,13 +14,15 @@ class StagedFile:
     r"""One state of one file in a stage, as far as it can be known unread.
 
     `name` is the path below the stage, with slashes. Two looks at a file saw the
-    same version when size, modification time and inode agree.
+    same version when all of these agree; the time of the inode's last change also
+    tells of content replaced under an old modification time, and of new permissions.
     """
 
     name: str
     size: int
     mtime_ns: int
     inode: int
+    ctime_ns: int
     loadable: bool = True
 
     @property

@@ -24,6 +24,9 @@ def land(files: list[Path], folder: Path, *, into: str = "") -> list[str]:
     target = (folder / into).resolve()
     if not target.is_relative_to(folder.resolve()):
         raise UsageError(into, "the sub-folder lies outside the landing folder")
+    hidden = find_hidden(Path(into).parts)
+    if hidden:
+        raise UsageError(into, f"files below '{hidden}' are never loaded")
     _check(files)
     target.mkdir(parents=True, exist_ok=True)
     return [

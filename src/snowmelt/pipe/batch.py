@@ -38,12 +38,13 @@ def due(pending: Sequence[Pending], now: datetime, config: LoadConfig) -> list[P
     """Choose the next batch of one pipe, oldest file first; empty means wait.
 
     A batch goes when it is full or when its oldest file has lingered long enough. A
-    file whose last attempt was cut off goes alone, so that one that kills the
-    process cannot take others with it.
+    file whose last attempt was cut off goes last and alone, so that one that kills
+    the process cannot take others with it.
     """
     ordered = sorted(pending, key=lambda each: (each.file.mtime_ns, each.file.name))
     alone = [each for each in ordered if each.interrupted]
-    if alone:
+    ordered = [each for each in ordered if not each.interrupted]
+    if not ordered:
         return alone[:1]
     chosen: list[Pending] = []
     size = 0

@@ -69,6 +69,7 @@ class Settled:
 
     size: int
     mtime_ns: int
+    ctime_ns: int
     pipe_name: str
     pipe_digest: str
     settled: str
@@ -112,7 +113,8 @@ def settled_files(session: Session, names: Sequence[str]) -> dict[str, Settled]:
     """Return what is known of these paths; a path never seen is absent."""
     rows = session.rows(
         """
-        select file_name, file_size, file_mtime_ns, pipe_name, pipe_digest, settled
+        select file_name, file_size, file_mtime_ns, file_ctime_ns, pipe_name,
+               pipe_digest, settled
         from snowmelt.staged_files
         where file_name in (select unnest($1::json::varchar[]))
         """,
@@ -134,12 +136,13 @@ def supersede(session: Session, superseded: dict[int, int]) -> None:
 
     Files that were skipped as duplicates of such a load end with it and are
     forgotten, so that they are offered again: their content is nowhere any more.
+    Call after `settle_files`: a duplicate may be of this very transaction.
     """
     if not superseded:
         return
     duplicates = session.rows(
         """
-        select load_seq, duplicate_of from snowmelt.load_history
+        select load_seq, duplicate_of, file_name from snowmelt.load_history
         where duplicate_of in (select unnest($1::json::bigint[]))
           and superseded_by is null
         """,
@@ -147,12 +150,12 @@ def supersede(session: Session, superseded: dict[int, int]) -> None:
     )
     session.execute(
         "delete from snowmelt.staged_files "
-        "where load_seq in (select unnest($1::json::bigint[]))",
-        [[load_seq for load_seq, _ in duplicates]],
+        "where file_name in (select unnest($1::json::varchar[]))",
+        [[file_name for *_, file_name in duplicates]],
     )
     replaced_by = superseded | {
         load_seq: superseded[origin]
-        for load_seq, origin in duplicates
+        for load_seq, origin, _ in duplicates
         if load_seq not in superseded
     }
     session.execute(
@@ -188,6 +191,7 @@ def settle_files(
             "file_name": names,
             "file_size": [file.size for file, *_ in known],
             "file_mtime_ns": [file.mtime_ns for file, *_ in known],
+            "file_ctime_ns": [file.ctime_ns for file, *_ in known],
             "pipe_name": [pipe for _, pipe, *_ in known],
             "pipe_digest": [digest for _, _, digest, *_ in known],
             "settled": [status for *_, status, _ in known],

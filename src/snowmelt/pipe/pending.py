@@ -50,6 +50,7 @@ class PendingFiles:
                 file, settled.get(file.name), pipe
             ):
                 self._settling.pop(file.name, None)
+                self._waiting.pop(file.name, None)
                 continue
             waiting = self._waiting.pop(file.name, None)
             if waiting is not None and waiting.file == file:
@@ -105,6 +106,17 @@ class PendingFiles:
         """How many files wait, settle or load."""
         return len(self._settling) + len(self._waiting) + len(self._loading)
 
+    @property
+    def to_load(self) -> int:
+        """How many whole files wait or load."""
+        return len(self._waiting) + len(self._loading)
+
+    def suspect(self, batch: Iterable[Pending]) -> None:
+        """The copy of these files failed as a whole: from now on each goes alone."""
+        for each in batch:
+            before = self.interrupted.get(each.file.name, 0)
+            self.interrupted[each.file.name] = before + 1
+
     def next_rest(self) -> datetime | None:
         """Return when the next settling file will have rested."""
         return min(
@@ -131,7 +143,11 @@ class PendingFiles:
 
 
 def _is_settled(file: StagedFile, known: Settled | None, pipe: Pipe) -> bool:
-    if known is None or (known.size, known.mtime_ns) != (file.size, file.mtime_ns):
+    if known is None or (known.size, known.mtime_ns, known.ctime_ns) != (
+        file.size,
+        file.mtime_ns,
+        file.ctime_ns,
+    ):
         return False
     if known.pipe_name != pipe.name:
         return False

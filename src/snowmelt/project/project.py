@@ -67,6 +67,13 @@ def load_project(directory: Path) -> Project:
     """Read settings and pipes. Raises ConfigError with file and line."""
     root = find_project(directory)
     settings = load_model(root / SETTINGS_FILE, Settings, SETTINGS_FILE)
+    other = next((root / "pipes").glob("*.yaml"), None)
+    if other is not None:
+        raise ConfigError(
+            f"pipes/{other.name}",
+            "pipes are read from files that end in .yml",
+            f"Rename it: mv pipes/{other.name} pipes/{other.stem}.yml",
+        )
     files = sorted((root / "pipes").glob("*.yml"))
     pipes = tuple(load_model(file, Pipe, f"pipes/{file.name}") for file in files)
     _check_together(pipes, [f"pipes/{file.name}" for file in files])

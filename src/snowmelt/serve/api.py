@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from snowmelt.errors import SnowmeltError
+from snowmelt.errors import SnowmeltError, UsageError
 from snowmelt.serve.commands import Commands, Document
 from snowmelt.serve.socket_path import reachable
 
@@ -56,17 +56,26 @@ def _endpoint(
         given: Any = request.query_params
         if request.method == "POST":
             given = await request.json()
-        arguments = {
-            name: kind(given[name]) if name in given else None
-            for name, kind in names.items()
-        }
         call: Callable[..., Document] = getattr(commands, verb)
         try:
+            arguments = {
+                name: _read_argument(name, given.get(name), kind)
+                for name, kind in names.items()
+            }
             return JSONResponse(await run_in_threadpool(call, **arguments))
         except SnowmeltError as error:
             return JSONResponse({"error": describe_error(error)}, status_code=422)
 
     return answer
+
+
+def _read_argument(name: str, given: object, kind: type) -> object:
+    if given is None or isinstance(given, kind):
+        return given
+    try:
+        return kind(given)
+    except (TypeError, ValueError):
+        raise UsageError(name, f"{given!r} is no {kind.__name__}") from None
 
 
 def describe_error(error: SnowmeltError) -> Document:

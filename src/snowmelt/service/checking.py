@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from pathlib import Path
 
 from snowmelt.bronze.csv import CsvReader
@@ -35,8 +36,7 @@ def check_file(parts: Parts, path: Path, pipe: Pipe | None) -> Document:
             "no pipe takes this name",
             f"Patterns: {patterns}. Name a pipe with --pipe.",
         )
-    folder = parts.project.spool / f"check-{path.stat().st_ino}"
-    folder.mkdir()
+    folder = Path(tempfile.mkdtemp(prefix="check-", dir=parts.project.spool))
     try:
         shutil.copyfile(path, folder / "file.csv")
         return {"schema_version": 1, "file": name, "pipe_name": pipe.name} | _read(

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from snowmelt.bronze.copy import REJECTS_OF_FAILED_MAX
 from snowmelt.bronze.replay import Replayer
-from snowmelt.errors import ConfigError, RunError, UsageError
+from snowmelt.errors import ConfigError, RunError, UnreachableError, UsageError
 from snowmelt.pipe.batch import Pending
 from snowmelt.pipe.definition import Pipe
 from snowmelt.pipe.history import close_attempts, next_load_seq, open_attempts
@@ -19,6 +20,7 @@ from snowmelt.service.documents import (
     SCHEMA_VERSION,
     history_document,
     last_run_document,
+    loads_since,
     pipe_documents,
     plain,
     rejects_document,
@@ -27,8 +29,6 @@ from snowmelt.service.documents import (
 from snowmelt.service.explaining import explain
 from snowmelt.service.loop import Loop
 from snowmelt.transform.dbt import Dbt, project_digest
-
-LOADS_SHOWN_MAX = 1000
 
 
 class OwnCommands:
@@ -59,24 +59,33 @@ class OwnCommands:
             "project": limits.name,
             "service": {"running": self._serving, "pid": os.getpid()},
             "landing": str(project.landing),
-            "stage_problem": self._loop.stage_problem,
+            "problems": self._problems(),
             "pipes": pipes,
             "pending": plain(waiting),
             "unmatched": unmatched,
             "last_run": last_run,
             "limits": {
+                "settle_seconds": limits.landing.settle.total_seconds(),
+                "settle_max_seconds": limits.landing.settle_max.total_seconds(),
+                "refresh_every_seconds": limits.landing.refresh_every.total_seconds(),
+                "linger_seconds": limits.load.linger.total_seconds(),
                 "batch_files_max": limits.load.batch_files_max,
                 "batch_bytes_max": limits.load.batch_bytes_max,
                 "publish_wait_max_seconds": limits.publish.wait_max.total_seconds(),
                 "failing_rows_max": limits.publish.failing_rows_max,
+                "rejects_of_failed_max": REJECTS_OF_FAILED_MAX,
             },
         }
 
     def history(self, pipe: str | None, status: str | None, limit: int) -> Document:
+        if pipe:
+            self._pipe(pipe)
         with self._parts.warehouse.snapshot() as session:
             return history_document(session, pipe, status, limit)
 
     def rejects(self, pipe: str | None, file: str | None, limit: int) -> Document:
+        if pipe:
+            self._pipe(pipe)
         with self._parts.warehouse.snapshot() as session:
             return rejects_document(session, pipe, file, limit)
 
@@ -95,24 +104,33 @@ class OwnCommands:
             before = next_load_seq(session) - 1
         if on_error == "abort_statement":
             self._load_all_or_nothing()
-        problems_before = len(self._loop.problems)
+        problems_before = self._loop.problem_count
         run_before = self._loop.last_run
         self._loop.ask_refresh()
         self._loop.ask_run()
         self._wait_until_quiet()
+        if self._loop.stage_problem:
+            raise UnreachableError("the landing folder", self._loop.stage_problem)
         with self._parts.warehouse.snapshot() as session:
-            loads = history_document(session, None, None, LOADS_SHOWN_MAX)["loads"]
-        new = [load for load in loads if load["load_seq"] > before]
+            loads = loads_since(session, before)
         last_run = self._loop.last_run
         with self._loop.lock:
+            new = self._loop.problem_count - problems_before
+            problems = self._loop.problems[-new:] if new else []
             unmatched = sorted(self._parts.pending.unmatched)
+            settling = [
+                each["file_name"]
+                for each in self._parts.pending.states()
+                if each["state"] == "settling"
+            ]
         return {
             "schema_version": SCHEMA_VERSION,
-            "loads": new,
-            "row_count": sum(load["row_count"] for load in new),
-            "error_count": sum(load["error_count"] for load in new),
+            "loads": loads,
+            "row_count": sum(load["row_count"] for load in loads),
+            "error_count": sum(load["error_count"] for load in loads),
             "unmatched": unmatched,
-            "problems": self._loop.problems[problems_before:],
+            "settling": settling,
+            "problems": problems,
             "run": run_document(last_run if last_run is not run_before else None),
         }
 
@@ -167,6 +185,14 @@ class OwnCommands:
             "pipes": [pipe.name for pipe in self._parts.project.pipes],
         }
 
+    def _problems(self) -> list[str]:
+        unreadable = [
+            f"{self._parts.project.landing / folder}: this folder cannot be read"
+            for folder in self._parts.stage.unreadable
+        ]
+        stage = [self._loop.stage_problem] if self._loop.stage_problem else []
+        return [*stage, *unreadable, *self._loop.problems]
+
     def _pipe(self, name: str) -> Pipe:
         pipe = next((p for p in self._parts.project.pipes if p.name == name), None)
         if pipe is None:
@@ -179,15 +205,28 @@ class OwnCommands:
         self._loop.look()
 
     def _wait_until_quiet(self) -> None:
-        """Return when nothing is left to load or publish."""
+        """Return when nothing is left to load or publish.
+
+        A file that still changes after `landing.settle_max` is left for later, and so
+        are files that keep arriving at a service.
+        """
         clock, never = self._parts.clock, threading.Event()
-        while not self._loop.quiet:
+        longest = self._parts.project.settings.landing.settle_max.total_seconds()
+        give_up_at = clock.monotonic() + longest
+        while True:
+            late = clock.monotonic() >= give_up_at
+            if self._loop.is_quiet(settling_too=not late):
+                return
             if self._serving:
+                if self._loop.stopping:
+                    raise UnreachableError("the service", "it is stopping")
+                if late and self._loop.run_lane.idle and self._loop.load_lane.idle:
+                    return
                 clock.wait(never, 0.02)
                 continue
             self._loop.wake.clear()
             self._loop.turn()
-            if not self._loop.quiet:
+            if not self._loop.is_quiet(settling_too=not late):
                 clock.wait(self._loop.wake, self._loop.seconds_to_next())
 
     def _load_all_or_nothing(self) -> None:
@@ -210,9 +249,14 @@ class OwnCommands:
                     names = [each.file.name for each in files]
                     open_attempts(session, names, pipe.name, parts.clock.now())
                     aborting = pipe.model_copy(update={"on_error": "skip_file"})
+                    parts.pending.begin(files)
                     prepared = parts.copier.prepare(session, aborting, files)
                     prepared = replace(prepared, pipe=pipe)
                     batches.append(prepared)
+                    for outcome in prepared.outcomes:
+                        outcome.record = replace(
+                            outcome.record, error_limit="abort_statement"
+                        )
                     if prepared.errors:
                         first = prepared.errors[0]
                         line = first.first_error_line_number
@@ -227,8 +271,9 @@ class OwnCommands:
             finally:
                 for prepared in batches:
                     prepared.reader.close()
-                names = [each.file.name for _, files in waiting for each in files]
-                close_attempts(session, names)
+                for _, files in waiting:
+                    parts.pending.end(files)
+                    close_attempts(session, [each.file.name for each in files])
 
     def _settled_files(self) -> Sequence[tuple[Pipe, list[Pending]]]:
         """Wait until every file has rested, and return them by pipe."""

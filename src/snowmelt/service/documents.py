@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
-from snowmelt.bronze.rejects import OPEN
+from snowmelt.bronze.rejects import LISTED, OPEN
 from snowmelt.gold.publication import RunResult
 from snowmelt.pipe.definition import Pipe
 from snowmelt.pipe.history import COLUMNS
@@ -22,6 +23,8 @@ HISTORY_COLUMNS = [name for name in COLUMNS if name != "header"]
 
 def plain(value: Any) -> Any:
     """Return a value as JSON holds it: decimals as text, times as ISO 8601."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # JSON has no number for it
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, datetime):
@@ -57,10 +60,23 @@ def history_document(
     return {"schema_version": SCHEMA_VERSION, "loads": loads}
 
 
+def loads_since(session: Session, load_seq: int) -> list[Document]:
+    """Return every load record after a position, newest first."""
+    rows = session.rows(
+        f"select {', '.join(HISTORY_COLUMNS)} from snowmelt.load_history "
+        "where load_seq > $1 order by load_seq desc",
+        [load_seq],
+    )
+    return as_documents(HISTORY_COLUMNS, rows)
+
+
 def rejects_document(
     session: Session, pipe: str | None, file: str | None, limit: int
 ) -> Document:
-    """Return open rejects, by file and ordinal.
+    """Return refused records that nothing has replaced, by file and ordinal.
+
+    Of a failed file they are the first ones: `status` tells, and the file itself is
+    what to correct.
 
     `rejected_record` is the raw text; bytes that are not UTF-8 stand in it as \\xNN,
     and then `rejected_record_base64` has them exactly.
@@ -69,15 +85,16 @@ def rejects_document(
         *("file_name", "file_row", "line", "byte_offset", "column_name", "category"),
         *("error", "errors", "rejected_record", "load_seq", "pipe_name"),
     ]
-    chosen = ", ".join(f"rejects.{name}" for name in columns)
+    chosen = ", ".join(f"rejects.{name}" for name in columns) + ", history.status"
+    columns.append("status")
     where = "and ($1 is null or rejects.pipe_name = $1) "
     where += "and ($2 is null or rejects.file_name = $2)"
     total = session.value(
-        f"select count(*) {OPEN} {where}",
+        f"select count(*) {LISTED} {where}",
         [pipe, file],
     )
     rows = session.rows(
-        f"select {chosen} {OPEN} {where} "
+        f"select {chosen} {LISTED} {where} "
         "order by rejects.load_seq, rejects.file_row limit $3",
         [pipe, file, limit],
     )

@@ -23,7 +23,7 @@ from snowmelt.landing.folder import LocalFolder
 from snowmelt.landing.stage import StagedFile
 from snowmelt.pipe.batch import Pending, due
 from snowmelt.pipe.definition import Pipe
-from snowmelt.pipe.history import interrupted_attempts, settled_files
+from snowmelt.pipe.history import settled_files
 from snowmelt.pipe.pending import PendingFiles
 from snowmelt.project.project import Project
 from snowmelt.service.lane import Lane
@@ -31,6 +31,7 @@ from snowmelt.transform.dbt import project_digest
 from snowmelt.warehouse.port import Warehouse
 
 log = logging.getLogger("snowmelt")
+PROBLEMS_MAX = 20
 
 
 @dataclass
@@ -68,7 +69,9 @@ class Loop:
     lock: threading.RLock = field(default_factory=threading.RLock)
     last_run: RunResult | None = None
     stage_problem: str | None = None
+    stopping: bool = False
     problems: list[str] = field(default_factory=list)
+    problem_count: int = 0
 
     def __post_init__(self) -> None:
         self.load_lane: Lane[Loaded] = Lane("load", self.wake.set)
@@ -109,14 +112,18 @@ class Loop:
             self._unpublished_since = self.parts.clock.now()
             self.wake.set()
 
-    @property
-    def quiet(self) -> bool:
-        """Is there nothing to load, to publish, or under way?"""
+    def is_quiet(self, *, settling_too: bool = True) -> bool:
+        """Is there nothing to load, to publish, or under way?
+
+        Without `settling_too`, files that still change do not count.
+        """
         with self.lock:
             published = self._unpublished_since is None or not self.publishes
             idle = self.load_lane.idle and self.run_lane.idle
             listed = self._refresh_at is not None
-            return listed and idle and published and self.parts.pending.count == 0
+            pending = self.parts.pending
+            left = pending.count if settling_too else pending.to_load
+            return listed and idle and published and left == 0
 
     def seconds_to_next(self) -> float:
         """Return how long nothing will be due unless something wakes the loop."""
@@ -196,20 +203,22 @@ class Loop:
                 self._offer([again], now, closed=False)
 
     def _dispatch_load(self, now: datetime) -> None:
+        """Begin the batch that has waited longest, whichever pipe's it is."""
         if not self.load_lane.idle:
             return
         config = self.parts.project.settings.load
-        for pipe in self.parts.project.pipes:
-            batch = due(self.parts.pending.waiting(pipe.name), now, config)
-            if batch:
-                self.parts.pending.begin(batch)
-                self.parts.events.emit(
-                    CopyStarted(
-                        pipe.name, len(batch), sum(each.file.size for each in batch)
-                    )
-                )
-                self.load_lane.begin(partial(self._copy, pipe, batch))
-                return
+        batches = [
+            (min(each.since for each in batch), pipe, batch)
+            for pipe in self.parts.project.pipes
+            if (batch := due(self.parts.pending.waiting(pipe.name), now, config))
+        ]
+        if not batches:
+            return
+        _, pipe, batch = min(batches, key=lambda each: each[0])
+        self.parts.pending.begin(batch)
+        file_bytes = sum(each.file.size for each in batch)
+        self.parts.events.emit(CopyStarted(pipe.name, len(batch), file_bytes))
+        self.load_lane.begin(partial(self._copy, pipe, batch))
 
     def _copy(self, pipe: Pipe, batch: Sequence[Pending]) -> Loaded:
         try:
@@ -226,9 +235,10 @@ class Loop:
         loaded = work.result()
         self.parts.pending.end(loaded.batch)
         if loaded.prepared is None:
-            self.problems.append(loaded.problem)
-            with self.parts.warehouse.session() as session:
-                self.parts.pending.interrupted = interrupted_attempts(session)
+            self._note(loaded.problem)
+            self.parts.pending.suspect(loaded.batch)
+            if len(loaded.batch) > 1:
+                self._refresh_at = None  # they go on, one by one
             return
         if loaded.prepared.again or any(
             outcome.identity.supersedes for outcome in loaded.prepared.outcomes
@@ -274,4 +284,10 @@ class Loop:
             self.last_run = work.result() or self.last_run
         except Exception as error:
             log.exception("a run could not be carried out")
-            self.problems.append(f"the run could not be carried out: {error}")
+            self._note(f"the run could not be carried out: {error}")
+
+    def _note(self, problem: str) -> None:
+        """Keep the newest problems, numbered, to be shown."""
+        self.problem_count += 1
+        self.problems.append(problem)
+        del self.problems[:-PROBLEMS_MAX]

@@ -45,9 +45,13 @@ def serve(project: Project, clock: Clock, events: Events) -> int:
                 loop.turn()
                 clock.wait(loop.wake, loop.seconds_to_next())
         finally:
+            loop.stopping = True
             parts.stage.unwatch()
             loop.close()
             server.stop()
+            parts.publication.close()
+            with parts.loading:
+                pass  # a replay that was asked for has ended
             for number, handler in before.items():
                 signal.signal(number, handler)
         return parts.pending.count

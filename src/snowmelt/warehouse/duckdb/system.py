@@ -50,6 +50,7 @@ create table snowmelt.staged_files (
     file_name varchar not null,
     file_size bigint not null,
     file_mtime_ns bigint not null,
+    file_ctime_ns bigint not null,
     pipe_name varchar not null,
     pipe_digest varchar not null,
     settled varchar not null,

@@ -20,7 +20,7 @@ from typing import Any, TypeGuard
 
 import duckdb
 
-from snowmelt.errors import InUseError, UnreachableError, UsageError
+from snowmelt.errors import EngineError, InUseError, UnreachableError, UsageError
 from snowmelt.warehouse.port import Row, Table
 
 STORAGE_VERSION = "v1.5.0"
@@ -44,7 +44,13 @@ class DuckDBSession:
         given = [
             _encode(each) if isinstance(each, list) else each for each in parameters
         ]
-        return self._connection.execute(sql, given or None)
+        try:
+            return self._connection.execute(sql, given or None)
+        except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
+            if not _is_shortage(error):
+                raise
+            problem = str(error).strip().splitlines()[0]
+            raise EngineError("the engine", problem) from error
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> None:
         self._ask(sql, parameters)
@@ -188,6 +194,14 @@ def _settings(path: Path, folders: Sequence[Path], limits: Limits) -> list[str]:
         "set enable_external_access = false",
         "set lock_configuration = true",
     ]
+
+
+def _is_shortage(error: duckdb.Error) -> bool:
+    """Is it for want of memory, disk or open files, and not of what was asked?"""
+    signs = ("No space left", "Could not write", "Too many open files")
+    return isinstance(error, duckdb.OutOfMemoryException) or any(
+        sign in str(error) for sign in signs
+    )
 
 
 def _encode(values: Sequence[object]) -> str:
