@@ -44,7 +44,7 @@ class Inspection:
     `careful`, but not where the engine finds as many. `exact`: it can be relied
     upon; `ends_exact`: it can if the engine finds as many, since no quote is open at
     the end.
-    `line_ends` are those outside quotes.
+    `line_ends` are those outside quotes; `line_records`: every line is a record.
     """
 
     file: StagedFile
@@ -57,6 +57,7 @@ class Inspection:
     ends_exact: bool = True
     line_ends: frozenset[bytes] = frozenset()
     blank_lines: bool = False
+    line_records: bool = False
     nul_bytes: bool = False
     checkpoints: tuple[Checkpoint, ...] = ()
     problem: str | None = None
@@ -111,6 +112,7 @@ def _with_count(inspection: Inspection, count: RecordCount) -> Inspection:
         ends_exact=count.ends_exact,
         line_ends=frozenset(count.line_ends),
         blank_lines=count.blank_lines,
+        line_records=count.line_records,
         nul_bytes=count.nul_bytes,
         checkpoints=tuple(count.checkpoints),
     )

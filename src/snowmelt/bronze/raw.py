@@ -116,7 +116,10 @@ class RejectFinder:
         offsets = [places[ordinal].offset for ordinal in ordinals]
         if offsets != sorted(set(offsets)):
             raise FileError("", "the engine's positions of refused records disagree")
-        lines = _lines(raw, offsets)
+        if self._inspection.line_records:
+            lines = iter([ordinal + 1 for ordinal in ordinals])  # after the header
+        else:
+            lines = _lines(raw, offsets)
         return [
             Reject(
                 ordinal,

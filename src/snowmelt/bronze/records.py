@@ -120,8 +120,9 @@ class RecordCount:
     are taken apart, and all are if the count is to be `careful`: only that knows of
     blank lines, and counts none. `exact` says whether in those every quote opens a
     field, closes one, or is doubled inside one; `ends_exact` says so of the end of
-    the file. `checkpoints` are places to start reading from, one in a chunk at most;
-    they hold where the count does.
+    the file. `line_records`: all lines were taken for records. `checkpoints` are
+    places to start reading from, one in a chunk at most; they hold where the count
+    does.
     """
 
     def __init__(self, csv: CsvFormat, *, careful: bool = False) -> None:
@@ -141,6 +142,7 @@ class RecordCount:
         self._offset = 0
         self.records = 0
         self.ends_exact = True
+        self.line_records = True
         self.blank_lines = False
         self.nul_bytes = False
         self.line_ends: set[bytes] = set()
@@ -210,6 +212,8 @@ class RecordCount:
         return True
 
     def _take_apart(self, chunk: bytes) -> None:
+        if b"\n" in chunk or b"\r" in chunk:
+            self.line_records = False
         if self._escape and self._escape in chunk:
             self._escaped = True
         pieces = chunk.split(self._quote)
