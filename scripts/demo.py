@@ -78,14 +78,14 @@ def prepare() -> None:
     subprocess.run(
         [SNOWMELT, "init", str(SHOP), "--template", "olist", "--no-input"], check=True
     )
-    (FILES / "inventory_2026.csv").write_text("sku,stock\nA-1,12\n")
+    (FILES / "inventory.csv").write_text("sku,stock\nA-1,12\n")
     (FILES / "olist_sellers_dataset_new.csv").write_text("id;city\n7;recife\n")
 
 
 def waves() -> list[tuple[str, list[Path]]]:
     """Return what lands, in order."""
     whole = sorted(p for p in FILES.glob("*.csv") if not p.stem[-4:].isdigit())
-    odd = [p for p in whole if p.stem.endswith(("_2026", "_new"))]
+    odd = [p for p in whole if p.stem.endswith(("inventory", "_new"))]
     lists = [p for p in whole if p not in odd]
     landed = [("the product, seller, place and translation lists", lists)]
     for part in range(1, PARTS + 1):
