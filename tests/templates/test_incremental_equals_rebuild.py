@@ -21,7 +21,7 @@ from shop import Shop, contents, make_shop
 from snowmelt.synth.olist import make_olist
 
 ORDERS = 60
-SHORT, LONG = range(4), range(4, 120)
+SHORT, LONG = range(4), range(4, 40)
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,6 @@ from pathlib import Path
 
 from snowmelt.errors import UsageError
 
-# Names that packaging tools leave out of a wheel, or that would act on the template.
-_RENAMED = {"gitignore": ".gitignore"}
-
 
 def template_names() -> list[str]:
     """Return the templates there are."""
@@ -32,7 +29,7 @@ def make_project(directory: Path, template: str) -> list[str]:
         )
     with as_file(files("snowmelt.project") / "templates" / template) as origin:
         copies = {
-            path: directory / _target(path.relative_to(origin))
+            path: directory / path.relative_to(origin)
             for path in sorted(origin.rglob("*"))
             if path.is_file() and "__pycache__" not in path.parts
         }
@@ -50,7 +47,3 @@ def make_project(directory: Path, template: str) -> list[str]:
             shutil.copyfile(path, copy)
     (directory / "landing").mkdir(exist_ok=True)
     return [str(copy.relative_to(directory)) for copy in copies.values()]
-
-
-def _target(path: Path) -> Path:
-    return path.with_name(_RENAMED.get(path.name, path.name))
