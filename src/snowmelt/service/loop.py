@@ -133,7 +133,8 @@ class Loop:
             rest = self.parts.pending.next_rest()
             if rest is not None:
                 instants.append(rest)
-            if self._unpublished_since is not None and self.publishes:
+            to_publish = self.publishes and self.run_lane.idle
+            if self._unpublished_since is not None and to_publish:
                 instants.append(
                     self._unpublished_since
                     + self.parts.project.settings.publish.wait_max
@@ -235,7 +236,7 @@ class Loop:
         loaded = work.result()
         self.parts.pending.end(loaded.batch)
         if loaded.prepared is None:
-            self._note(loaded.problem)
+            self.note(loaded.problem)
             self.parts.pending.suspect(loaded.batch)
             if len(loaded.batch) > 1:
                 self._refresh_at = None  # they go on, one by one
@@ -284,9 +285,9 @@ class Loop:
             self.last_run = work.result() or self.last_run
         except Exception as error:
             log.exception("a run could not be carried out")
-            self._note(f"the run could not be carried out: {error}")
+            self.note(f"the run could not be carried out: {error}")
 
-    def _note(self, problem: str) -> None:
+    def note(self, problem: str) -> None:
         """Keep the newest problems, numbered, to be shown."""
         self.problem_count += 1
         self.problems.append(problem)

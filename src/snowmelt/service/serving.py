@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 
@@ -14,6 +15,8 @@ from snowmelt.serve.client import connect_service
 from snowmelt.service.commands import OwnCommands
 from snowmelt.service.loop import Loop
 from snowmelt.service.opening import opened_patiently
+
+log = logging.getLogger("snowmelt")
 
 
 def serve(project: Project, clock: Clock, events: Events) -> int:
@@ -42,7 +45,7 @@ def serve(project: Project, clock: Clock, events: Events) -> int:
         try:
             while not stopping.is_set():
                 loop.wake.clear()
-                loop.turn()
+                _turn(loop, stopping, clock)
                 clock.wait(loop.wake, loop.seconds_to_next())
         finally:
             loop.stopping = True
@@ -55,6 +58,16 @@ def serve(project: Project, clock: Clock, events: Events) -> int:
             for number, handler in before.items():
                 signal.signal(number, handler)
         return parts.pending.count
+
+
+def _turn(loop: Loop, stopping: threading.Event, clock: Clock) -> None:
+    """Do one round; a round that cannot be done is told, and done a second later."""
+    try:
+        loop.turn()
+    except Exception as error:
+        log.exception("a round of the service could not be done")
+        loop.note(f"a round of the service could not be done: {error}")
+        clock.wait(stopping, 1.0)
 
 
 def _stop(stopping: threading.Event, loop: Loop) -> None:
