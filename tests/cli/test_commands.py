@@ -372,6 +372,27 @@ def test_a_killed_service_is_no_obstacle(shop: Shop) -> None:
     assert paid(shop) == "15.50"
 
 
+def test_a_project_path_that_is_a_pattern_is_refused(tmp_path: Path) -> None:
+    odd = make_shop(tmp_path / "shop[1]")
+    answer = odd("run")
+    assert answer.code == 3
+    assert "has a '['" in answer.stderr
+
+
+def test_a_landing_folder_may_have_any_name(tmp_path: Path) -> None:
+    shop = make_shop(tmp_path / "shop")
+    settings = shop.root / "snowmelt.yml"
+    settings.write_text(
+        settings.read_text().replace("path: landing", "path: 'in [1]*?'")
+    )
+    odd = shop.root / "in [1]*?"
+    odd.mkdir()
+    (odd / "olist_orders_dataset.csv").write_text(ORDERS_HEADER + order("a"))
+    os.utime(odd / "olist_orders_dataset.csv", (1, 1))
+    loads = shop("run", "--json").document["loads"]
+    assert [(load["status"], load["row_count"]) for load in loads] == [("Loaded", 1)]
+
+
 def test_a_project_in_a_deep_folder_has_a_socket_too(tmp_path: Path) -> None:
     deep = make_shop(tmp_path / ("long" * 20) / ("deep" * 20) / "shop")
     with service(deep):

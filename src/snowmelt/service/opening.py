@@ -104,7 +104,18 @@ def _empty(folder: Path) -> None:
 
 
 def _make_folders(project: Project) -> None:
-    """Make what a fresh checkout of a project lacks."""
+    """Make what a fresh checkout of a project lacks.
+
+    To the engine paths are globs: files with odd names are read through links in the
+    spool, so that the spool's own path must be a plain one.
+    """
+    odd = next((mark for mark in "*?[" if mark in str(project.spool)), None)
+    if odd:
+        raise ConfigError(
+            str(project.root),
+            f"the project's path has a '{odd}', which the engine reads as a pattern",
+            "Move the project to a folder without one.",
+        )
     for folder in (project.state, project.spool, project.landing):
         try:
             folder.mkdir(parents=True, exist_ok=True)
