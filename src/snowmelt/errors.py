@@ -29,6 +29,16 @@ class SnowmeltError(Exception):
         text = f"{self.where}: {self.problem}" if self.where else self.problem
         return f"{text}. {self.remedy}" if self.remedy else text
 
+    def as_document(self) -> dict[str, str | int]:
+        """Return the error as `--json` and the service's answers have it."""
+        return {
+            "kind": type(self).__name__,
+            "where": self.where,
+            "problem": self.problem,
+            "remedy": self.remedy,
+            "exit_code": self.exit_code,
+        }
+
 
 class UsageError(SnowmeltError):
     """The command's words are off."""

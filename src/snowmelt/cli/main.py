@@ -6,7 +6,6 @@ import difflib
 import importlib
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 import click
 
@@ -88,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _show_usage(error, as_json)
         sys.exit(2)
     except SnowmeltError as error:
-        output.show_error(_describe(error), as_json=as_json)
+        output.show_error(error.as_document(), as_json=as_json)
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.exit(0)
@@ -100,13 +99,3 @@ def _show_usage(error: click.ClickException, as_json: bool) -> None:
     if not as_json and isinstance(error, click.UsageError) and error.ctx:
         told["remedy"] = f"See: {error.ctx.command_path} --help"
     output.show_error(told, as_json=as_json)
-
-
-def _describe(error: SnowmeltError) -> dict[str, Any]:
-    return {
-        "kind": type(error).__name__,
-        "where": error.where,
-        "problem": error.problem,
-        "remedy": error.remedy,
-        "exit_code": error.exit_code,
-    }

@@ -64,7 +64,7 @@ def _endpoint(
             }
             return JSONResponse(await run_in_threadpool(call, **arguments))
         except SnowmeltError as error:
-            return JSONResponse({"error": describe_error(error)}, status_code=422)
+            return JSONResponse({"error": error.as_document()}, status_code=422)
 
     return answer
 
@@ -76,17 +76,6 @@ def _read_argument(name: str, given: object, kind: type) -> object:
         return kind(given)
     except (TypeError, ValueError):
         raise UsageError(name, f"{given!r} is no {kind.__name__}") from None
-
-
-def describe_error(error: SnowmeltError) -> Document:
-    """Return an error as a document."""
-    return {
-        "kind": type(error).__name__,
-        "where": error.where,
-        "problem": error.problem,
-        "remedy": error.remedy,
-        "exit_code": error.exit_code,
-    }
 
 
 class ApiServer:
