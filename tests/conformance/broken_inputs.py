@@ -158,6 +158,7 @@ RECORDS = [
         [(2, 3, None, b"2," + b"z" * 3_000_000 + b",2")],
         {1: A, 3: C},
         says="longer than 2000000 bytes",
+        limits={"max_record_bytes": 2_000_000},
     ),
     partly(
         "quoted_field_too_long",
@@ -168,6 +169,7 @@ RECORDS = [
         ],
         {1: A, 4: (4, "d", 4.0)},
         says="longer than 2000000 bytes",
+        limits={"max_record_bytes": 2_000_000},
     ),
     good(
         "long_field",

@@ -33,6 +33,7 @@ class Case:
     contract: str = USUAL
     file_format: dict[str, Any] = field(default_factory=dict)
     on_error: str = "continue"
+    limits: dict[str, Any] = field(default_factory=dict)
 
 
 def good(

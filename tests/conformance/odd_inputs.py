@@ -85,8 +85,8 @@ HEADERS = [
 
 NOT_TEXT = [
     failed("png", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", "looks like PNG"),
-    failed("gzip", gzip.compress(HEAD + b"1,a,1\n", mtime=0), "looks like gzip"),
-    failed("zip", b"PK\x03\x04\x14\x00\x00\x00", "looks like zip"),
+    good("gzip", gzip.compress(HEAD + b"1,a,1\n", mtime=0), {1: A}),
+    failed("zip", b"PK\x03\x04\x14\x00\x00\x00", "compressed with zip"),
     failed("parquet", b"PAR1\x15\x04\x15\x00", "looks like Parquet"),
     failed("utf16", (HEAD + b"1,a,1\n").decode().encode("utf-16"), "looks like UTF-16"),
     failed("utf16_without_mark", HEAD.decode().encode("utf-16-le"), "NUL bytes"),
@@ -135,14 +135,20 @@ FORMATS = [
     good(
         "null_if",
         HEAD + b'1,NULL,NA\n2,,2\n3,"NA",3\n',
-        {1: (1, None, None), 2: (2, "", 2.0), 3: (3, None, 3.0)},
+        {1: (1, None, None), 2: (2, None, 2.0), 3: (3, None, 3.0)},
         file_format={"null_if": ["NULL", "NA"]},
     ),
     good(
         "null_if_nothing",
         HEAD + b'1,,1\n2,"",2\n',
-        {1: (1, "", 1.0), 2: (2, "", 2.0)},
+        {1: (1, None, 1.0), 2: (2, "", 2.0)},
         file_format={"null_if": []},
+    ),
+    good(
+        "empty_is_empty",
+        HEAD + b'1,,1\n2,"",2\n',
+        {1: (1, "", 1.0), 2: (2, "", 2.0)},
+        file_format={"null_if": [], "empty_field_as_null": False},
     ),
     partly(
         "date_format",
@@ -150,7 +156,7 @@ FORMATS = [
         [(2, 3, "day", b"2,2024-12-31")],
         {1: (1, "2024-12-31")},
         contract="id integer, day date",
-        file_format={"date_format": "%d.%m.%Y"},
+        file_format={"date_format": "DD.MM.YYYY"},
     ),
     partly(
         "timestamp_format",
@@ -158,7 +164,7 @@ FORMATS = [
         [(2, 3, "at", b"2,yesterday")],
         {1: (1, "2024-12-31 23:59:00")},
         contract="id integer, at timestamp",
-        file_format={"timestamp_format": "%d/%m/%Y %H:%M"},
+        file_format={"timestamp_format": "DD/MM/YYYY HH24:MI"},
     ),
     good(
         "leading_zeros",

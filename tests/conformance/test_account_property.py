@@ -19,6 +19,7 @@ from small_shop import Shop, columns, open_shop
 
 from snowmelt.bronze.csv import CsvReader
 from snowmelt.bronze.inspection import inspect
+from snowmelt.bronze.intake import Intake
 from snowmelt.pipe.batch import Pending
 
 NAMES = ["id", "name", "amount", "day"]
@@ -293,5 +294,6 @@ def test_the_fast_path_is_taken_by_ordinary_files(
     monkeypatch.setattr(CsvReader, "_read_normalised", refuse)
     with shop.parts.warehouse.session() as session:
         reader = CsvReader(session, pipe, tmp_path)
-        (read,) = reader.read([inspect(staged, stage, pipe.file_format)])
+        inspection = inspect(staged, Intake(stage, pipe, tmp_path), 1 << 24)
+        (read,) = reader.read([inspection])
     assert (read.row_count, len(read.rejects)) == (50, 50)

@@ -59,6 +59,7 @@ def _pipe(name: str, case: Case | None = None) -> dict[str, object]:
         "pattern": f"{name}/**/*",
         "on_error": case.on_error if case else "continue",
         "file_format": case.file_format if case else {},
+        "limits": case.limits if case else {},
         "contract": columns(case.contract if case else USUAL),
     }
 
@@ -158,14 +159,14 @@ def test_one_broken_file_does_not_touch_the_others_of_its_batch(shop: Shop) -> N
 
 
 def _fits_batch(case: Case) -> bool:
-    usual = case.contract == USUAL and not case.file_format
+    usual = case.contract == USUAL and not (case.file_format or case.limits)
     return usual and case.on_error == "continue" and len(case.content) < 100_000
 
 
 def test_a_name_that_is_not_utf8_is_unmatched_and_stops_nothing(shop: Shop) -> None:
     odd = shop.land(b"names/odd-\xff.csv", HEAD + b"1,a,1\n")
     shop.land("names/beside.csv", HEAD + b"1,beside,1\n")
-    shop.parts.stage.hint(str(odd), finished=True)
+    shop.parts.stage.hint(str(odd), "finished")
     shop.load()
     assert "names/odd-\\xff.csv" in shop.parts.pending.unmatched
     assert shop.bronze("names", "names/beside.csv") == {1: (1, "beside", 1.0)}
@@ -265,7 +266,7 @@ def test_a_file_that_may_not_be_read_fails_and_is_not_offered_for_ever(
             raise PermissionError(13, "Permission denied")
         return real_open(target, flags)
 
-    monkeypatch.setattr("snowmelt.bronze.rawfile.os.open", refuse)
+    monkeypatch.setattr("snowmelt.landing.opened.os.open", refuse)
     shop.load()
     (load,) = shop.history("denied/file.csv")
     assert load["status"] == "Load failed"

@@ -58,6 +58,7 @@ def watched(landing: Path) -> Iterator[tuple[LocalFolder, Callable[[], Notificat
         while woken.wait(0.5):
             woken.clear()
             hints = folder.notified()
+            collected.placed |= hints.placed
             collected.finished |= hints.finished
             collected.seen |= hints.seen
             collected.lost |= hints.lost
@@ -80,7 +81,7 @@ def test_what_is_finished_is_told_from_what_appears(
     with (landing / "open.csv").open("w") as still_open:
         still_open.write("1")
         hints = collect()
-        assert "renamed.csv" in hints.finished
+        assert "renamed.csv" in hints.placed
         assert {"moved_in.csv", "open.csv"} <= hints.seen
         assert not {"moved_in.csv", "open.csv"} & hints.finished
         assert not hints.lost

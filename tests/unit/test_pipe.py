@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snowmelt.bronze.on_error import judge
-from snowmelt.landing.settle import Sighting, sight, whole_at
+from snowmelt.landing.settle import Noticed, Sighting, sight, whole_at
 from snowmelt.landing.stage import StagedFile, find_hidden
 from snowmelt.pipe.batch import LoadConfig, Pending, due
 from snowmelt.pipe.history import LoadStatus
@@ -211,23 +211,30 @@ def staged(age: float) -> StagedFile:
 
 
 @pytest.mark.parametrize(
-    ("age", "closed", "seconds"),
-    [(0, True, 0.2), (0, False, 2), (100, False, -98), (-50, False, 2)],
+    ("age", "noticed", "seconds"),
+    [
+        (0, Noticed.PLACED, 0),
+        (0, Noticed.CLOSED, 0.2),
+        (0, Noticed.FOUND, 2),
+        (100, Noticed.FOUND, -98),
+        (-50, Noticed.FOUND, 2),
+    ],
 )
 def test_a_file_is_whole_when_it_has_rested(
-    age: float, closed: bool, seconds: float
+    age: float, noticed: Noticed, seconds: float
 ) -> None:
-    sighting = Sighting(staged(age), NOON, closed)
+    sighting = Sighting(staged(age), NOON, noticed)
     whole = whole_at(sighting, timedelta(seconds=2))
     assert (whole - NOON).total_seconds() == pytest.approx(seconds, abs=1e-3)
 
 
 def test_a_file_that_changes_starts_to_rest_anew() -> None:
-    first = sight(None, staged(0), NOON, closed=True)
+    first = sight(None, staged(0), NOON, Noticed.CLOSED)
     later = NOON + timedelta(seconds=1)
-    assert sight(first, staged(0), later, closed=False) == first
+    assert sight(first, staged(0), later, Noticed.FOUND) == first
     grown = StagedFile("a", 2, first.file.mtime_ns, 1, 1)
-    assert sight(first, grown, later, closed=False) == Sighting(grown, later, False)
+    again = Sighting(grown, later, Noticed.FOUND)
+    assert sight(first, grown, later, Noticed.FOUND) == again
 
 
 @pytest.mark.parametrize(

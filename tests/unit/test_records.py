@@ -16,8 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snowmelt.bronze import rawfile
-from snowmelt.bronze.csv import ordinal_of
-from snowmelt.bronze.rawfile import RawFile, opened
+from snowmelt.bronze.content import Content
+from snowmelt.bronze.fileread import ordinal_of
+from snowmelt.bronze.rawfile import RawFile, opened_raw
 from snowmelt.bronze.records import (
     BOM,
     RecordCount,
@@ -27,7 +28,7 @@ from snowmelt.bronze.records import (
 )
 from snowmelt.errors import ChangedError, FileError
 from snowmelt.landing.stage import StagedFile
-from snowmelt.pipe.definition import CsvFormat
+from snowmelt.pipe.file_format import CsvFormat
 
 CSV = CsvFormat.model_validate({})
 BACKSLASH = CsvFormat.model_validate({"escape": "\\"})
@@ -83,7 +84,7 @@ def counted(
 
 
 @contextmanager
-def raw_file(content: bytes) -> Iterator[RawFile]:
+def raw_file(content: bytes, record_bytes_max: int = 1 << 26) -> Iterator[RawFile]:
     """Put content into a file and open it as the version that was staged."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "file.csv"
@@ -92,7 +93,7 @@ def raw_file(content: bytes) -> Iterator[RawFile]:
         staged = StagedFile(
             "f", found.st_size, found.st_mtime_ns, found.st_ino, found.st_ctime_ns
         )
-        with opened(path, staged, CSV) as raw:
+        with opened_raw(Content(path, staged), CSV, record_bytes_max) as raw:
             yield raw
 
 
@@ -247,14 +248,16 @@ def test_records_are_found_by_ordinal_from_the_nearest_checkpoint(
             raw.find([len(spans)])
 
 
-def test_a_record_without_end_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rawfile, "RECORD_BYTES_MAX", 1 << 20)
+def test_a_record_without_end_is_refused() -> None:
     with (
-        raw_file(b'a\n"' + b"x" * (3 << 20)) as raw,
+        raw_file(b'a\n"' + b"x" * (3 << 20), 1 << 18) as raw,
         pytest.raises(FileError) as caught,
     ):
         list(raw.records())
-    assert "the record at byte 2 has no end within 1 MiB" in caught.value.problem
+    said = "the record at byte 2 has no end within 1048576 bytes"
+    assert said in caught.value.problem
+        "the record at byte 2 has no end within 1048576 bytes" in caught.value.problem
+    )
 
 
 def test_a_file_that_is_cut_short_while_it_is_read_is_noticed(tmp_path: Path) -> None:
@@ -264,7 +267,7 @@ def test_a_file_that_is_cut_short_while_it_is_read_is_noticed(tmp_path: Path) ->
     staged = StagedFile(
         "f", found.st_size, found.st_mtime_ns, found.st_ino, found.st_ctime_ns
     )
-    with opened(path, staged, CSV) as raw:
+    with opened_raw(Content(path, staged), CSV, 1 << 26) as raw:
         records = raw.records()
         next(records)
         os.truncate(path, 10)
@@ -272,12 +275,15 @@ def test_a_file_that_is_cut_short_while_it_is_read_is_noticed(tmp_path: Path) ->
             list(records)
         with pytest.raises(ChangedError):
             raw.require_same()
-    with pytest.raises(ChangedError), opened(path, staged, CSV):
+    with pytest.raises(ChangedError), opened_raw(Content(path, staged), CSV, 1 << 26):
         pass
 
 
 def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "file.csv"
     os.mkfifo(path)
-    with pytest.raises(ChangedError), opened(path, StagedFile("f", 1, 1, 1, 1), CSV):
+    with (
+        pytest.raises(ChangedError),
+        opened_raw(Content(path, StagedFile("f", 1, 1, 1, 1)), CSV, 1 << 26),
+    ):
         pass

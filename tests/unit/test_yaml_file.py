@@ -61,8 +61,8 @@ def test_a_good_pipe_is_read(tmp_path: Path) -> None:
             "type: varchar, nullable",
             "type: string, nullable",
             "pipes/orders.yml:6: contract.columns.0.type: unknown type 'string': use "
-            "one of varchar, boolean, integer, bigint, double, date, time, timestamp "
-            "or decimal(precision,scale) (given: 'string')",
+            "one of varchar, boolean, integer, bigint, double, date, time, timestamp, "
+            "timestamptz, json or decimal(precision,scale) (given: 'string')",
         ),
         (
             "on_error: continue",

@@ -7,7 +7,6 @@ order and appends everything, inside the caller's transaction.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -15,10 +14,13 @@ from datetime import datetime
 from pathlib import Path
 
 from snowmelt.bronze.append import Step, append_rows
-from snowmelt.bronze.csv import CsvReader, FileRead, ordinal_of
+from snowmelt.bronze.fileread import FileRead, ordinal_of
 from snowmelt.bronze.inspection import Inspection, inspect, unreadable
+from snowmelt.bronze.intake import Intake
 from snowmelt.bronze.on_error import judge
 from snowmelt.bronze.raw import Reject
+from snowmelt.bronze.raw_form import RawForm
+from snowmelt.bronze.reading import Reading
 from snowmelt.bronze.rejects import insert_rejects
 from snowmelt.clock import Clock
 from snowmelt.errors import ChangedError
@@ -59,7 +61,8 @@ class Prepared:
     """A batch that was read. `again` are files to offer once more, with the reason."""
 
     pipe: Pipe
-    reader: CsvReader
+    intake: Intake
+    reading: Reading
     outcomes: list[Outcome] = field(default_factory=list)
     again: dict[str, str] = field(default_factory=dict)
 
@@ -67,6 +70,11 @@ class Prepared:
     def errors(self) -> list[LoadRecord]:
         """Return the records of files that have an error of any kind."""
         return [o.record for o in self.outcomes if o.record.first_error_message]
+
+    def close(self) -> None:
+        """Remove what was put aside for reading."""
+        self.reading.close()
+        self.intake.close()
 
 
 class Copier:
@@ -88,7 +96,7 @@ class Copier:
             try:
                 prepared = self.prepare(session, pipe, batch)
                 with (
-                    closing(prepared.reader),
+                    closing(prepared),
                     self._warehouse.commit_lock,
                     session.transaction(),
                 ):
@@ -104,11 +112,15 @@ class Copier:
     ) -> Prepared:
         """Read a batch into temporary tables of this session, and judge each file."""
         started_at = self._clock.now()
-        prepared = Prepared(pipe, CsvReader(session, pipe, self._spool))
+        prepared = Prepared(
+            pipe,
+            Intake(self._stage, pipe, self._spool),
+            Reading(session, pipe, self._spool),
+        )
         try:
             self._judge(session, prepared, batch, started_at)
         except BaseException:
-            prepared.reader.close()
+            prepared.close()
             raise
         return prepared
 
@@ -127,7 +139,7 @@ class Copier:
             if identity.verdict is Verdict.LOAD
         ]
         reads = {
-            read.inspection.file.name: read for read in prepared.reader.read(to_load)
+            read.inspection.file.name: read for read in prepared.reading.read(to_load)
         }
         for pending, inspection, identity in chosen:
             name = inspection.file.name
@@ -155,12 +167,14 @@ class Copier:
         pipe = prepared.pipe
         for pending in batch:
             try:
-                inspection = inspect(pending.file, self._stage, pipe.file_format)
+                inspection = inspect(
+                    pending.file, prepared.intake, pipe.limits.max_record_bytes
+                )
             except ChangedError as error:
                 if self._stage.look(pending.file.name) != pending.file:
                     prepared.again[pending.file.name] = error.problem
                     continue
-                inspection = unreadable(pending.file, self._stage, error.problem)
+                inspection = unreadable(pending.file, error.problem)
             if inspection.content_sha256 in inspected and inspection.records:
                 prepared.again[pending.file.name] = "the batch has the same bytes"
                 continue
@@ -217,7 +231,7 @@ class Copier:
             superseded_by=None,
             duplicate_of=identity.duplicate_of,
             replay_of=None,
-            header=json.dumps(inspection.header, ensure_ascii=False),
+            header=RawForm.of(inspection).write(),
             started_at=started_at,
         )
 

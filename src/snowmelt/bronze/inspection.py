@@ -2,45 +2,33 @@
 
 from __future__ import annotations
 
-import csv as python_csv
-import io
-import re
-from contextlib import closing
 from dataclasses import dataclass, replace
-from pathlib import Path
 
-from snowmelt.bronze.digest import Digest
-from snowmelt.bronze.rawfile import opened
-from snowmelt.bronze.records import BOM, Checkpoint, RecordCount, find_records
+from snowmelt.bronze.content import Content
+from snowmelt.bronze.intake import Feed, Intake
+from snowmelt.bronze.rawfile import opened_raw
+from snowmelt.bronze.records import (
+    BOM,
+    Checkpoint,
+    RecordCount,
+    find_records,
+    split_record,
+)
 from snowmelt.errors import FileError
-from snowmelt.landing.stage import Stage, StagedFile
-from snowmelt.pipe.contract import Contract
-from snowmelt.pipe.definition import CsvFormat
+from snowmelt.landing.stage import StagedFile
+from snowmelt.pipe.file_format import Concrete, CsvFormat
 
 HEADER_BYTES_MAX = 1 << 18
-_HEADER_SHOWN_MAX = 200
-_DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
-_MAGIC = {
-    rb"\x1f\x8b": "gzip",
-    rb"PK\x03\x04": "zip",
-    rb"BZh[1-9]1AY&SY": "bzip2",
-    rb"\x28\xb5\x2f\xfd": "zstd",
-    rb"\xfd7zXZ\x00": "xz",
-    rb"PAR1[\x00-\x1f]": "Parquet",
-    rb"%PDF-": "PDF",
-    rb"\x89PNG": "PNG",
-    rb"\xd0\xcf\x11\xe0": "an old Office document",
-    rb"\xff\xfe": "UTF-16 text",
-    rb"\xfe\xff": "UTF-16 text",
-}
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 @dataclass(frozen=True)
 class Inspection:
     """What one reading of a file showed.
 
-    `problem` says why the file cannot be loaded at all; then `header` may be empty.
-    `records` excludes the header; blank lines are among them unless the count was
+    `problem` says why the file cannot be loaded at all; then `content` may be missing
+    and `header` empty. What follows is known of CSV. `records` excludes the header
+    and is -1 where nothing was counted; blank lines are among them unless the count was
     `careful`, but not where the engine finds as many. `exact`: it can be relied
     upon; `ends_exact`: it can if the engine finds as many, since no quote is open at
     the end.
@@ -48,10 +36,11 @@ class Inspection:
     """
 
     file: StagedFile
-    path: Path
     content_sha256: str
+    content: Content | None = None
+    file_format: Concrete | None = None
     header: tuple[str, ...] = ()
-    records: int = 0
+    records: int = -1
     careful: bool = False
     exact: bool = True
     ends_exact: bool = True
@@ -62,42 +51,72 @@ class Inspection:
     checkpoints: tuple[Checkpoint, ...] = ()
     problem: str | None = None
 
+    @property
+    def plain(self) -> Content:
+        """Return the content of a file that has no problem."""
+        assert self.content is not None, "a file with a problem has no content"
+        return self.content
 
-def inspect(file: StagedFile, stage: Stage, csv: CsvFormat) -> Inspection:
+    @property
+    def csv(self) -> CsvFormat:
+        """Return the format of a CSV file."""
+        assert isinstance(self.file_format, CsvFormat), "the file is no CSV"
+        return self.file_format
+
+
+def inspect(file: StagedFile, intake: Intake, record_bytes_max: int) -> Inspection:
     """Read a file once, front to back.
 
     Raises ChangedError when the file is gone, is no plain file any more, or was
     changed while it was read.
     """
-    path = stage.path(file.name)
-    digest = Digest(file.size)
-    count = RecordCount(csv)
-    first = b""
-    with opened(path, file, csv) as raw, closing(digest):
-        for chunk in raw.chunks():
-            first = first or chunk
-            digest.update(chunk)
-            count.feed(chunk)
-    count.finish()
-    inspection = Inspection(file, path, digest.hexdigest())
+    counts: list[RecordCount] = []
+
+    def count(known: Concrete) -> Feed:
+        if not isinstance(known, CsvFormat):
+            return _ignore
+        counts.append(RecordCount(known))
+        return counts[0].feed
+
+    taken = intake.take(file, count)
+    inspection = Inspection(
+        file,
+        taken.content_sha256,
+        taken.content,
+        taken.file_format,
+        problem=taken.problem,
+    )
+    if inspection.problem or not counts:
+        return inspection
+    counts[0].finish()
+    return _inspect_csv(inspection, taken.first, counts[0], record_bytes_max)
+
+
+def _ignore(chunk: bytes) -> None:
+    del chunk
+
+
+def _inspect_csv(
+    inspection: Inspection, first: bytes, count: RecordCount, record_bytes_max: int
+) -> Inspection:
     try:
-        header = _read_header(first, csv)
+        header = _read_header(first, inspection.csv)
     except FileError as error:
         return replace(inspection, problem=error.problem)
     inspection = _with_count(replace(inspection, header=header), count)
     # the engine takes a blank line for a header, or for a record of one column
     blank_first = first.removeprefix(BOM)[:1] in (b"\r", b"\n")
     plain = count.exact and len(header) > 1 and not blank_first
-    return inspection if plain else count_carefully(inspection, csv)
+    return inspection if plain else count_carefully(inspection, record_bytes_max)
 
 
-def count_carefully(inspection: Inspection, csv: CsvFormat) -> Inspection:
+def count_carefully(inspection: Inspection, record_bytes_max: int) -> Inspection:
     """Count a file's records once more, with regard to blank lines.
 
     Raises ChangedError when it is not the file that was inspected any more.
     """
-    count = RecordCount(csv, careful=True)
-    with opened(inspection.path, inspection.file, csv) as raw:
+    count = RecordCount(inspection.csv, careful=True)
+    with opened_raw(inspection.plain, inspection.csv, record_bytes_max) as raw:
         for chunk in raw.chunks():
             count.feed(chunk)
     count.finish()
@@ -118,18 +137,19 @@ def _with_count(inspection: Inspection, count: RecordCount) -> Inspection:
     )
 
 
-def unreadable(file: StagedFile, stage: Stage, problem: str) -> Inspection:
+def unreadable(file: StagedFile, problem: str) -> Inspection:
     """Return the inspection of a file that lies there and cannot be opened.
 
     To offer it again at once would be to do so for ever: its load fails.
     """
-    return Inspection(file, stage.path(file.name), "", problem=problem)
+    return Inspection(file, "", problem=problem)
 
 
 def _read_header(first: bytes, csv: CsvFormat) -> tuple[str, ...]:
-    for magic, kind in _MAGIC.items():
-        if re.match(magic, first):
-            raise FileError("", f"the file is not CSV text: it looks like {kind}")
+    if first.startswith(_UTF16):
+        raise FileError(
+            "", "the file looks like UTF-16 text: set file_format.encoding: utf16"
+        )
     if not first.removeprefix(BOM).strip():
         raise FileError("", "the file is empty")
     start = len(BOM) if first.startswith(BOM) else 0
@@ -145,73 +165,3 @@ def _read_header(first: bytes, csv: CsvFormat) -> tuple[str, ...]:
             "", f"the header is not UTF-8: byte {span.start + error.start}"
         ) from None
     return split_record(text, csv)
-
-
-def split_record(text: str, csv: CsvFormat) -> tuple[str, ...]:
-    """Split one record into its fields, quotes and escapes taken off."""
-    doubled = csv.escape == csv.field_optionally_enclosed_by
-    reader = python_csv.reader(
-        io.StringIO(text, newline=""),
-        delimiter=csv.field_delimiter,
-        quotechar=csv.field_optionally_enclosed_by,
-        doublequote=doubled,
-        escapechar=None if doubled else csv.escape,
-    )
-    try:
-        return tuple(next(reader, ()))
-    except python_csv.Error as error:
-        raise FileError("", f"the header cannot be split: {error}") from None
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How a file's columns meet the contract: for each, its column or None."""
-
-    columns: tuple[str | None, ...]
-
-    @property
-    def present(self) -> frozenset[str]:
-        return frozenset(name for name in self.columns if name)
-
-
-def match_header(header: tuple[str, ...], contract: Contract) -> Layout:
-    """Match a header with a contract by name, whatever the order and the case.
-
-    Raises FileError when a column is missing that is not optional, or is there
-    twice. Columns that the contract does not name are not loaded.
-    """
-    wanted = {column.name: column for column in contract.columns}
-    names = [name.strip().lower() for name in header]
-    if not any(name in wanted for name in names):
-        raise FileError("", _no_match(header, list(wanted)))
-    twice = next((name for name in wanted if names.count(name) > 1), None)
-    if twice:
-        raise FileError("", f"column '{twice}' is in the header twice")
-    missing = [
-        f"'{name}'"
-        for name, column in wanted.items()
-        if name not in names and not column.optional
-    ]
-    if missing:
-        many = len(missing) > 1
-        raise FileError(
-            "",
-            f"required column{'s' if many else ''} {', '.join(missing)} "
-            f"{'are' if many else 'is'} not in the header",
-        )
-    return Layout(tuple(name if name in wanted else None for name in names))
-
-
-def _no_match(header: tuple[str, ...], wanted: list[str]) -> str:
-    """Say that a header has no known column, and why that may be."""
-    shown = ", ".join(header)[:_HEADER_SHOWN_MAX]
-    text = (
-        "the header has none of the contract's columns: it reads "
-        f"{shown!r}, expected {', '.join(wanted)!r}"
-    )
-    for mark, name in _DELIMITERS.items():
-        if len(header) == 1 and {
-            part.strip(" \"'").lower() for part in header[0].split(mark)
-        } & set(wanted):
-            return f"{text}; its fields are divided by {name}"
-    return text

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from snowmelt.bronze.inspection import Inspection, split_record
+from snowmelt.bronze.inspection import Inspection
 from snowmelt.bronze.raw import Reject, RejectError
-from snowmelt.bronze.rawfile import RawFile, RawRecord, opened
-from snowmelt.bronze.records import is_well_quoted, unclosed_field
+from snowmelt.bronze.rawfile import RawFile, RawRecord, opened_raw
+from snowmelt.bronze.records import is_well_quoted, split_record, unclosed_field
 from snowmelt.errors import FileError
-from snowmelt.pipe.definition import CsvFormat
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,9 @@ class Copied:
     unclosed: Reject | None
 
 
-def write_normalised(inspection: Inspection, csv: CsvFormat, path: Path) -> Copied:
+def write_normalised(
+    inspection: Inspection, path: Path, record_bytes_max: int
+) -> Copied:
     r"""Write a copy in which every record ends with \n and no line is blank.
 
     Raises FileError when a quoted field runs on into what may be further records:
@@ -34,12 +35,16 @@ def write_normalised(inspection: Inspection, csv: CsvFormat, path: Path) -> Copi
     """
     written = -1
     unclosed = None
-    with opened(inspection.path, inspection.file, csv) as raw, path.open("wb") as copy:
+    csv, content = inspection.csv, inspection.plain
+    with (
+        opened_raw(content, csv, record_bytes_max) as raw,
+        path.open("wb") as copy,
+    ):
         for record in raw.records():
-            _require_whole(raw, record, csv, len(inspection.header))
-            last = record.offset + len(record.raw) == inspection.file.size
+            _require_whole(raw, record, inspection)
+            last = record.offset + len(record.raw) == content.state.size
             if last and unclosed_field(record.raw, csv) is not None:
-                unclosed = _refuse(raw, record, written + 1, inspection.header, csv)
+                unclosed = _refuse(raw, record, written + 1, inspection)
                 break
             copy.write(record.raw + b"\n")
             written += 1
@@ -47,18 +52,17 @@ def write_normalised(inspection: Inspection, csv: CsvFormat, path: Path) -> Copi
     return Copied(path, written, unclosed)
 
 
-def _require_whole(
-    raw: RawFile, record: RawRecord, csv: CsvFormat, fields: int
-) -> None:
+def _require_whole(raw: RawFile, record: RawRecord, inspection: Inspection) -> None:
     """Refuse the file if a badly quoted record may hide others.
 
     It may if one of its lines after the first has as many fields as a record.
     """
+    csv, fields = inspection.csv, len(inspection.header)
     _, *inner = record.raw.rstrip(b"\r\n").splitlines() or [b""]
     if not inner or is_well_quoted(record.raw, csv):
         return
     if any(len(split_record(line.decode("latin-1"), csv)) == fields for line in inner):
-        line = 1 + raw.count_lines(0, record.offset)
+        line = _line(raw, record, inspection)
         raise FileError(
             "",
             f"line {line}: a quoted field does not end where the record does; "
@@ -67,15 +71,18 @@ def _require_whole(
 
 
 def _refuse(
-    raw: RawFile,
-    record: RawRecord,
-    ordinal: int,
-    header: tuple[str, ...],
-    csv: CsvFormat,
+    raw: RawFile, record: RawRecord, ordinal: int, inspection: Inspection
 ) -> Reject:
-    index = unclosed_field(record.raw, csv)
+    header = inspection.header
+    index = unclosed_field(record.raw, inspection.csv)
     known = index is not None and index < len(header)
     name = header[index].strip().lower() if index is not None and known else None
     error = RejectError(name, "UNQUOTED VALUE", "a quote that does not close")
-    line = 1 + raw.count_lines(0, record.offset)
-    return Reject(ordinal, line, record.offset, (error,), record.raw)
+    offset = record.offset + inspection.plain.bytes_before
+    line = _line(raw, record, inspection)
+    return Reject(ordinal, line, offset, (error,), record.raw)
+
+
+def _line(raw: RawFile, record: RawRecord, inspection: Inspection) -> int:
+    """Return the line of the file, from 1, on which a record begins."""
+    return 1 + raw.count_lines(0, record.offset) + inspection.plain.lines_before

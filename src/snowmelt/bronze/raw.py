@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from snowmelt.bronze.inspection import Inspection
-from snowmelt.bronze.rawfile import RawFile, RawRecord, opened
+from snowmelt.bronze.rawfile import RawFile, RawRecord, opened_raw
 from snowmelt.errors import FileError
-from snowmelt.pipe.definition import CsvFormat
 
 _CAST = re.compile(r'Could not convert string "(.*)" to \'?([A-Z0-9(), ]+)', re.DOTALL)
 _FIELDS = re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")
 _LINE_SIZE = re.compile(r"Maximum line size of (\d+) bytes")
-_VALUE_SHOWN_MAX = 80
+VALUE_SHOWN_MAX = 80
 # The name, with its place, of a column that the contract does not name.
 UNKNOWN = "_unknown_"
 
@@ -60,9 +59,9 @@ class RejectFinder:
     when the file is not the one that was read.
     """
 
-    def __init__(self, inspection: Inspection, csv: CsvFormat) -> None:
+    def __init__(self, inspection: Inspection, record_bytes_max: int) -> None:
         self._inspection = inspection
-        self._csv = csv
+        self._record_bytes_max = record_bytes_max
         lone = b"\r" in inspection.line_ends
         known = inspection.exact and not lone
         self._checkpoints = inspection.checkpoints if known else ()
@@ -104,7 +103,9 @@ class RejectFinder:
             return self._rejects(raw, raw.find(errors, self._checkpoints), errors)
 
     def _opened(self) -> AbstractContextManager[RawFile]:
-        return opened(self._inspection.path, self._inspection.file, self._csv)
+        return opened_raw(
+            self._inspection.plain, self._inspection.csv, self._record_bytes_max
+        )
 
     def _rejects(
         self,
@@ -120,11 +121,12 @@ class RejectFinder:
             lines = iter([ordinal + 1 for ordinal in ordinals])  # after the header
         else:
             lines = _lines(raw, offsets)
+        content = self._inspection.plain
         return [
             Reject(
                 ordinal,
-                next(lines),
-                places[ordinal].offset,
+                next(lines) + content.lines_before,
+                places[ordinal].offset + content.bytes_before,
                 errors[ordinal],
                 places[ordinal].raw,
             )
@@ -177,8 +179,8 @@ def _explain(report: RejectReport, header: Sequence[str]) -> RejectError:
     text = message.splitlines()[0] if message else kind
     if kind == "CAST" and cast:
         value = cast[1]
-        if len(value) > _VALUE_SHOWN_MAX:
-            value = value[:_VALUE_SHOWN_MAX] + "…"
+        if len(value) > VALUE_SHOWN_MAX:
+            value = value[:VALUE_SHOWN_MAX] + "…"
         text = f"'{value}' is not a valid {cast[2].strip().lower()}"
     elif kind in ("MISSING COLUMNS", "TOO MANY COLUMNS") and fields:
         text = f"the record has {fields[2]} fields, the header {fields[1]}"

@@ -1,27 +1,21 @@
-"""A file's bytes, a window at a time, and only of the version that was staged.
-
-Nothing is mapped: a writer that cuts a mapped file short kills the reader.
-"""
+"""The records of plain content, a window at a time."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import NamedTuple
 
+from snowmelt.bronze.content import Content
 from snowmelt.bronze.records import BOM, Checkpoint, find_records, nearest
-from snowmelt.errors import ChangedError, FileError
-from snowmelt.landing.stage import StagedFile
-from snowmelt.pipe.definition import CsvFormat
+from snowmelt.errors import FileError
+from snowmelt.landing.opened import OpenedFile, opened
+from snowmelt.pipe.file_format import CsvFormat
 
 WINDOW = 1 << 20
-CHUNK = 1 << 18
 NEAR_WINDOW = 1 << 12
-RECORD_BYTES_MAX = 1 << 26
-# No link is followed, and a pipe that took the file's place is not waited for.
-_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_TOO_LONG = 4
+"""How many times longer than allowed a record may be and still be found whole."""
 
 
 class RawRecord(NamedTuple):
@@ -32,44 +26,27 @@ class RawRecord(NamedTuple):
 
 
 class RawFile:
-    """One open version of a file. Raises ChangedError once it is another."""
+    """One open version of a CSV file. Raises ChangedError once it is another."""
 
-    def __init__(self, descriptor: int, file: StagedFile, csv: CsvFormat) -> None:
-        self._descriptor = descriptor
-        self._file = file
+    def __init__(self, file: OpenedFile, csv: CsvFormat, record_bytes_max: int) -> None:
+        self._opened = file
         self._csv = csv
-
-    def require_same(self) -> None:
-        """Raise ChangedError unless the file is still the version that was staged."""
-        found = os.fstat(self._descriptor)
-        file = self._file
-        if (found.st_size, found.st_mtime_ns, found.st_ino, found.st_ctime_ns) != (
-            file.size,
-            file.mtime_ns,
-            file.inode,
-            file.ctime_ns,
-        ):
-            raise ChangedError(self._file.name, "it changed while it was read")
-
-    def chunks(self) -> Iterator[bytes]:
-        """Yield the whole file, in pieces that fit a processor's cache."""
-        at = 0
-        while at < self._file.size:
-            chunk = self._read(at, CHUNK)
-            yield chunk
-            at += len(chunk)
-        self.require_same()
+        self._found_bytes_max = _TOO_LONG * record_bytes_max
+        self.chunks = file.chunks
+        self.require_same = file.require_same
+        self._read = file.read
+        self._size = file.file.size
 
     def records(self, start: int = 0, window: int = WINDOW) -> Iterator[RawRecord]:
         """Yield the records from `start`, which is where one begins.
 
-        Raises FileError at a record that has no end within RECORD_BYTES_MAX.
+        Raises FileError at a record that has no end within the limit.
         """
         base, block = start, b""
         while True:
             more = self._read(base + len(block), max(window, len(block)))
             block += more
-            last = base + len(block) >= self._file.size
+            last = base + len(block) >= self._size
             done = len(BOM) if base == 0 and block.startswith(BOM) else 0
             for span in find_records(block, self._csv, done):
                 if span.after == len(block) and not last:
@@ -78,12 +55,12 @@ class RawFile:
                 done = span.after
             if last:
                 return
-            if done == 0 and len(block) > RECORD_BYTES_MAX:
+            if done == 0 and len(block) > self._found_bytes_max:
                 raise FileError(
                     "",
                     f"the record at byte {base} has no end within "
-                    f"{RECORD_BYTES_MAX >> 20} MiB: look for a quote that does "
-                    "not close",
+                    f"{self._found_bytes_max} bytes: look for a quote that does not "
+                    "close",
                 )
             rest = block[done:].lstrip(b"\r\n")
             base, block = base + len(block) - len(rest), rest
@@ -131,26 +108,14 @@ class RawFile:
             at += len(piece)
         return lines
 
-    def _read(self, offset: int, size: int) -> bytes:
-        piece = os.pread(self._descriptor, size, offset)
-        if not piece and offset < self._file.size:
-            raise ChangedError(self._file.name, "it changed while it was read")
-        return piece
-
 
 @contextmanager
-def opened(path: Path, file: StagedFile, csv: CsvFormat) -> Iterator[RawFile]:
-    """Open a file, for the length of a block, if it is the version that was staged.
+def opened_raw(
+    content: Content, csv: CsvFormat, record_bytes_max: int
+) -> Iterator[RawFile]:
+    """Open content, for the length of a block, if it is the version that was staged.
 
     Raises ChangedError when it is gone, another one, or a link.
     """
-    try:
-        descriptor = os.open(path, _FLAGS)
-    except OSError as error:
-        raise ChangedError(file.name, f"it cannot be read: {error.strerror}") from None
-    try:
-        raw = RawFile(descriptor, file, csv)
-        raw.require_same()
-        yield raw
-    finally:
-        os.close(descriptor)
+    with opened(content.path, content.state) as file:
+        yield RawFile(file, csv, record_bytes_max)

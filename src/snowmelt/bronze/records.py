@@ -6,13 +6,16 @@ is exact. `RecordCount` is many times faster and knows where it is not exact.
 
 from __future__ import annotations
 
+import csv as python_csv
+import io
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from snowmelt.pipe.definition import CsvFormat
+from snowmelt.errors import FileError
+from snowmelt.pipe.file_format import CsvFormat
 
 BOM = b"\xef\xbb\xbf"
 _LINE_HELD_MAX = 1 << 22
@@ -69,8 +72,26 @@ def unclosed_field(record: bytes, csv: CsvFormat) -> int | None:
     return None
 
 
+def split_record(text: str, csv: CsvFormat) -> tuple[str, ...]:
+    """Split one record into its fields, quotes and escapes taken off."""
+    enclosed = csv.field_optionally_enclosed_by != "none"
+    doubled = csv.escape == csv.field_optionally_enclosed_by
+    reader = python_csv.reader(
+        io.StringIO(text, newline=""),
+        delimiter=csv.field_delimiter,
+        quotechar=csv.field_optionally_enclosed_by if enclosed else None,
+        quoting=python_csv.QUOTE_MINIMAL if enclosed else python_csv.QUOTE_NONE,
+        doublequote=doubled,
+        escapechar=csv.escape if enclosed and not doubled else None,
+    )
+    try:
+        return tuple(next(reader, ()))
+    except python_csv.Error as error:
+        raise FileError("", f"the header cannot be split: {error}") from None
+
+
 def _marks(csv: CsvFormat) -> tuple[str, str, str]:
-    return csv.field_optionally_enclosed_by, csv.escape, csv.field_delimiter
+    return csv.quote, csv.quote_escape, csv.field_delimiter
 
 
 @lru_cache(maxsize=64)
@@ -127,9 +148,9 @@ class RecordCount:
 
     def __init__(self, csv: CsvFormat, *, careful: bool = False) -> None:
         self._careful = careful
-        self._quote = csv.field_optionally_enclosed_by.encode()
+        self._quote = csv.quote.encode()
         self._delimiter = csv.field_delimiter.encode()
-        escape = csv.escape.encode()
+        escape = csv.quote_escape.encode()
         self._escape = escape if escape != self._quote else b""
         self._not_marks = bytes(set(range(256)) - set(self._quote + b"\n"))
         self._tail = b""

@@ -8,17 +8,17 @@ pass stays refused, as it was.
 
 from __future__ import annotations
 
-import csv as python_csv
-import io
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from snowmelt.bronze.append import Step, append_rows
-from snowmelt.bronze.csv import CsvReader, FileRead, ordinal_of
+from snowmelt.bronze.fileread import FileRead, ordinal_of
 from snowmelt.bronze.inspection import inspect
+from snowmelt.bronze.intake import Intake
+from snowmelt.bronze.raw_form import RawForm
+from snowmelt.bronze.reading import Reading
 from snowmelt.bronze.rejects import OPEN
 from snowmelt.clock import Clock
 from snowmelt.landing.folder import LocalFolder
@@ -76,15 +76,18 @@ class Replayer:
         file_rows = [file_row for file_row, _ in rows]
         started_at = self._clock.now()
         folder = LocalFolder(self._spool)
-        name = f"replay-{origin.load_seq}.csv"
+        name = f"replay-{origin.load_seq}"
         path = self._spool / name
-        path.write_bytes(_compose(origin, pipe, [bytes(raw) for _, raw in rows]))
-        reader = CsvReader(session, pipe, self._spool)
+        written = RawForm.read(origin.header)
+        path.write_bytes(written.compose([bytes(raw) for _, raw in rows]))
+        form = pipe.model_copy(update={"file_format": written.format_of(pipe)})
+        intake = Intake(folder, form, self._spool)
+        reading = Reading(session, form, self._spool)
         try:
             staged = folder.look(name)
             assert staged is not None
-            inspection = inspect(staged, folder, pipe.file_format)
-            (read,) = reader.read([inspection])
+            inspection = inspect(staged, intake, pipe.limits.max_record_bytes)
+            (read,) = reading.read([inspection])
             if read.problem or not read.row_count or read.row_parsed != len(rows):
                 return Replayed(origin.file_name, len(rows), 0, None)
             with self._warehouse.commit_lock, session.transaction():
@@ -95,7 +98,8 @@ class Replayer:
                 )
                 self._commit(session, pipe, record, read, file_rows)
         finally:
-            reader.close()
+            reading.close()
+            intake.close()
             path.unlink(missing_ok=True)
         return Replayed(origin.file_name, len(rows), record.row_count, record.load_seq)
 
@@ -132,19 +136,6 @@ class Replayer:
             "where load_seq = $2 and file_row in (select unnest($3::json::bigint[]))",
             [record.load_seq, record.replay_of, passed],
         )
-
-
-def _compose(origin: LoadRecord, pipe: Pipe, raws: Sequence[bytes]) -> bytes:
-    """Return a file: the origin's header, then the raw records."""
-    csv = pipe.file_format
-    header = io.StringIO()
-    python_csv.writer(
-        header,
-        delimiter=csv.field_delimiter,
-        quotechar=csv.field_optionally_enclosed_by,
-        lineterminator="",
-    ).writerow(json.loads(origin.header or "[]"))
-    return b"\n".join([header.getvalue().encode(), *raws, b""])
 
 
 def _record(

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
+from typing import Literal
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 from watchdog.observers.api import BaseObserver
 
-from snowmelt.errors import UnreachableError
+from snowmelt.errors import UnreachableError, UsageError
+from snowmelt.landing.opened import opened
 from snowmelt.landing.stage import Notifications, StagedFile, find_hidden
 
 
@@ -23,8 +26,8 @@ class LocalFolder:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.location = str(root)
+        self.places_whole = False
         self.unreadable: list[str] = []
-        """Sub-folders that the last listing could not read."""
         self._hints = Notifications()
         self._lock = threading.Lock()
         self._observer: BaseObserver | None = None
@@ -79,6 +82,35 @@ class LocalFolder:
     def path(self, name: str) -> Path:
         return self.root / name
 
+    def chunks(self, file: StagedFile) -> Iterator[bytes]:
+        with opened(self.path(file.name), file) as raw:
+            yield from raw.chunks()
+
+    def remove(self, file: StagedFile) -> None:
+        if self.look(file.name) == file:
+            self.path(file.name).unlink(missing_ok=True)
+
+    def archive(self, file: StagedFile, folder: str) -> None:
+        """Move a file; one that lies there under its name is kept, under another."""
+        if self.look(file.name) != file:
+            return
+        target = self.root / folder / file.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        for number in count(2):
+            try:
+                os.link(self.path(file.name), target)
+                break
+            except FileExistsError:
+                target = target.with_name(f"{Path(file.name).name}.{number}")
+        self.path(file.name).unlink(missing_ok=True)
+
+    def tag(self, file: StagedFile, tags: Mapping[str, str]) -> None:
+        raise UsageError(
+            "after_load: tag",
+            "files of a folder have no tags",
+            "Use after_load: archive, or a stage in a bucket.",
+        )
+
     def notified(self) -> Notifications:
         with self._lock:
             hints, self._hints = self._hints, Notifications()
@@ -98,22 +130,24 @@ class LocalFolder:
             return
         self._observer = observer
 
+    def acknowledge(self, is_pending: Callable[[str], bool]) -> None:
+        """Nothing to let go of: file events are told once."""
+
     def unwatch(self) -> None:
-        """Stop taking file events."""
         if self._observer is not None:
             self._observer.stop()
             self._observer.join()
             self._observer = None
 
-    def hint(self, path: str, *, finished: bool) -> None:
-        """Note that a file appeared, or was finished, at `path`."""
+    def hint(self, path: str, kind: Literal["placed", "finished", "seen"]) -> None:
+        """Note what happened to the file at `path`."""
         name = os.path.relpath(path, self.root)
         if name.startswith("..") or find_hidden(Path(name).parts):
             return
         if _printable(name) != name:
             return
         with self._lock:
-            names = self._hints.finished if finished else self._hints.seen
+            names: set[str] = getattr(self._hints, kind)
             names.add(name.replace(os.sep, "/"))
 
     def hint_lost(self) -> None:
@@ -134,21 +168,24 @@ class _Hints(FileSystemEventHandler):
         self._wake = wake
 
     def on_created(self, event: FileSystemEvent) -> None:
-        self._note(event.src_path, event, finished=False)
+        self._note(event.src_path, event, "seen")
 
     def on_closed(self, event: FileSystemEvent) -> None:
-        self._note(event.src_path, event, finished=True)
+        self._note(event.src_path, event, "finished")
 
     def on_moved(self, event: FileSystemEvent) -> None:
-        self._note(event.dest_path, event, finished=True)
+        self._note(event.dest_path, event, "placed")
 
     def _note(
-        self, path: str | bytes, event: FileSystemEvent, *, finished: bool
+        self,
+        path: str | bytes,
+        event: FileSystemEvent,
+        kind: Literal["placed", "finished", "seen"],
     ) -> None:
         if event.is_directory:
             self._folder.hint_lost()
         else:
-            self._folder.hint(os.fsdecode(path), finished=finished)
+            self._folder.hint(os.fsdecode(path), kind)
         self._wake()
 
 

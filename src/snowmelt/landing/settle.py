@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import IntEnum
 
 from snowmelt.landing.stage import StagedFile
 
 CLOSED_SETTLE = timedelta(milliseconds=200)
+
+
+class Noticed(IntEnum):
+    """How a file was noticed; the more it says, the higher."""
+
+    FOUND = 0
+    """By a listing, or as it came into being: somebody may be writing it."""
+    CLOSED = 1
+    """A writer closed it."""
+    PLACED = 2
+    """It was renamed into place, or is an object of a bucket: it is whole."""
 
 
 @dataclass(frozen=True)
@@ -16,26 +28,29 @@ class Sighting:
 
     file: StagedFile
     seen_at: datetime
-    closed: bool
+    noticed: Noticed
 
 
 def whole_at(sighting: Sighting, settle: timedelta) -> datetime:
     """Return the instant from which the file counts as whole if it rests.
 
-    A writer that closed the file, or renamed it into place, is believed after a
-    fifth of a second without a change. A file that was only found by a listing must
-    rest for `settle`, counted from its last modification when that is in the past,
-    so that a file that has lain there for a day is not kept waiting.
+    A file that was renamed into place is whole at once. A writer that closed the
+    file is believed after a fifth of a second without a change. A file that was only
+    found by a listing must rest for `settle`, counted from its last modification
+    when that is in the past, so that a file that has lain there for a day is not
+    kept waiting.
     """
-    if sighting.closed:
+    if sighting.noticed is Noticed.PLACED:
+        return sighting.seen_at
+    if sighting.noticed is Noticed.CLOSED:
         return sighting.seen_at + min(CLOSED_SETTLE, settle)
     return min(sighting.file.modified_at, sighting.seen_at) + settle
 
 
 def sight(
-    before: Sighting | None, file: StagedFile, now: datetime, *, closed: bool
+    before: Sighting | None, file: StagedFile, now: datetime, noticed: Noticed
 ) -> Sighting:
     """Remember a file that was seen again: a changed one starts to rest anew."""
     if before is not None and before.file == file:
-        return Sighting(file, before.seen_at, closed or before.closed)
-    return Sighting(file, now, closed)
+        return Sighting(file, before.seen_at, max(noticed, before.noticed))
+    return Sighting(file, now, noticed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,35 +34,85 @@ class StagedFile:
 class Notifications:
     """Hints of where to look.
 
-    `finished`: names that were closed after writing or renamed into place. `seen`:
-    names that appeared, perhaps unfinished. `lost`: more happened than was told, as
-    when a folder was moved in: only a listing can tell what.
+    `placed`: names that were renamed into place, or objects that were put: whole at
+    once. `finished`: names that were closed after writing. `seen`: names that
+    appeared, perhaps unfinished. `lost`: more happened than was told, as when a
+    folder was moved in: only a listing can tell what.
     """
 
+    placed: set[str] = field(default_factory=set)
     finished: set[str] = field(default_factory=set)
     seen: set[str] = field(default_factory=set)
     lost: bool = False
 
 
 class Stage(Protocol):
-    """Notifications are hints; the listing is the truth."""
+    """Notifications are hints; the listing is the truth.
+
+    Every method that has to reach the stage raises UnreachableError when it cannot;
+    nothing is known then, and the loop asks again.
+    """
 
     location: str
+    """Where it is, as load history's STAGE_LOCATION has it."""
+    places_whole: bool
+    """Does a file appear whole, so that a listing need not wait for it to rest?"""
+    unreadable: list[str]
+    """Parts of the stage that the last listing could not read."""
 
     def refresh(self) -> list[StagedFile]:
         """List every file that is there, whole or not."""
+        ...
+
+    def watch(self, wake: Callable[[], None]) -> None:
+        """Begin to take notifications; call `wake` at each."""
+        ...
+
+    def unwatch(self) -> None:
+        """Stop taking notifications."""
         ...
 
     def notified(self) -> Notifications:
         """Return what was noticed since the last call."""
         ...
 
+    def acknowledge(self, is_pending: Callable[[str], bool]) -> None:
+        """Let go of notifications none of whose files is pending any more.
+
+        A queue delivers a message again unless it is let go of: the loop calls this
+        after each turn, so that a message is deleted only when what it told of is
+        committed, or known not to matter.
+        """
+        ...
+
     def look(self, name: str) -> StagedFile | None:
         """Look at one file again; None when it is gone or is no plain file."""
         ...
 
-    def path(self, name: str) -> Path:
-        """Return the path under which a file can be read."""
+    def path(self, name: str) -> Path | None:
+        """Return the path under which this machine can read a file, if there is one."""
+        ...
+
+    def chunks(self, file: StagedFile) -> Iterator[bytes]:
+        """Yield this version of a file from front to back, whole or not at all.
+
+        Raises ChangedError when it is gone or is another version.
+        """
+        ...
+
+    def remove(self, file: StagedFile) -> None:
+        """Delete this version of a file; another version of it stays."""
+        ...
+
+    def archive(self, file: StagedFile, folder: str) -> None:
+        """Move this version of a file below `folder`; what lies there is kept."""
+        ...
+
+    def tag(self, file: StagedFile, tags: Mapping[str, str]) -> None:
+        """Mark this version of a file.
+
+        Raises UsageError where the stage knows no tags.
+        """
         ...
 
 

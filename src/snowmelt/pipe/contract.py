@@ -16,9 +16,13 @@ TYPES = (
     "date",
     "time",
     "timestamp",
+    "timestamptz",
+    "json",
 )
 _DECIMAL = re.compile(r"decimal\((\d+), ?(\d+)\)")
 _NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
+_KEY = r"(?:[^.\[\]\"$]+|\"[^\"]+\")"
+PATH = rf"^{_KEY}(?:\.{_KEY}|\[\d+\])*$"
 
 
 class Column(BaseModel):
@@ -31,7 +35,13 @@ class Column(BaseModel):
     )
     type: str = Field(
         description="varchar, boolean, integer, bigint, double, decimal(p,s), "
-        "date, time or timestamp."
+        "date, time, timestamp, timestamptz, or json for what is nested."
+    )
+    path: str | None = Field(
+        None,
+        pattern=PATH,
+        description="Where it is in a JSON record, such as customer.address[0].city; "
+        "its name without it.",
     )
     nullable: bool = Field(True, description="May a record leave it empty?")
     optional: bool = Field(

@@ -5,49 +5,32 @@ from __future__ import annotations
 import hashlib
 import re
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
+from snowmelt.landing.config import Duration, duration_field
 from snowmelt.pipe import pattern as patterns
 from snowmelt.pipe.contract import Contract
+from snowmelt.pipe.file_format import CsvFormat, FileFormat
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
-OneByte = Annotated[str, Field(pattern=r"^[\x00-\x7f]$")]
 
 
-class CsvFormat(BaseModel):
-    """How the files are written. Names are Snowflake's, in lower case.
-
-    https://docs.snowflake.com/en/sql-reference/sql/create-file-format
-    """
+class Limits(BaseModel):
+    """What one file may cost, so that a hostile one costs its own pipe alone."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    type: Literal["csv"] = "csv"
-    field_delimiter: OneByte = Field(",", description="Between two fields.")
-    field_optionally_enclosed_by: OneByte = Field(
-        '"', description="Around a field that holds delimiters or line ends."
+    max_record_bytes: int = Field(
+        1 << 24, ge=1024, le=1 << 28, description="A longer record is refused."
     )
-    escape: OneByte = Field(
-        '"', description="Before the enclosing character inside a field."
+    max_file_bytes: int = Field(
+        1 << 37, ge=1, description="Counted as inflated; a larger file fails."
     )
-    null_if: list[str] = Field([""], description="Field texts that mean NULL.")
-    date_format: str | None = Field(
-        None, description="strptime pattern of dates; ISO 8601 without it."
+    load_timeout: Duration = duration_field(
+        "1h", "A file that takes longer to read fails."
     )
-    timestamp_format: str | None = Field(
-        None, description="strptime pattern of timestamps; ISO 8601 without it."
-    )
-
-    @model_validator(mode="after")
-    def _distinct(self) -> CsvFormat:
-        marks = [self.field_delimiter, self.field_optionally_enclosed_by]
-        if marks[0] == marks[1] or self.escape == marks[0]:
-            raise ValueError("delimiter, quote and escape must differ")
-        if any(mark in "\r\n" for mark in [*marks, self.escape]):
-            raise ValueError("a line end cannot be delimiter, quote or escape")
-        return self
 
 
 class Pipe(BaseModel):
@@ -66,8 +49,13 @@ class Pipe(BaseModel):
         pattern=r"^(continue|skip_file|skip_file_[1-9]\d{0,8}|skip_file_\d{1,2}%)$",
         description="continue, skip_file, skip_file_<n> or skip_file_<n>%.",
     )
-    file_format: CsvFormat = Field(default_factory=CsvFormat)
+    file_format: FileFormat = Field(
+        default_factory=CsvFormat,
+        description="How the files are written, or the name of a format in "
+        "snowmelt.yml.",
+    )
     contract: Contract
+    limits: Limits = Field(default_factory=Limits)
     description: str = Field("", description="What the files hold.")
 
     @property

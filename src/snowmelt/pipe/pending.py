@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from snowmelt.landing.settle import Sighting, sight, whole_at
+from snowmelt.landing.settle import Noticed, Sighting, sight, whole_at
 from snowmelt.landing.stage import StagedFile
 from snowmelt.pipe.batch import Pending
 from snowmelt.pipe.definition import Pipe
@@ -34,8 +34,7 @@ class PendingFiles:
         files: Iterable[StagedFile],
         settled: dict[str, Settled],
         now: datetime,
-        *,
-        closed: bool,
+        noticed: Noticed,
     ) -> None:
         """Take files that were seen; those dealt with before are left out.
 
@@ -57,7 +56,7 @@ class PendingFiles:
                 self._waiting[file.name] = waiting
                 continue
             before = self._settling.get(file.name)
-            seen = sight(before[1] if before else None, file, now, closed=closed)
+            seen = sight(before[1] if before else None, file, now, noticed)
             self._settling[file.name] = (pipe, seen)
 
     def rested(self, now: datetime) -> list[StagedFile]:
@@ -85,6 +84,12 @@ class PendingFiles:
         for known in (self._settling, self._waiting, self.unmatched):
             for name in [name for name in known if name not in names]:
                 self.forget(name)
+
+    def has(self, name: str) -> bool:
+        """Is anything about this file still to be done?"""
+        return any(
+            name in known for known in (self._settling, self._waiting, self._loading)
+        )
 
     def waiting(self, pipe_name: str) -> list[Pending]:
         """Return the whole files of one pipe that nothing has begun to load."""

@@ -75,7 +75,10 @@ def load_project(directory: Path) -> Project:
             f"Rename it: mv pipes/{other.name} pipes/{other.stem}.yml",
         )
     files = sorted((root / "pipes").glob("*.yml"))
-    pipes = tuple(load_model(file, Pipe, f"pipes/{file.name}") for file in files)
+    context = {"file_formats": settings.file_formats}
+    pipes = tuple(
+        load_model(file, Pipe, f"pipes/{file.name}", context) for file in files
+    )
     _check_together(pipes, [f"pipes/{file.name}" for file in files])
     return Project(root, settings, pipes)
 

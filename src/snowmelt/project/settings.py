@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from snowmelt.gold.publication import PublishConfig
 from snowmelt.landing.config import LandingConfig
 from snowmelt.pipe.batch import LoadConfig
+from snowmelt.pipe.definition import Name
+from snowmelt.pipe.file_format import FileFormat
 
 
 class WarehouseConfig(BaseModel):
@@ -18,8 +20,10 @@ class WarehouseConfig(BaseModel):
 
     path: str = Field(".snowmelt/warehouse.duckdb", description="The database file.")
     threads: int | None = Field(None, ge=1, description="All cores without it.")
-    memory_limit: str | None = Field(
-        None, pattern=r"^\d+(\.\d+)? ?[KMGT]i?B$", description="Such as 4GB."
+    memory_limit: str = Field(
+        "1GB",
+        pattern=r"^\d+(\.\d+)? ?[KMGT]i?B$",
+        description="What does not fit is put on disk for the time being.",
     )
 
 
@@ -33,4 +37,7 @@ class Settings(BaseModel):
     landing: LandingConfig = Field(default_factory=LandingConfig)
     load: LoadConfig = Field(default_factory=LoadConfig)
     warehouse: WarehouseConfig = Field(default_factory=WarehouseConfig)
+    file_formats: dict[Name, FileFormat] = Field(
+        default_factory=dict, description="File formats that pipes share, by name."
+    )
     publish: PublishConfig = Field(default_factory=PublishConfig)

@@ -13,13 +13,19 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from snowmelt.errors import ConfigError
+from snowmelt.pipe.file_format import FORMATS
 
 Model = TypeVar("Model", bound=BaseModel)
 Location = tuple[int | str, ...]
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
-def load_model(path: Path, model: type[Model], shown_as: str) -> Model:
+def load_model(
+    path: Path,
+    model: type[Model],
+    shown_as: str,
+    context: dict[str, Any] | None = None,
+) -> Model:
     """Read one YAML file into a model.
 
     `${NAME}` and `${NAME:-default}` in texts are taken from the environment.
@@ -51,7 +57,7 @@ def load_model(path: Path, model: type[Model], shown_as: str) -> Model:
             f"Set it, or write ${{{error.args[0]}:-default}}.",
         ) from None
     try:
-        return model.model_validate(content)
+        return model.model_validate(content, context=context)
     except ValidationError as error:
         # an unknown key first: it is often why another one is missing
         found = sorted(error.errors(), key=lambda each: each["type"] == "missing")
@@ -66,7 +72,7 @@ def load_model(path: Path, model: type[Model], shown_as: str) -> Model:
 def _describe(
     error: ErrorDetails, node: yaml.Node, model: type[BaseModel], shown_as: str
 ) -> ConfigError:
-    location = tuple(part for part in error["loc"] if part not in ("csv",))
+    location = tuple(part for part in error["loc"] if part not in FORMATS)
     line, key = _line_of(node, location)
     dotted = ".".join(str(part) for part in location)
     where = f"{shown_as}:{line}: {dotted}" if dotted else f"{shown_as}:{line}"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
-from snowmelt.bronze.csv import CsvReader
 from snowmelt.bronze.inspection import inspect
+from snowmelt.bronze.intake import Intake
 from snowmelt.bronze.on_error import judge
+from snowmelt.bronze.reading import Reading
 from snowmelt.errors import UsageError
 from snowmelt.landing.folder import LocalFolder
 from snowmelt.pipe.definition import Pipe
@@ -38,7 +40,7 @@ def check_file(parts: Parts, path: Path, pipe: Pipe | None) -> Document:
         )
     folder = Path(tempfile.mkdtemp(prefix="check-", dir=parts.project.spool))
     try:
-        shutil.copyfile(path, folder / "file.csv")
+        shutil.copyfile(path, folder / "file")
         return {"schema_version": 1, "file": name, "pipe_name": pipe.name} | _read(
             parts, folder, name, pipe
         )
@@ -55,18 +57,18 @@ def name_in_stage(parts: Parts, path: Path) -> str:
 
 
 def _read(parts: Parts, folder: Path, name: str, pipe: Pipe) -> Document:
-    stage = LocalFolder(folder)
-    staged = stage.look("file.csv")
+    stage, spool = LocalFolder(folder), parts.project.spool
+    staged = stage.look("file")
     assert staged is not None
-    inspection = inspect(staged, stage, pipe.file_format)
-    with parts.warehouse.session() as session:
+    with (
+        parts.warehouse.session() as session,
+        closing(Intake(stage, pipe, spool)) as intake,
+        closing(Reading(session, pipe, spool)) as reading,
+    ):
+        inspection = inspect(staged, intake, pipe.limits.max_record_bytes)
         live = live_loads(session, pipe.name, [name], [inspection.content_sha256])
         identity = identify(name, inspection.content_sha256, live)
-        reader = CsvReader(session, pipe, parts.project.spool)
-        try:
-            (read,) = reader.read([inspection])
-        finally:
-            reader.close()
+        (read,) = reading.read([inspection])
     status = judge(pipe.on_error, read.row_parsed, len(read.rejects))
     if read.problem:
         status = LoadStatus.LOAD_FAILED

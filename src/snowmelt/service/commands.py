@@ -270,7 +270,7 @@ class OwnCommands:
                     parts.copier.commit(session, batches)
             finally:
                 for prepared in batches:
-                    prepared.reader.close()
+                    prepared.close()
                 for _, files in waiting:
                     parts.pending.end(files)
                     close_attempts(session, [each.file.name for each in files])

@@ -19,8 +19,8 @@ from snowmelt.clock import Clock
 from snowmelt.errors import UnreachableError
 from snowmelt.events import CopyStarted, Events, FileSettled, FilesFound
 from snowmelt.gold.publication import Publication, RunResult
-from snowmelt.landing.folder import LocalFolder
-from snowmelt.landing.stage import StagedFile
+from snowmelt.landing.settle import Noticed
+from snowmelt.landing.stage import Stage, StagedFile
 from snowmelt.pipe.batch import Pending, due
 from snowmelt.pipe.definition import Pipe
 from snowmelt.pipe.history import settled_files
@@ -40,7 +40,7 @@ class Parts:
 
     project: Project
     warehouse: Warehouse
-    stage: LocalFolder
+    stage: Stage
     pending: PendingFiles
     copier: Copier
     publication: Publication
@@ -79,6 +79,7 @@ class Loop:
         self._refresh_at: datetime | None = None
         self._unpublished_since: datetime | None = self.parts.clock.now()
         self._digest = ""
+        self._unreached: set[str] = set()
 
     def turn(self) -> None:
         """Do one round of everything that is due. Safe to stop after any line."""
@@ -91,6 +92,11 @@ class Loop:
             self._dispatch_load(now)
             self._settle_run()
             self._dispatch_run(now)
+            self.parts.stage.acknowledge(self._is_open)
+
+    def _is_open(self, name: str) -> bool:
+        """Is anything still to be done about a file that was noticed?"""
+        return name in self._unreached or self.parts.pending.has(name)
 
     def look(self) -> None:
         """Find out what is pending now, and load nothing."""
@@ -152,16 +158,34 @@ class Loop:
         hints = self.parts.stage.notified()
         if hints.lost:
             self._refresh_at = None
-        for names, closed in ((hints.finished, True), (hints.seen, False)):
+        for names, noticed in (
+            (hints.placed, Noticed.PLACED),
+            (hints.finished, Noticed.CLOSED),
+            (hints.seen, Noticed.FOUND),
+        ):
             files = []
             for name in names:
-                file = self.parts.stage.look(name)
+                file = self._look_at(name)
                 if file is None:
                     self.parts.pending.forget(name)
                 else:
                     files.append(file)
             if files:
-                self._offer(files, now, closed=closed)
+                self._offer(files, now, noticed)
+
+    def _look_at(self, name: str) -> StagedFile | None:
+        """Look at one file; what cannot be reached now is found by a listing."""
+        try:
+            return self.parts.stage.look(name)
+        except UnreachableError as error:
+            self._unreached.add(name)
+            self._cannot_reach(error)
+            return None
+
+    def _cannot_reach(self, error: UnreachableError) -> None:
+        if self.stage_problem is None:
+            log.warning("%s", error)
+        self.stage_problem = str(error)
 
     def _refresh(self, now: datetime) -> None:
         """List the stage: what no notification told of is found here."""
@@ -171,23 +195,23 @@ class Loop:
         try:
             files = self.parts.stage.refresh()
         except UnreachableError as error:
-            if self.stage_problem is None:
-                log.warning("%s", error)
-            self.stage_problem = str(error)
+            self._cannot_reach(error)
             return
         self.stage_problem = None
+        self._unreached.clear()
         self.parts.pending.keep_only({file.name for file in files})
-        self._offer(files, now, closed=False)
+        whole = Noticed.PLACED if self.parts.stage.places_whole else Noticed.FOUND
+        self._offer(files, now, whole)
         digest = project_digest(self.parts.project.root)
         if digest != self._digest:
             self._digest = digest
             self._unpublished_since = self._unpublished_since or now
 
-    def _offer(self, files: list[StagedFile], now: datetime, *, closed: bool) -> None:
+    def _offer(self, files: list[StagedFile], now: datetime, noticed: Noticed) -> None:
         with self.parts.warehouse.session() as session:
             settled = settled_files(session, [file.name for file in files])
         before = self.parts.pending.count
-        self.parts.pending.offer(files, settled, now, closed=closed)
+        self.parts.pending.offer(files, settled, now, noticed)
         found = self.parts.pending.count - before
         if found > 0:
             self.parts.events.emit(FilesFound(found))
@@ -195,13 +219,13 @@ class Loop:
     def _promote(self, now: datetime) -> None:
         """Files that rested and did not change are whole."""
         for file in self.parts.pending.rested(now):
-            again = self.parts.stage.look(file.name)
+            again = self._look_at(file.name)
             if again == file:
                 self.parts.pending.promote(file, now)
             elif again is None:
                 self.parts.pending.forget(file.name)
             else:
-                self._offer([again], now, closed=False)
+                self._offer([again], now, Noticed.FOUND)
 
     def _dispatch_load(self, now: datetime) -> None:
         """Begin the batch that has waited longest, whichever pipe's it is."""

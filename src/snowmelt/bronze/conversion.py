@@ -1,0 +1,73 @@
+"""From a text to a column's type, where the engine does not read it typed itself.
+
+A text that is no value of the type gives NULL: together with the text that tells a
+record to refuse from one whose value is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from snowmelt.pipe.contract import Column
+from snowmelt.pipe.file_format import CsvFormat, JsonFormat
+from snowmelt.pipe.time_format import to_strptime
+
+TextFormat = CsvFormat | JsonFormat
+
+
+def literal(text: str) -> str:
+    """Write a text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def literals(texts: Sequence[str]) -> str:
+    """Write texts as an SQL list."""
+    return "[" + ", ".join(literal(text) for text in texts) + "]"
+
+
+def identifier(name: str) -> str:
+    """Write a name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def time_format_of(column: Column, text_format: TextFormat) -> str | None:
+    """Return the strptime pattern for a column, if the format names one."""
+    given = {
+        "date": text_format.date_format,
+        "time": text_format.time_format,
+        "timestamp": text_format.timestamp_format,
+        "timestamptz": text_format.timestamp_format,
+    }.get(column.type)
+    return to_strptime(given) if given else None
+
+
+def cleaned(text: str, text_format: TextFormat) -> str:
+    """Return an expression for a text, trimmed and NULL as the format has it."""
+    if text_format.trim_space:
+        text = f"trim({text}, ' \t')"
+    if text_format.null_if:
+        text = (
+            f"(case when {text} not in {_tuple(text_format.null_if)} then {text} end)"
+        )
+    return text
+
+
+def typed(text: str, column: Column, text_format: TextFormat) -> str:
+    """Return an expression for a text's value; NULL if it is no value of the type."""
+    pattern = time_format_of(column, text_format)
+    if column.type == "varchar":
+        return text
+    if column.type == "json":
+        return f"(case when json_valid({text}) then {text}::json end)"
+    if pattern:
+        return f"try_strptime({text}, {literal(pattern)})::{column.type}"
+    separator = getattr(text_format, "decimal_separator", ".")
+    if separator == "," and column.type.startswith(("decimal", "double")):
+        text = (
+            f"(case when not contains({text}, '.') then replace({text}, ',', '.') end)"
+        )
+    return f"try_cast({text} as {column.type})"
+
+
+def _tuple(texts: Sequence[str]) -> str:
+    return "(" + ", ".join(literal(text) for text in texts) + ")"

@@ -1,0 +1,127 @@
+"""The one statement that reads CSV files of one layout into a temporary table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from snowmelt.bronze.conversion import (
+    cleaned,
+    identifier,
+    literal,
+    literals,
+    time_format_of,
+    typed,
+)
+from snowmelt.bronze.layout import Layout
+from snowmelt.bronze.raw import UNKNOWN
+from snowmelt.pipe.contract import Column, Contract
+from snowmelt.pipe.file_format import CsvFormat
+
+# The engine wants one text at least that means NULL: a code point no text may hold.
+_NO_NULL = "\ufdd0"
+_BUFFER_BYTES = 1 << 25
+BAD = "_bad_"
+"""The name, with a column's name, of a text that is no value of its type."""
+
+
+@dataclass(frozen=True)
+class CsvStatement:
+    """How files of one layout and format are read."""
+
+    csv: CsvFormat
+    contract: Contract
+    layout: Layout
+    record_bytes_max: int
+
+    def sql(self, paths: Sequence[str], table: str, rejects: str) -> str:
+        """Return the statement that reads files into `table`."""
+        types = {
+            column.name: "varchar" if self.is_converted(column) else column.type
+            for column in self.contract.columns
+        }
+        names = [name or f"{UNKNOWN}{i}" for i, name in enumerate(self.layout.columns)]
+        declared = ", ".join(
+            f"{literal(name)}: '{types.get(name, 'varchar')}'" for name in names
+        )
+        chosen = [part for column in self.contract.columns for part in self._of(column)]
+        index = "file_index" if len(paths) > 1 else "0"
+        options = self._options() | {
+            "columns": f"{{{declared}}}",
+            "rejects_table": f"'{rejects}'",
+            "rejects_scan": f"'{rejects}_scans'",
+        }
+        given = ", ".join(f"{name} = {value}" for name, value in options.items())
+        return (
+            f"create temp table {table} as "
+            f"select {', '.join(chosen)}, {index} as _file_index "
+            f"from read_csv({literals(paths)}, {given})"
+        )
+
+    @property
+    def converted(self) -> list[Column]:
+        """Return the columns that are read as text and then converted."""
+        return [
+            column
+            for column in self.contract.columns
+            if column.name in self.layout.present and self.is_converted(column)
+        ]
+
+    def is_converted(self, column: Column) -> bool:
+        """Must a column be read as text, because the engine cannot read it typed?"""
+        csv = self.csv
+        if csv.trim_space or column.type == "json":
+            return True
+        if column.type in ("time", "timestamptz") and time_format_of(column, csv):
+            return True
+        return self._keeps_quoted_empty and bool(csv.null_if)
+
+    @property
+    def _keeps_quoted_empty(self) -> bool:
+        """Is an empty field NULL, and one with quotes around nothing a text?"""
+        return self.csv.empty_field_as_null and "" not in self.csv.null_if
+
+    def _of(self, column: Column) -> list[str]:
+        """Return what is selected for a column."""
+        name = identifier(column.name)
+        if column.name not in self.layout.present:
+            return [f"null::{column.type} as {name}"]
+        if not self.is_converted(column):
+            return [name]
+        text = cleaned(name, self.csv)
+        value = typed(text, column, self.csv)
+        if column.type == "varchar":
+            return [f"{value} as {name}"]
+        bad = f"case when {value} is null then {text} end"
+        return [f"{value} as {name}", f"{bad} as {identifier(BAD + column.name)}"]
+
+    def _options(self) -> dict[str, str]:
+        """Return how the engine is to read: nothing is guessed, nothing forgiven."""
+        csv = self.csv
+        nulls = list(csv.null_if)
+        if csv.empty_field_as_null and "" not in nulls:
+            nulls = [""]
+        enclosed = csv.field_optionally_enclosed_by != "none"
+        options = {
+            "auto_detect": "false",
+            "compression": "'none'",
+            "header": "true",
+            "delim": literal(csv.field_delimiter),
+            "quote": literal(csv.quote if enclosed else ""),
+            "escape": literal(csv.escape if enclosed else ""),
+            "nullstr": literals(nulls or [_NO_NULL]),
+            "allow_quoted_nulls": "false" if self._keeps_quoted_empty else "true",
+            "strict_mode": "true",
+            "store_rejects": "true",
+            "rejects_limit": "0",
+            "hive_partitioning": "false",
+            "max_line_size": str(self.record_bytes_max),
+            "buffer_size": str(max(_BUFFER_BYTES, 2 * self.record_bytes_max)),
+        }
+        if csv.decimal_separator != ".":
+            options["decimal_separator"] = literal(csv.decimal_separator)
+        for option, kind in (("dateformat", "date"), ("timestampformat", "timestamp")):
+            pattern = time_format_of(Column(name="any", type=kind), csv)
+            if pattern:
+                options[option] = literal(pattern)
+        return options

@@ -1,0 +1,52 @@
+"""What reading one file came to, whatever its format."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from snowmelt.bronze.inspection import Inspection
+from snowmelt.bronze.raw import Reject
+
+
+@dataclass
+class FileRead:
+    """One file's records in a temporary table, and those that were refused.
+
+    Its rows are `table`'s rowids from `first_rowid`, `row_span` of them; those in
+    `refused_rowids` were parsed but break the contract. `problem`: why nothing of it
+    can be loaded. `changed`: it is not the file that was staged any more.
+    """
+
+    inspection: Inspection
+    table: str = ""
+    first_rowid: int = 0
+    row_span: int = 0
+    refused_rowids: list[int] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+    engine_rejects: list[int] = field(default_factory=list)
+    problem: str | None = None
+    changed: bool = False
+
+    @property
+    def row_count(self) -> int:
+        return self.row_span - len(self.refused_rowids)
+
+    @property
+    def row_parsed(self) -> int:
+        return self.row_count + len(self.rejects)
+
+
+def ordinal_of(rank: int, engine_rejects: Sequence[int]) -> int:
+    """Return the ordinal in the file of the accepted record number `rank` (from 0).
+
+    `engine_rejects` are the ordinals, ascending, of records the engine left out.
+    """
+    low, high = 0, len(engine_rejects)
+    while low < high:
+        middle = (low + high) // 2
+        if engine_rejects[middle] - (middle + 1) <= rank:
+            low = middle + 1
+        else:
+            high = middle
+    return rank + 1 + low
