@@ -7,6 +7,7 @@ SnowmeltError
         InUseError      another process owns the warehouse: it may end, or answer
     EngineError         the engine lacks memory, disk or open files
     FileError           this version of a file cannot be loaded: its load fails
+    SlowError           reading took longer than the pipe allows
     ChangedError        a file changed under the reader: offer it again
     RunError            a publication failed; gold is as it was; exit code 1
 """
@@ -68,6 +69,10 @@ class EngineError(SnowmeltError):
 
 class FileError(SnowmeltError):
     """This version of a file cannot be loaded; its load fails, the file stays."""
+
+
+class SlowError(SnowmeltError):
+    """Reading a batch took longer than its pipe allows."""
 
 
 class ChangedError(SnowmeltError):

@@ -7,13 +7,14 @@ order and appends everything, inside the caller's transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
 from snowmelt.bronze.append import Step, append_rows
+from snowmelt.bronze.deadline import Deadline
 from snowmelt.bronze.fileread import FileRead, ordinal_of
 from snowmelt.bronze.inspection import Inspection, inspect, unreadable
 from snowmelt.bronze.intake import Intake
@@ -23,8 +24,9 @@ from snowmelt.bronze.raw_form import RawForm
 from snowmelt.bronze.reading import Reading
 from snowmelt.bronze.rejects import insert_rejects
 from snowmelt.clock import Clock
-from snowmelt.errors import ChangedError
+from snowmelt.errors import ChangedError, SlowError
 from snowmelt.landing.stage import Stage
+from snowmelt.pipe.after_load import insert_due
 from snowmelt.pipe.batch import Pending
 from snowmelt.pipe.definition import Pipe
 from snowmelt.pipe.history import (
@@ -32,13 +34,13 @@ from snowmelt.pipe.history import (
     LoadStatus,
     close_attempts,
     insert_loads,
-    live_loads,
     next_load_seq,
     open_attempts,
     settle_files,
     supersede,
 )
 from snowmelt.pipe.identity import Identity, Verdict, identify
+from snowmelt.pipe.known import known_loads
 from snowmelt.pipe.version import version_at
 from snowmelt.warehouse.port import Session, Warehouse
 
@@ -69,7 +71,12 @@ class Prepared:
     @property
     def errors(self) -> list[LoadRecord]:
         """Return the records of files that have an error of any kind."""
-        return [o.record for o in self.outcomes if o.record.first_error_message]
+        return [
+            each.record
+            for each in self.outcomes
+            if each.record.first_error_message
+            and each.identity.verdict is not Verdict.IGNORED
+        ]
 
     def close(self) -> None:
         """Remove what was put aside for reading."""
@@ -94,7 +101,7 @@ class Copier:
             names = [each.file.name for each in batch]
             open_attempts(session, names, pipe.name, self._clock.now())
             try:
-                prepared = self.prepare(session, pipe, batch)
+                prepared = self._prepare_in_time(session, pipe, batch)
                 with (
                     closing(prepared),
                     self._warehouse.commit_lock,
@@ -107,16 +114,50 @@ class Copier:
                 raise
         return prepared
 
-    def prepare(
+    def _prepare_in_time(
         self, session: Session, pipe: Pipe, batch: Sequence[Pending]
+    ) -> Prepared:
+        """Prepare a batch; a single file that takes too long has failed.
+
+        Raises SlowError when a batch of several takes too long: which of them is to
+        blame shows when each goes alone.
+        """
+        try:
+            with Deadline(pipe.limits.load_timeout, session.interrupt) as deadline:
+                return self.prepare(session, pipe, batch, deadline.check)
+        except SlowError as error:
+            if len(batch) > 1:
+                raise
+            prepared = self._begin(session, pipe)
+            inspection = unreadable(batch[0].file, error.problem)
+            identity = Identity(Verdict.LOAD)
+            now = self._clock.now()
+            record = self._record(pipe, batch[0], inspection, identity, now)
+            read = FileRead(inspection, problem=error.problem)
+            record = _with_account(record, read, pipe.on_error)
+            outcome = Outcome(batch[0], inspection, identity, read, record)
+            prepared.outcomes.append(outcome)
+            return prepared
+
+    def _begin(
+        self, session: Session, pipe: Pipe, check: Callable[[], None] = lambda: None
+    ) -> Prepared:
+        return Prepared(
+            pipe,
+            Intake(self._stage, pipe, self._spool, check),
+            Reading(session, pipe, self._spool),
+        )
+
+    def prepare(
+        self,
+        session: Session,
+        pipe: Pipe,
+        batch: Sequence[Pending],
+        check: Callable[[], None] = lambda: None,
     ) -> Prepared:
         """Read a batch into temporary tables of this session, and judge each file."""
         started_at = self._clock.now()
-        prepared = Prepared(
-            pipe,
-            Intake(self._stage, pipe, self._spool),
-            Reading(session, pipe, self._spool),
-        )
+        prepared = self._begin(session, pipe, check)
         try:
             self._judge(session, prepared, batch, started_at)
         except BaseException:
@@ -165,6 +206,7 @@ class Copier:
         """
         inspected: dict[str, tuple[Pending, Inspection]] = {}
         pipe = prepared.pipe
+        rules, now = pipe.identity_rules, self._clock.now()
         for pending in batch:
             try:
                 inspection = inspect(
@@ -175,17 +217,18 @@ class Copier:
                     prepared.again[pending.file.name] = error.problem
                     continue
                 inspection = unreadable(pending.file, error.problem)
-            if inspection.content_sha256 in inspected and inspection.records:
+            key = inspection.content_sha256
+            compared = inspection.records and rules.compares_content
+            if key in inspected and compared:
                 prepared.again[pending.file.name] = "the batch has the same bytes"
                 continue
-            key = inspection.content_sha256
-            inspected[key if inspection.records else key + pending.file.name] = (
+            inspected[key if compared else key + pending.file.name] = (
                 pending,
                 inspection,
             )
-        live = live_loads(
+        live = known_loads(
             session,
-            pipe.name,
+            pipe,
             [pending.file.name for pending, _ in inspected.values()],
             [inspection.content_sha256 for _, inspection in inspected.values()],
         )
@@ -193,7 +236,14 @@ class Copier:
             (
                 pending,
                 inspection,
-                identify(inspection.file.name, inspection.content_sha256, live),
+                identify(
+                    inspection.file.name,
+                    inspection.content_sha256,
+                    live,
+                    rules,
+                    at=now,
+                    reload=pending.reload,
+                ),
             )
             for pending, inspection in inspected.values()
         ]
@@ -214,7 +264,7 @@ class Copier:
             row_count=0,
             row_parsed=0,
             file_size=file.size,
-            first_error_message=None,
+            first_error_message=identity.reason,
             first_error_line_number=None,
             first_error_character_pos=None,
             first_error_column_name=None,
@@ -275,7 +325,9 @@ class Copier:
             for outcome in prepared.outcomes
             if outcome.identity.verdict is not Verdict.UNCHANGED
         ]
-        insert_loads(session, [outcome.record for outcome in changed])
+        records = [outcome.record for outcome in changed]
+        insert_loads(session, records)
+        insert_due(session, prepared.pipe.after_load, records, now)
         tables: dict[str, list[Step]] = {}
         refused: dict[str, list[int]] = {}
         for outcome in changed:

@@ -48,7 +48,15 @@ class Taken:
 class Intake:
     """Takes in the files of one pipe, and removes the copies it made."""
 
-    def __init__(self, stage: Stage, pipe: Pipe, spool: Path) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        pipe: Pipe,
+        spool: Path,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`check` is asked at every piece, and raises when the time is over."""
+        self._check = check
         self._stage = stage
         self._pipe = pipe
         self._spool = spool
@@ -137,6 +145,7 @@ class Intake:
         most = self._pipe.limits.max_file_bytes
         size = 0
         for chunk in chunks:
+            self._check()
             size += len(chunk)
             if size > most:
                 raise FileError(

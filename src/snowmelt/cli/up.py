@@ -27,7 +27,7 @@ def command(directory: Path) -> int:
     with Progress() as progress:
         events = Events()
         events.subscribe(progress)
-        output.tell(f"Watching {project.landing}. Stop with Ctrl-C.")
+        output.tell(f"Watching {project.location}. Stop with Ctrl-C.")
         left = serve(project, SystemClock(), events)
     output.tell(
         "Stopped; every transaction is finished. "

@@ -21,29 +21,47 @@ class LoadConfig(BaseModel):
     batch_bytes_max: int = Field(
         256 * 1024 * 1024, ge=1, description="Bytes in one commit; one file at least."
     )
+    lanes_max: int = Field(
+        2, ge=1, le=16, description="Pipes that load at the same time."
+    )
+    tries_max: int = Field(
+        3,
+        ge=1,
+        description="How often a file may kill the process that reads it before it "
+        "is held.",
+    )
+    retry_after: Duration = duration_field(
+        "5s", "When loads that failed for want of disk, memory or the stage go on."
+    )
     linger: Duration = duration_field("0s", "How long a batch waits for more files.")
 
 
 @dataclass(frozen=True)
 class Pending:
-    """A whole file that waits for its pipe."""
+    """A whole file that waits for its pipe.
+
+    `interrupted`: how many attempts at it were cut off. `alone`: a batch with it
+    failed as a whole. `reload`: a person wants it loaded although it is loaded.
+    """
 
     file: StagedFile
     pipe_name: str
     since: datetime
     interrupted: int = 0
+    alone: bool = False
+    reload: bool = False
 
 
 def due(pending: Sequence[Pending], now: datetime, config: LoadConfig) -> list[Pending]:
     """Choose the next batch of one pipe, oldest file first; empty means wait.
 
     A batch goes when it is full or when its oldest file has lingered long enough. A
-    file whose last attempt was cut off goes last and alone, so that one that kills
-    the process cannot take others with it.
+    file whose last attempt was cut off, or with which a batch failed, goes last and
+    alone, so that one that kills the process cannot take others with it.
     """
     ordered = sorted(pending, key=lambda each: (each.file.mtime_ns, each.file.name))
-    alone = [each for each in ordered if each.interrupted]
-    ordered = [each for each in ordered if not each.interrupted]
+    alone = [each for each in ordered if each.interrupted or each.alone]
+    ordered = [each for each in ordered if each not in alone]
     if not ordered:
         return alone[:1]
     chosen: list[Pending] = []

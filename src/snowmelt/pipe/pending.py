@@ -15,15 +15,21 @@ from snowmelt.pipe.history import Settled
 
 @dataclass
 class PendingFiles:
-    """Settling files, and whole ones by pipe. Used by one thread."""
+    """Settling files, and whole ones by pipe. Used by one thread.
+
+    `paused`: pipes whose files wait, however many, until they are resumed.
+    """
 
     pipes: Sequence[Pipe]
     settle: timedelta
     interrupted: dict[str, int] = field(default_factory=dict)
     unmatched: dict[str, StagedFile] = field(default_factory=dict)
+    paused: set[str] = field(default_factory=set)
+    _reloads: set[str] = field(default_factory=set)
     _settling: dict[str, tuple[Pipe, Sighting]] = field(default_factory=dict)
     _waiting: dict[str, Pending] = field(default_factory=dict)
     _loading: dict[str, Pending] = field(default_factory=dict)
+    _suspects: set[str] = field(default_factory=set)
 
     def pipe_of(self, file_name: str) -> Pipe | None:
         """Return the one pipe whose pattern matches the file's path."""
@@ -45,8 +51,9 @@ class PendingFiles:
             if pipe is None:
                 self.unmatched[file.name] = file
                 continue
-            if file.name in self._loading or _is_settled(
-                file, settled.get(file.name), pipe
+            if file.name in self._loading or (
+                file.name not in self._reloads
+                and _is_settled(file, settled.get(file.name), pipe)
             ):
                 self._settling.pop(file.name, None)
                 self._waiting.pop(file.name, None)
@@ -70,14 +77,27 @@ class PendingFiles:
     def promote(self, file: StagedFile, now: datetime) -> None:
         """A rested file was looked at again and had not changed: it is whole."""
         pipe, seen = self._settling.pop(file.name)
-        interrupted = self.interrupted.get(file.name, 0)
-        self._waiting[file.name] = Pending(file, pipe.name, seen.seen_at, interrupted)
+        self._waiting[file.name] = Pending(
+            file,
+            pipe.name,
+            seen.seen_at,
+            self.interrupted.get(file.name, 0),
+            file.name in self._suspects,
+            file.name in self._reloads,
+        )
+
+    def ask_reload(self, names: Iterable[str]) -> None:
+        """These files are to be loaded although they are: offer them next."""
+        for name in names:
+            self._reloads.add(name)
+            self._waiting.pop(name, None)
 
     def forget(self, name: str) -> None:
         """The file is gone from the stage."""
         self._settling.pop(name, None)
         self._waiting.pop(name, None)
         self.unmatched.pop(name, None)
+        self._reloads.discard(name)
 
     def keep_only(self, names: set[str]) -> None:
         """A listing was made: files that it does not show are gone."""
@@ -92,7 +112,9 @@ class PendingFiles:
         )
 
     def waiting(self, pipe_name: str) -> list[Pending]:
-        """Return the whole files of one pipe that nothing has begun to load."""
+        """Return the whole files of one pipe to load next; none of a paused one."""
+        if pipe_name in self.paused:
+            return []
         return [each for each in self._waiting.values() if each.pipe_name == pipe_name]
 
     def begin(self, batch: Iterable[Pending]) -> None:
@@ -105,22 +127,32 @@ class PendingFiles:
         for each in batch:
             self._loading.pop(each.file.name, None)
             self.interrupted.pop(each.file.name, None)
+            self._suspects.discard(each.file.name)
+            self._reloads.discard(each.file.name)
 
     @property
     def count(self) -> int:
-        """How many files wait, settle or load."""
-        return len(self._settling) + len(self._waiting) + len(self._loading)
+        """How many files wait, settle or load, those of paused pipes left out."""
+        settling = sum(
+            pipe.name not in self.paused for pipe, _ in self._settling.values()
+        )
+        return settling + self.to_load
 
     @property
     def to_load(self) -> int:
-        """How many whole files wait or load."""
-        return len(self._waiting) + len(self._loading)
+        """How many whole files wait or load, those of paused pipes left out."""
+        waiting = sum(
+            each.pipe_name not in self.paused for each in self._waiting.values()
+        )
+        return waiting + len(self._loading)
 
     def suspect(self, batch: Iterable[Pending]) -> None:
         """The copy of these files failed as a whole: from now on each goes alone."""
-        for each in batch:
-            before = self.interrupted.get(each.file.name, 0)
-            self.interrupted[each.file.name] = before + 1
+        self._suspects |= {each.file.name for each in batch}
+
+    def killed(self, each: Pending) -> None:
+        """Another attempt at this file was cut off."""
+        self.interrupted[each.file.name] = each.interrupted + 1
 
     def next_rest(self) -> datetime | None:
         """Return when the next settling file will have rested."""
@@ -156,4 +188,5 @@ def _is_settled(file: StagedFile, known: Settled | None, pipe: Pipe) -> bool:
         return False
     if known.pipe_name != pipe.name:
         return False
-    return known.settled != "Load failed" or known.pipe_digest == pipe.digest
+    same = known.pipe_digest == pipe.digest or pipe.snowpipe_compat
+    return known.settled != "Load failed" or same

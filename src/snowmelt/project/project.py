@@ -26,7 +26,26 @@ class Project:
 
     @property
     def landing(self) -> Path:
+        """Return the landing folder of a project whose files arrive in one."""
+        assert self.lands_locally, "files arrive in a bucket"
         return (self.root / self.settings.landing.path).resolve()
+
+    @property
+    def lands_locally(self) -> bool:
+        """Do files arrive in a folder, not in a bucket?"""
+        return self.settings.landing.bucket_path is None
+
+    @property
+    def location(self) -> str:
+        """Return where files arrive, to be shown."""
+        bucket = self.settings.landing.bucket_path
+        return str(bucket or self.landing)
+
+    @property
+    def engine_folders(self) -> list[Path]:
+        """Return the folders that SQL may read from."""
+        local = [self.landing] if self.lands_locally else []
+        return [*local, self.spool, self.root / "seeds"]
 
     @property
     def state(self) -> Path:

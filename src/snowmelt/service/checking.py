@@ -50,6 +50,8 @@ def check_file(parts: Parts, path: Path, pipe: Pipe | None) -> Document:
 
 def name_in_stage(parts: Parts, path: Path) -> str:
     """Return a file's name in the stage, or its bare name if it lies elsewhere."""
+    if not parts.project.lands_locally:
+        return path.name
     try:
         return path.resolve().relative_to(parts.project.landing).as_posix()
     except ValueError:

@@ -58,7 +58,7 @@ class OwnCommands:
             "schema_version": SCHEMA_VERSION,
             "project": limits.name,
             "service": {"running": self._serving, "pid": os.getpid()},
-            "landing": str(project.landing),
+            "landing": project.location,
             "problems": self._problems(),
             "pipes": pipes,
             "pending": plain(waiting),
@@ -187,7 +187,7 @@ class OwnCommands:
 
     def _problems(self) -> list[str]:
         unreadable = [
-            f"{self._parts.project.landing / folder}: this folder cannot be read"
+            f"{self._parts.stage.location}/{folder}: this folder cannot be read"
             for folder in self._parts.stage.unreadable
         ]
         stage = [self._loop.stage_problem] if self._loop.stage_problem else []
@@ -220,7 +220,7 @@ class OwnCommands:
             if self._serving:
                 if self._loop.stopping:
                     raise UnreachableError("the service", "it is stopping")
-                if late and self._loop.run_lane.idle and self._loop.load_lane.idle:
+                if late and self._loop.run_lane.idle and self._loop.load_lanes.idle:
                     return
                 clock.wait(never, 0.02)
                 continue

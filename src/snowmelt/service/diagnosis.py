@@ -14,6 +14,7 @@ from typing import Any
 from snowmelt.clock import SystemClock
 from snowmelt.errors import SnowmeltError
 from snowmelt.events import Events
+from snowmelt.landing.open_stage import open_stage
 from snowmelt.project.project import Project, load_project
 from snowmelt.serve.client import connect_service
 from snowmelt.service.opening import opened
@@ -53,6 +54,8 @@ def _package(name: str) -> Finding:
 
 
 def _landing(project: Project) -> Finding:
+    if not project.lands_locally:
+        return _bucket(project)
     folder = project.landing
     if not folder.is_dir():
         return _finding(
@@ -62,6 +65,15 @@ def _landing(project: Project) -> Finding:
     return _finding(
         "landing", readable, str(folder), f"Let this user read it: chmod u+rx {folder}"
     )
+
+
+def _bucket(project: Project) -> Finding:
+    stage = open_stage(project.settings.landing, project.root, SystemClock())
+    try:
+        stage.look("nothing")
+    except SnowmeltError as error:
+        return _finding("landing", False, error.problem, error.remedy)
+    return _finding("landing", True, stage.location)
 
 
 def _disk(project: Project) -> Finding:

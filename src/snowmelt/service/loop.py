@@ -9,24 +9,23 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 
-from snowmelt.bronze.copy import Copier, Prepared
+from snowmelt.bronze.copy import Copier
 from snowmelt.clock import Clock
 from snowmelt.errors import UnreachableError
-from snowmelt.events import CopyStarted, Events, FileSettled, FilesFound
+from snowmelt.events import Events, FileSettled, FilesFound
 from snowmelt.gold.publication import Publication, RunResult
 from snowmelt.landing.settle import Noticed
 from snowmelt.landing.stage import Stage, StagedFile
-from snowmelt.pipe.batch import Pending, due
-from snowmelt.pipe.definition import Pipe
-from snowmelt.pipe.history import settled_files
+from snowmelt.pipe.batch import Pending
+from snowmelt.pipe.held import HeldReason, hold_file, insert_held
+from snowmelt.pipe.history import close_attempts, open_attempts, settled_files
 from snowmelt.pipe.pending import PendingFiles
 from snowmelt.project.project import Project
 from snowmelt.service.lane import Lane
+from snowmelt.service.load_lanes import Loaded, LoadLanes, PipeLocks, Trial
 from snowmelt.transform.dbt import project_digest
 from snowmelt.warehouse.port import Warehouse
 
@@ -46,17 +45,10 @@ class Parts:
     publication: Publication
     clock: Clock
     events: Events
-    loading: threading.Lock = field(default_factory=threading.Lock)
+    loading: PipeLocks
     """Held while load history is read and added to: by copies and by replays."""
-
-
-@dataclass
-class Loaded:
-    """A batch that a lane has dealt with."""
-
-    batch: Sequence[Pending]
-    prepared: Prepared | None
-    problem: str = ""
+    trial: Trial
+    """Tries a file in a process of its own."""
 
 
 @dataclass
@@ -74,7 +66,11 @@ class Loop:
     problem_count: int = 0
 
     def __post_init__(self) -> None:
-        self.load_lane: Lane[Loaded] = Lane("load", self.wake.set)
+        parts = self.parts
+        config = parts.project.settings.load
+        self.load_lanes = LoadLanes(
+            parts.copier, parts.loading, config, parts.trial, self.wake.set
+        )
         self.run_lane: Lane[RunResult | None] = Lane("run", self.wake.set)
         self._refresh_at: datetime | None = None
         self._unpublished_since: datetime | None = self.parts.clock.now()
@@ -88,8 +84,11 @@ class Loop:
             self._take_notifications(now)
             self._refresh(now)
             self._promote(now)
-            self._settle_load(now)
-            self._dispatch_load(now)
+            for loaded in self.load_lanes.take():
+                self._settle_load(loaded, now)
+            self.load_lanes.dispatch(
+                self.parts.project.pipes, self.parts.pending, now, self.parts.events
+            )
             self._settle_run()
             self._dispatch_run(now)
             self.parts.stage.acknowledge(self._is_open)
@@ -125,7 +124,7 @@ class Loop:
         """
         with self.lock:
             published = self._unpublished_since is None or not self.publishes
-            idle = self.load_lane.idle and self.run_lane.idle
+            idle = self.load_lanes.idle and self.run_lane.idle
             listed = self._refresh_at is not None
             pending = self.parts.pending
             left = pending.count if settling_too else pending.to_load
@@ -150,7 +149,7 @@ class Loop:
 
     def close(self) -> None:
         """Let the lanes end what they are at."""
-        self.load_lane.close()
+        self.load_lanes.close()
         self.run_lane.close()
 
     def _take_notifications(self, now: datetime) -> None:
@@ -186,6 +185,8 @@ class Loop:
         if self.stage_problem is None:
             log.warning("%s", error)
         self.stage_problem = str(error)
+        load = self.parts.project.settings.load
+        self._list_by(self.parts.clock.now() + load.retry_after)
 
     def _refresh(self, now: datetime) -> None:
         """List the stage: what no notification told of is found here."""
@@ -227,43 +228,11 @@ class Loop:
             else:
                 self._offer([again], now, Noticed.FOUND)
 
-    def _dispatch_load(self, now: datetime) -> None:
-        """Begin the batch that has waited longest, whichever pipe's it is."""
-        if not self.load_lane.idle:
-            return
-        config = self.parts.project.settings.load
-        batches = [
-            (min(each.since for each in batch), pipe, batch)
-            for pipe in self.parts.project.pipes
-            if (batch := due(self.parts.pending.waiting(pipe.name), now, config))
-        ]
-        if not batches:
-            return
-        _, pipe, batch = min(batches, key=lambda each: each[0])
-        self.parts.pending.begin(batch)
-        file_bytes = sum(each.file.size for each in batch)
-        self.parts.events.emit(CopyStarted(pipe.name, len(batch), file_bytes))
-        self.load_lane.begin(partial(self._copy, pipe, batch))
-
-    def _copy(self, pipe: Pipe, batch: Sequence[Pending]) -> Loaded:
-        try:
-            with self.parts.loading:
-                return Loaded(batch, self.parts.copier.copy(pipe, batch))
-        except Exception as error:
-            log.exception("a batch of pipe %s could not be copied", pipe.name)
-            return Loaded(batch, None, f"pipe {pipe.name}: {error}")
-
-    def _settle_load(self, now: datetime) -> None:
-        work = self.load_lane.take()
-        if work is None:
-            return
-        loaded = work.result()
+    def _settle_load(self, loaded: Loaded, now: datetime) -> None:
+        """Take note of what a batch came to."""
         self.parts.pending.end(loaded.batch)
         if loaded.prepared is None:
-            self.note(loaded.problem)
-            self.parts.pending.suspect(loaded.batch)
-            if len(loaded.batch) > 1:
-                self._refresh_at = None  # they go on, one by one
+            self._settle_failure(loaded, now)
             return
         if loaded.prepared.again or any(
             outcome.identity.supersedes for outcome in loaded.prepared.outcomes
@@ -284,6 +253,41 @@ class Loop:
             if record.load_seq and (record.row_count or outcome.identity.supersedes):
                 self._unpublished_since = self._unpublished_since or now
 
+    def _settle_failure(self, loaded: Loaded, now: datetime) -> None:
+        """A batch was not copied: its files are tried again, one by one if need be."""
+        self.note(loaded.problem)
+        names = {each.file.name for each in loaded.batch}
+        if loaded.blameless:
+            self._unreached |= names
+            self._list_by(now + self.parts.project.settings.load.retry_after)
+            return
+        if loaded.killed:
+            self._settle_killed(loaded.batch[0], loaded.problem, now)
+        else:
+            self.parts.pending.suspect(loaded.batch)
+        if len(loaded.batch) > 1 or loaded.killed:
+            self._refresh_at = None  # they go on, one by one
+
+    def _settle_killed(self, each: Pending, problem: str, now: datetime) -> None:
+        """A file killed its reader: it is tried again, or held for a person."""
+        self.parts.pending.killed(each)
+        tries = each.interrupted + 1
+        with self.parts.warehouse.session() as session, session.transaction():
+            if tries < self.parts.project.settings.load.tries_max:
+                open_attempts(session, [each.file.name], each.pipe_name, now)
+                return
+            detail = {"problem": problem, "tries": tries}
+            held = hold_file(
+                each.file, each.pipe_name, HeldReason.KILLED_READER, detail, now
+            )
+            insert_held(session, [held])
+            close_attempts(session, [each.file.name])
+
+    def _list_by(self, instant: datetime) -> None:
+        """List the stage at an instant, if not before."""
+        if self._refresh_at is not None:
+            self._refresh_at = min(self._refresh_at, instant)
+
     def _dispatch_run(self, now: datetime) -> None:
         """Publish when no file waits, or when loads have waited long enough."""
         if not self.publishes or not self.run_lane.idle:
@@ -291,7 +295,7 @@ class Loop:
         if self._unpublished_since is None:
             return
         to_list = self._refresh_at is None
-        busy = to_list or self.parts.pending.count > 0 or not self.load_lane.idle
+        busy = to_list or self.parts.pending.count > 0 or not self.load_lanes.idle
         waited = now - self._unpublished_since
         if busy and waited < self.parts.project.settings.publish.wait_max:
             return

@@ -6,6 +6,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from snowmelt.bronze.copy import Copier
@@ -15,11 +16,13 @@ from snowmelt.errors import ConfigError, InUseError
 from snowmelt.events import Events
 from snowmelt.gold.publication import Publication
 from snowmelt.gold.run_history import close_interrupted
-from snowmelt.landing.folder import LocalFolder
+from snowmelt.landing.open_stage import open_stage
 from snowmelt.pipe.history import interrupted_attempts
 from snowmelt.pipe.pending import PendingFiles
 from snowmelt.project.project import Project, write_schemas
+from snowmelt.service.load_lanes import PipeLocks
 from snowmelt.service.loop import Parts
+from snowmelt.service.trial import try_file
 from snowmelt.transform.dbt import Dbt
 from snowmelt.transform.sources import write_sources
 from snowmelt.warehouse.duckdb.system import ensure_system_tables
@@ -57,7 +60,7 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
     _make_folders(project)
     warehouse = open_warehouse(
         project.warehouse_path,
-        folders=[project.landing, project.spool, project.root / "seeds"],
+        folders=project.engine_folders,
         limits=Limits(
             project.settings.warehouse.threads, project.settings.warehouse.memory_limit
         ),
@@ -72,7 +75,7 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
             interrupted = interrupted_attempts(session)
         write_sources(project.root, project.pipes)
         write_schemas(project.root)
-        stage = LocalFolder(project.landing)
+        stage = open_stage(project.settings.landing, project.root, clock)
         yield Parts(
             project=project,
             warehouse=warehouse,
@@ -90,6 +93,8 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
             ),
             clock=clock,
             events=events,
+            loading=PipeLocks(project.pipes),
+            trial=partial(try_file, project),
         )
     finally:
         warehouse.close()
@@ -116,7 +121,8 @@ def _make_folders(project: Project) -> None:
             f"the project's path has a '{odd}', which the engine reads as a pattern",
             "Move the project to a folder without one.",
         )
-    for folder in (project.state, project.spool, project.landing):
+    local = [project.landing] if project.lands_locally else []
+    for folder in (project.state, project.spool, *local):
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

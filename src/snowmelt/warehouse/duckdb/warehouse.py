@@ -46,6 +46,8 @@ class DuckDBSession:
         ]
         try:
             return self._connection.execute(sql, given or None)
+        except duckdb.InterruptException as error:
+            raise EngineError("the engine", "the statement was interrupted") from error
         except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
             if not _is_shortage(error):
                 raise

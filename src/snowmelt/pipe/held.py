@@ -1,0 +1,146 @@
+"""Files that wait for a person's decision, and why. One mechanism for every reason.
+
+A held file is one version of a file: when another version lies there, that one is
+looked at anew. A row is open until it is decided; decided rows stay as a record.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from snowmelt.landing.stage import StagedFile
+from snowmelt.warehouse.port import Session
+
+
+class HeldReason(StrEnum):
+    """Why a file waits."""
+
+    DRIFT = "drift"
+    KILLED_READER = "killed_reader"
+    PERSON = "person"
+    INCOMPLETE = "incomplete"
+
+
+class HeldDecision(StrEnum):
+    """What a person decided about a held file."""
+
+    RELEASED = "released"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True)
+class HeldFile:
+    """One version of a file that waits. `detail` says what a person has to know."""
+
+    file_name: str
+    pipe_name: str
+    file_size: int
+    file_mtime_ns: int
+    file_ctime_ns: int
+    etag: str | None
+    reason: HeldReason
+    detail: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    held_at: datetime | None = None
+
+    def holds(self, file: StagedFile) -> bool:
+        """Is this the version of the file that waits?"""
+        return (self.file_size, self.file_mtime_ns, self.file_ctime_ns) == (
+            file.size,
+            file.mtime_ns,
+            file.ctime_ns,
+        )
+
+
+_COLUMNS = (
+    "file_name",
+    "pipe_name",
+    "file_size",
+    "file_mtime_ns",
+    "file_ctime_ns",
+    "etag",
+    "reason",
+    "detail",
+    "held_at",
+)
+
+
+def hold_file(
+    file: StagedFile,
+    pipe_name: str,
+    reason: HeldReason,
+    detail: Mapping[str, Any],
+    now: datetime,
+) -> HeldFile:
+    """Return this version of a file as one that waits from now on."""
+    return HeldFile(
+        file_name=file.name,
+        pipe_name=pipe_name,
+        file_size=file.size,
+        file_mtime_ns=file.mtime_ns,
+        file_ctime_ns=file.ctime_ns,
+        etag=getattr(file, "etag", "") or None,
+        reason=reason,
+        detail=detail,
+        held_at=now,
+    )
+
+
+def insert_held(session: Session, held: Sequence[HeldFile]) -> None:
+    """Hold files, in the caller's transaction; what was held under a name is replaced.
+
+    So a name has one open row at most.
+    """
+    session.execute(
+        "delete from snowmelt.held_files where decided is null "
+        "and file_name in (select unnest($1::json::varchar[]))",
+        [[each.file_name for each in held]],
+    )
+    values = {
+        name: [getattr(each, name) for each in held]
+        for name in _COLUMNS
+        if name != "detail"
+    }
+    details = [json.dumps(each.detail, ensure_ascii=False) for each in held]
+    session.insert("snowmelt.held_files", {**values, "detail": details})
+
+
+def held_files(session: Session) -> dict[str, HeldFile]:
+    """Return the files that wait for a decision, by name."""
+    rows = session.rows(
+        f"select {', '.join(_COLUMNS)} from snowmelt.held_files "  # noqa: S608
+        "where decided is null order by held_at, file_name"
+    )
+    return {
+        name: HeldFile(
+            name, *state, HeldReason(reason), json.loads(detail or "{}"), held_at
+        )
+        for name, *state, reason, detail, held_at in rows
+    }
+
+
+def decide_held(
+    session: Session, file_name: str, decided: HeldDecision, now: datetime
+) -> bool:
+    """Close the open row of a file, in the caller's transaction; was there one?"""
+    if file_name not in held_files(session):
+        return False
+    session.execute(
+        "update snowmelt.held_files set decided = $1, decided_at = $2 "
+        "where file_name = $3 and decided is null",
+        [str(decided), now, file_name],
+    )
+    return True
+
+
+def forget_held(session: Session, names: Sequence[str]) -> None:
+    """Drop open rows of files that are gone or came again as another version."""
+    session.execute(
+        "delete from snowmelt.held_files where decided is null "
+        "and file_name in (select unnest($1::json::varchar[]))",
+        [list(names)],
+    )
