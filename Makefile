@@ -5,7 +5,7 @@ BIN := .venv/bin
 UV_VERSION := 0.13.8
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: help setup demo test test-long lint bench docs lock clean
+.PHONY: help setup demo demo-s3 test test-long lint bench docs lock clean
 
 help:            ## Show what there is to make.
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,6 +22,9 @@ setup: .venv/.ready   ## Make .venv from the lock file; nothing global.
 
 demo: setup      ## Files land, gold appears: in .demo/shop, until Ctrl-C.
 	@$(BIN)/python scripts/demo.py
+
+demo-s3: setup   ## The same through a bucket and its queue, on a server made for it.
+	@$(BIN)/python scripts/demo_s3.py
 
 lint: setup      ## Style, types, and the rules of the house.
 	@$(BIN)/ruff check .

@@ -25,6 +25,11 @@ def commands_page() -> str:
         command: click.Command = importlib.import_module(f"snowmelt.cli.{name}").command
         context = click.Context(command, info_name=name, parent=top)
         lines += [f"## {name}", "", "```", _strip(command.get_help(context)), "```", ""]
+        below = command.commands if isinstance(command, click.Group) else {}
+        for word, inner in below.items():
+            context_below = click.Context(inner, info_name=word, parent=context)
+            told = _strip(inner.get_help(context_below))
+            lines += [f"### {name} {word}", "", "```", told, "```", ""]
     return "\n".join(lines)
 
 
@@ -43,6 +48,9 @@ def _rows(schema: dict[str, Any], defs: dict[str, Any], prefix: str) -> list[str
     for name, found in schema["properties"].items():
         inner, many = _inner(found, defs)
         key = f"{prefix}{name}"
+        if variants := _variants(found, defs):
+            rows += _rows_of_variants(key, found, variants, defs)
+            continue
         default = "required" if name in required else _default(found)
         kind = _kind(found) if inner is None else ("list" if many else "keys below")
         rows.append(
@@ -53,14 +61,48 @@ def _rows(schema: dict[str, Any], defs: dict[str, Any], prefix: str) -> list[str
     return rows
 
 
+def _rows_of_variants(
+    key: str,
+    found: dict[str, Any],
+    variants: dict[str, dict[str, Any]],
+    defs: dict[str, Any],
+) -> list[str]:
+    """Return the keys of each kind of a block that has a `type`."""
+    rows = [f"| `{key}` | name, or keys below | | {found.get('description', '')} |"]
+    for kind, schema in variants.items():
+        caption = schema["description"].splitlines()[0]
+        rows.append(f"| **`{key}`, `type: {kind}`** | | | {caption} |")
+        rows += [
+            row
+            for row in _rows(schema, defs, f"{key}.")
+            if not row.startswith(f"| `{key}.type`")
+        ]
+    return rows
+
+
+def _variants(found: dict[str, Any], defs: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the schemas a block may have, by its `type`."""
+    schemas = [
+        defs[each["$ref"].rpartition("/")[2]]
+        for each in found.get("anyOf", [])
+        if "$ref" in each
+    ]
+    return {
+        each["properties"]["type"]["default"]: each
+        for each in schemas
+        if "type" in each["properties"] and len(schemas) > 1
+    }
+
+
 def _inner(
     found: dict[str, Any], defs: dict[str, Any]
 ) -> tuple[dict[str, Any] | None, bool]:
     target, many = found, False
     if found.get("type") == "array":
         target, many = found["items"], True
-    reference = target.get("$ref")
-    if reference is None:
+    named = [target, *target.get("anyOf", [])]
+    reference = next((each["$ref"] for each in named if "$ref" in each), None)
+    if reference is None or "properties" not in defs[reference.rpartition("/")[2]]:
         return None, many
     return defs[reference.rpartition("/")[2]], many
 

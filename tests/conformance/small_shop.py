@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from snowmelt.clock import SystemClock
+from snowmelt.clock import Clock, SystemClock
 from snowmelt.events import Events
 from snowmelt.pipe.definition import Pipe
 from snowmelt.project.project import load_project
@@ -20,12 +20,13 @@ from snowmelt.service.opening import opened
 from snowmelt.warehouse.port import Row
 
 TURNS_MAX = 2000
-SETTINGS = """
-version: 1
-name: small
-landing: {settle: 0s, refresh_every: 1h}
-warehouse: {threads: 2}
-"""
+NOT_OF_THE_FILE = "_file, _load_seq, _version_at, _loaded_at, _replayed_from"
+SETTINGS: dict[str, Any] = {
+    "version": 1,
+    "name": "small",
+    "landing": {"settle": "0s", "refresh_every": "1h"},
+    "warehouse": {"threads": 2},
+}
 DBT_PROJECT = "name: small\nversion: 1.0.0\nconfig-version: 2\nprofile: snowmelt\n"
 PROFILES = (
     "snowmelt: {target: local, outputs: {local: {type: duckdb, path: ':memory:'}}}\n"
@@ -105,12 +106,12 @@ class Shop:
         """Return {_file_row: values} of a file's rows, live or not."""
         with self.parts.warehouse.snapshot() as session:
             rows = session.rows(
-                f"select * exclude (_file, _load_seq, _version_at, _loaded_at) "
+                f"select * exclude ({NOT_OF_THE_FILE}) "
                 f'from bronze."{pipe}__all" where _file = $1',
                 [file_name],
             )
             columns = session.rows(
-                f"select * exclude (_file, _load_seq, _version_at, _loaded_at) "
+                f"select * exclude ({NOT_OF_THE_FILE}) "
                 f'from bronze."{pipe}__all" where false',
             )
         assert columns == []
@@ -137,17 +138,23 @@ def columns(text: str) -> dict[str, Any]:
 
 
 @contextmanager
-def open_shop(root: Path, pipes: list[dict[str, Any]]) -> Iterator[Shop]:
-    """Make a project with these pipes and open it."""
-    (root / "pipes").mkdir(parents=True)
-    (root / "snowmelt.yml").write_text(SETTINGS)
+def open_shop(
+    root: Path,
+    pipes: list[dict[str, Any]],
+    clock: Clock | None = None,
+    landing: dict[str, Any] | None = None,
+) -> Iterator[Shop]:
+    """Make a project with these pipes, or make it again, and open it."""
+    (root / "pipes").mkdir(parents=True, exist_ok=True)
+    settings = SETTINGS | ({"landing": landing} if landing else {})
+    (root / "snowmelt.yml").write_text(yaml.safe_dump(settings))
     (root / "dbt_project.yml").write_text(DBT_PROJECT)
     (root / "profiles.yml").write_text(PROFILES)
     for pipe in pipes:
         Pipe.model_validate(pipe)
         path = root / "pipes" / f"{pipe['name']}.yml"
         path.write_text(yaml.safe_dump(pipe, allow_unicode=True))
-    with opened(load_project(root), SystemClock(), Events()) as parts:
+    with opened(load_project(root), clock or SystemClock(), Events()) as parts:
         loop = Loop(parts, publishes=False)
         try:
             yield Shop(root, parts, loop)

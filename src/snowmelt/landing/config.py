@@ -28,22 +28,27 @@ _ONLY_S3 = {
 }
 
 
-def _parse_duration(given: Any) -> Any:
-    if isinstance(given, timedelta):
-        return given
-    match = _DURATION.fullmatch(given) if isinstance(given, str) else None
+def parse_duration(text: str) -> timedelta:
+    """Read a number with its unit. Raises ValueError that says how it is written."""
+    match = _DURATION.fullmatch(text)
     if match is None:
         raise ValueError("write a number and a unit, such as 200ms, 2s, 5m, 1h or 1d")
     return timedelta(seconds=float(match[1]) * _SECONDS[match[2]])
 
 
-Duration = Annotated[timedelta, BeforeValidator(_parse_duration, str)]
+def _read_duration(given: Any) -> Any:
+    if isinstance(given, timedelta):
+        return given
+    return parse_duration(given if isinstance(given, str) else "")
+
+
+Duration = Annotated[timedelta, BeforeValidator(_read_duration, str)]
 
 
 def duration_field(default: str, description: str) -> Any:
     """Return a field whose default is shown as it is written, with its unit."""
     return Field(
-        _parse_duration(default),
+        parse_duration(default),
         description=description,
         json_schema_extra={"default": default},
     )

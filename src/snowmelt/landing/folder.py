@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterator, Mapping
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -79,6 +80,9 @@ class LocalFolder:
             return None
         return _staged(name, found) if stat.S_ISREG(found.st_mode) else None
 
+    def looks(self, names: Sequence[str]) -> dict[str, StagedFile | None]:
+        return {name: self.look(name) for name in names}
+
     def path(self, name: str) -> Path:
         return self.root / name
 
@@ -87,22 +91,50 @@ class LocalFolder:
             yield from raw.chunks()
 
     def remove(self, file: StagedFile) -> None:
-        if self.look(file.name) == file:
-            self.path(file.name).unlink(missing_ok=True)
+        aside = self.path(file.name).with_name(f".leaving-{uuid.uuid4().hex}")
+        if self._take(file, aside):
+            aside.unlink()
 
     def archive(self, file: StagedFile, folder: str) -> None:
         """Move a file; one that lies there under its name is kept, under another."""
-        if self.look(file.name) != file:
-            return
         target = self.root / folder / file.name
         target.parent.mkdir(parents=True, exist_ok=True)
+        aside = target.with_name(f".leaving-{uuid.uuid4().hex}")
+        if not self._take(file, aside):
+            return
         for number in count(2):
             try:
-                os.link(self.path(file.name), target)
+                os.link(aside, target)
                 break
             except FileExistsError:
+                if target.samefile(aside):
+                    break  # an archiving that was interrupted here
                 target = target.with_name(f"{Path(file.name).name}.{number}")
-        self.path(file.name).unlink(missing_ok=True)
+        aside.unlink()
+
+    def _take(self, file: StagedFile, aside: Path) -> bool:
+        """Rename this version of a file; say if it was that one.
+
+        A file that took its place in the last instant is put back, unless yet another
+        one did.
+        """
+        if self.look(file.name) != file:
+            return False
+        try:
+            self.path(file.name).rename(aside)
+        except FileNotFoundError:
+            return False
+        found = aside.lstat()
+        if (found.st_size, found.st_mtime_ns, found.st_ino) == (
+            file.size,
+            file.mtime_ns,
+            file.inode,
+        ):
+            return True
+        with suppress(FileExistsError):
+            os.link(aside, self.path(file.name))
+        aside.unlink()
+        return False
 
     def tag(self, file: StagedFile, tags: Mapping[str, str]) -> None:
         raise UsageError(

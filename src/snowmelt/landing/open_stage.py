@@ -11,10 +11,10 @@ from snowmelt.landing.stage import Stage
 
 
 def open_stage(config: LandingConfig, project_root: Path, clock: Clock) -> Stage:
-    """Return the stage of `landing:`; nothing is reached for yet.
+    """Return the stage of `landing:`; neither bucket nor queue is asked for yet.
 
     Raises ConfigError when a bucket is named and its packages, credentials or region
-    are missing.
+    are missing, UnreachableError when whoever gives the credentials cannot be asked.
     """
     if config.bucket_path is None:
         return LocalFolder((project_root / config.path).resolve())

@@ -5,12 +5,13 @@ Nothing is mapped: a writer that cuts a mapped file short kills the reader.
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from snowmelt.errors import ChangedError
+from snowmelt.errors import ChangedError, UnreachableError, UnreadableError
 from snowmelt.landing.stage import StagedFile
 
 CHUNK = 1 << 18
@@ -58,12 +59,18 @@ class OpenedFile:
 def opened(path: Path, file: StagedFile) -> Iterator[OpenedFile]:
     """Open a file, for the length of a block, if it is the version that was staged.
 
-    Raises ChangedError when it is gone, another one, or a link.
+    Raises ChangedError when it is gone, another one, or a link, UnreadableError when
+    this user may not read it, UnreachableError when the machine cannot open it now.
     """
     try:
         descriptor = os.open(path, _FLAGS)
     except OSError as error:
-        raise ChangedError(file.name, f"it cannot be read: {error.strerror}") from None
+        problem = f"it cannot be read: {error.strerror}"
+        if isinstance(error, PermissionError):
+            raise UnreadableError(file.name, problem) from None
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            raise ChangedError(file.name, problem) from None
+        raise UnreachableError(file.name, problem) from None
     try:
         raw = OpenedFile(descriptor, file)
         raw.require_same()

@@ -1,46 +1,26 @@
 """A bucket as a stage: listed whole, hinted at by a queue, read by version.
 
-Keys are never paths of this machine. Most are read through a fast client that cannot
-address every key a bucket may hold ('..', an empty part, a control character); those
-take the slower client.
+Keys are never paths of this machine.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from datetime import timedelta
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
 
-from snowmelt.aws import (
-    INSTALL,
-    NOT_INSTALLED,
-    Aws,
-    PreconditionError,
-    calling,
-    list_objects,
-)
+from snowmelt.aws import PreconditionError, calling, list_keys
 from snowmelt.clock import Clock
 from snowmelt.errors import ChangedError, ConfigError, UnreachableError
-from snowmelt.landing.config import BucketPath, LandingConfig
+from snowmelt.landing.config import LandingConfig
 from snowmelt.landing.queue import QueueListener, QueueState
+from snowmelt.landing.s3_client import BucketClient, if_match, open_aws
 from snowmelt.landing.s3_event import name_of
-from snowmelt.landing.s3_object import (
-    StagedObject,
-    is_marker,
-    is_plain,
-    staged_object,
-)
+from snowmelt.landing.s3_version import StagedVersion, is_marker, staged_version
 from snowmelt.landing.stage import Notifications, StagedFile
 
-if TYPE_CHECKING:
-    from obstore.store import S3Store
-
-CHUNK = 1 << 18
 # One request asks for no more than this, so that its time has a limit.
 RANGE_BYTES_MAX = 1 << 25
 TRIES_MAX = 5
@@ -62,14 +42,9 @@ class S3Stage:
         self.unreadable: list[str] = []
         self._where = where
         self._clock = clock
-        self._aws = Aws(
-            clock,
-            endpoint=config.endpoint,
-            region=config.region,
-            profile=config.profile,
-        )
-        self._client = self._aws.s3()
-        self._store = open_store(self._aws, self._client, where, config)
+        self._aws = open_aws(config, clock)
+        self._bucket = BucketClient(self._aws, config, where)
+        self._client = self._bucket.client
         self._listener: QueueListener | None = None
         if config.queue:
             self._listener = QueueListener(self._aws, where, config, clock)
@@ -86,24 +61,23 @@ class S3Stage:
         Raises UnreachableError when a page of the listing cannot be had.
         """
         found: list[StagedFile] = []
-        for page in list_objects(self._client, self._where.bucket, self._where.prefix):
+        for page in list_keys(self._client, self._where.bucket, self._where.prefix):
             for each in page:
                 name = name_of(each.key, self._where.prefix)
                 if name is not None and not is_marker(name, each.size):
                     found.append(
-                        staged_object(name, each.size, each.modified_at, each.etag)
+                        staged_version(name, each.size, each.modified_at, each.etag)
                     )
         return sorted(found, key=lambda file: file.mtime_ns)
 
-    def look(self, name: str) -> StagedObject | None:
-        key = self._where.prefix + name
+    def look(self, name: str) -> StagedVersion | None:
         try:
-            found = self._head(name, key)
+            found = self._bucket.head(name)
         except FileNotFoundError:
             return None
         return None if is_marker(name, found.size) else found
 
-    def looks(self, names: Iterable[str]) -> dict[str, StagedObject | None]:
+    def looks(self, names: Sequence[str]) -> dict[str, StagedVersion | None]:
         """Look at many files at once, in the time of a few."""
         asked = list(names)
         with ThreadPoolExecutor(LOOKS_MAX, "look") as threads:
@@ -119,7 +93,7 @@ class S3Stage:
         when the object is gone or another version, UnreachableError when it cannot
         be had after several tries without a byte.
         """
-        this = self._object(file)
+        this = self._version(file)
         if this.size == 0 and self.look(this.name) != this:
             raise _changed(this)
         at, failures = 0, 0
@@ -147,13 +121,13 @@ class S3Stage:
         In a bucket with versions a delete marker is placed: deleting the version
         itself would bring back the one before it, as if it were new.
         """
-        this = self._object(file)
+        this = self._version(file)
         if self.look(this.name) != this:
             return
         try:
             with calling(self.location):
                 self._client.delete_object(
-                    **self._address(this.name), **_if_match(this)
+                    **self._bucket.address(this.name), **if_match(this)
                 )
         except (FileNotFoundError, PreconditionError):
             return
@@ -164,14 +138,15 @@ class S3Stage:
         Another one that lies there under its name is kept, under its own; the same
         content lies there after an archiving that was interrupted.
         """
-        this = self._object(file)
+        this = self._version(file)
         if self.look(this.name) != this:
             return
         if not self._copy(this, f"{folder.strip('/')}/{this.name}"):
             return
         self.remove(this)
 
-    def _copy(self, this: StagedObject, target: str) -> bool:
+    def _copy(self, this: StagedVersion, target: str) -> bool:
+        """Copy this version to the first free name; False when it is gone."""
         for number in count(1):
             name = target if number == 1 else f"{target}.{number}"
             there = self.look(name)
@@ -179,20 +154,19 @@ class S3Stage:
                 return True
             if there is None:
                 break
-        origin = {
-            "Bucket": self._where.bucket,
-            "Key": self._where.prefix + this.name,
-        }
+        origin = self._bucket.address(this.name)
         condition = {"CopySourceIfMatch": f'"{this.etag}"'} if this.etag else {}
         try:
             with calling(self.location):
                 if this.size < COPY_BYTES_MAX:
                     self._client.copy_object(
-                        CopySource=origin, **self._address(name), **condition
+                        CopySource=origin, **self._bucket.address(name), **condition
                     )
                 else:
                     self._client.copy(
-                        origin, *self._address(name).values(), ExtraArgs=condition
+                        origin,
+                        *self._bucket.address(name).values(),
+                        ExtraArgs=condition,
                     )
         except (FileNotFoundError, PreconditionError):
             return False
@@ -200,11 +174,11 @@ class S3Stage:
 
     def tag(self, file: StagedFile, tags: Mapping[str, str]) -> None:
         """Add tags to an object; those it has under other names stay."""
-        this = self._object(file)
+        this = self._version(file)
         found = self.look(this.name)
         if found is None or found != this:
             return
-        where = self._address(this.name)
+        where = self._bucket.address(this.name)
         if found.version_id:
             where["VersionId"] = found.version_id
         with calling(self.location):
@@ -230,12 +204,9 @@ class S3Stage:
         if self._listener is not None:
             self._listener.acknowledge(is_pending)
 
-    def _address(self, name: str) -> dict[str, str]:
-        return {"Bucket": self._where.bucket, "Key": self._where.prefix + name}
-
-    def _object(self, file: StagedFile) -> StagedObject:
+    def _version(self, file: StagedFile) -> StagedVersion:
         """Return the file with its ETag. Raises ChangedError."""
-        if isinstance(file, StagedObject):
+        if isinstance(file, StagedVersion):
             return file
         found = self.look(file.name)
         if found is None or (found.size, found.mtime_ns, found.ctime_ns) != (
@@ -246,147 +217,18 @@ class S3Stage:
             raise _changed(file)
         return found
 
-    def _head(self, name: str, key: str) -> StagedObject:
-        """Ask for an object's state. Raises FileNotFoundError, UnreachableError."""
-        if is_plain(key):
-            import obstore
-
-            with _asking(f"{self.location}/{name}"):
-                meta = obstore.head(self._store, key)
-            return staged_object(
-                name,
-                meta["size"],
-                meta["last_modified"],
-                meta["e_tag"] or "",
-                meta["version"],
-            )
-        with calling(f"{self.location}/{name}"):
-            said = self._client.head_object(Bucket=self._where.bucket, Key=key)
-        return staged_object(
-            name,
-            said["ContentLength"],
-            said["LastModified"],
-            said.get("ETag", ""),
-            said.get("VersionId"),
-        )
-
-    def _read(self, this: StagedObject, start: int) -> Iterator[bytes]:
+    def _read(self, this: StagedVersion, start: int) -> Iterator[bytes]:
         """Yield from one byte on, to the end or some megabytes further.
 
         Raises FileNotFoundError, PreconditionError, UnreachableError.
         """
         end = min(start + RANGE_BYTES_MAX, this.size)
-        read = self._read_plain if self._is_plain(this) else self._read_odd
         left = end - start
-        for piece in read(this, start, end):
+        for piece in self._bucket.read(this, start, end):
             left -= len(piece)
             if left < 0:
                 raise PreconditionError(this.name)
             yield piece
-
-    def _is_plain(self, this: StagedObject) -> bool:
-        return is_plain(self._where.prefix + this.name)
-
-    def _read_plain(self, this: StagedObject, start: int, end: int) -> Iterator[bytes]:
-        import obstore
-
-        options: Any = {"range": (start, end)}
-        if this.etag:
-            options["if_match"] = f'"{this.etag}"'
-        with _asking(f"{self.location}/{this.name}"):
-            answer = obstore.get(
-                self._store, self._where.prefix + this.name, options=options
-            )
-            meta = answer.meta
-            found = staged_object(
-                this.name, meta["size"], meta["last_modified"], meta["e_tag"] or ""
-            )
-            if found != this:
-                raise PreconditionError(this.name)
-            pieces = iter(answer.stream(min_chunk_size=CHUNK))
-        while True:
-            with _asking(f"{self.location}/{this.name}"):
-                piece = next(pieces, b"")
-            if not piece:
-                return
-            yield bytes(piece)
-
-    def _read_odd(self, this: StagedObject, start: int, end: int) -> Iterator[bytes]:
-        where = f"{self.location}/{this.name}"
-        with calling(where):
-            answer = self._client.get_object(
-                **self._address(this.name),
-                **_if_match(this),
-                Range=f"bytes={start}-{end - 1}",
-            )
-            pieces = answer["Body"].iter_chunks(CHUNK)
-        while True:
-            with calling(where):
-                piece = next(pieces, b"")
-            if not piece:
-                return
-            yield piece
-
-
-def open_store(
-    aws: Aws, client: Any, where: BucketPath, config: LandingConfig
-) -> S3Store:
-    """Return the fast client's view of a bucket, with the credentials of `aws`.
-
-    Raises ConfigError when the client is not installed or no credentials are found.
-    """
-    try:
-        from obstore.store import S3Store
-    except ImportError:
-        raise ConfigError("landing.path: s3://", NOT_INSTALLED, INSTALL) from None
-    aws.credential()
-    endpoint: str = client.meta.endpoint_url
-    virtual = config.endpoint is None and "." not in where.bucket
-    if virtual:
-        endpoint = endpoint.replace("://", f"://{where.bucket}.", 1)
-    return S3Store(
-        where.bucket,
-        region=aws.region,
-        endpoint=endpoint,
-        virtual_hosted_style_request=virtual,
-        checksum_algorithm="SHA256",
-        credential_provider=cast("Any", aws.credential),
-        client_options={
-            "allow_http": config.allow_http,
-            "connect_timeout": timedelta(seconds=5),
-            "read_timeout": timedelta(seconds=20),
-            "timeout": timedelta(minutes=5),
-        },
-        retry_config={
-            "max_retries": 5,
-            "retry_timeout": timedelta(seconds=30),
-            "backoff": {
-                "init_backoff": timedelta(milliseconds=100),
-                "max_backoff": timedelta(seconds=3),
-                "base": 2,
-            },
-        },
-    )
-
-
-@contextmanager
-def _asking(where: str) -> Iterator[None]:
-    """Sort what the fast client raises, for the length of a block, as `calling`."""
-    from obstore import exceptions
-
-    try:
-        yield
-    except exceptions.PreconditionError:
-        raise PreconditionError(where) from None
-    except FileNotFoundError:
-        raise FileNotFoundError(where) from None
-    except (exceptions.BaseError, OSError) as error:
-        said = str(error).split("\n", 1)[0].split("<?xml", 1)[0].rstrip(": ")
-        raise UnreachableError(where, said[:300]) from None
-
-
-def _if_match(this: StagedObject) -> dict[str, str]:
-    return {"IfMatch": f'"{this.etag}"'} if this.etag else {}
 
 
 def _changed(file: StagedFile) -> ChangedError:

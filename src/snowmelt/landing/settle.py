@@ -50,7 +50,11 @@ def whole_at(sighting: Sighting, settle: timedelta) -> datetime:
 def sight(
     before: Sighting | None, file: StagedFile, now: datetime, noticed: Noticed
 ) -> Sighting:
-    """Remember a file that was seen again: a changed one starts to rest anew."""
+    """Remember a file that was seen again: a changed one starts to rest anew.
+
+    A clock that was put back meanwhile does not make it rest for longer.
+    """
     if before is not None and before.file == file:
-        return Sighting(file, before.seen_at, max(noticed, before.noticed))
+        seen_at = min(before.seen_at, now)
+        return Sighting(file, seen_at, max(noticed, before.noticed))
     return Sighting(file, now, noticed)

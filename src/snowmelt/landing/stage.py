@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ class StagedFile:
     `name` is the path below the stage, with slashes. Two looks at a file saw the
     same version when all of these agree; the time of the inode's last change also
     tells of content replaced under an old modification time, and of new permissions.
+    Objects of a bucket have an `etag`.
     """
 
     name: str
@@ -24,6 +25,7 @@ class StagedFile:
     inode: int
     ctime_ns: int
     loadable: bool = True
+    etag: str = ""
 
     @property
     def modified_at(self) -> datetime:
@@ -87,6 +89,10 @@ class Stage(Protocol):
 
     def look(self, name: str) -> StagedFile | None:
         """Look at one file again; None when it is gone or is no plain file."""
+        ...
+
+    def looks(self, names: Sequence[str]) -> Mapping[str, StagedFile | None]:
+        """Look at many files again, in the time of a few."""
         ...
 
     def path(self, name: str) -> Path | None:

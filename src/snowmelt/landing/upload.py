@@ -27,7 +27,7 @@ def land(files: list[Path], folder: Path, *, into: str = "") -> list[str]:
     hidden = find_hidden(Path(into).parts)
     if hidden:
         raise UsageError(into, f"files below '{hidden}' are never loaded")
-    _check(files)
+    check_files(files)
     target.mkdir(parents=True, exist_ok=True)
     return [
         str(_put(file, target).relative_to(folder.resolve())).replace(os.sep, "/")
@@ -35,7 +35,7 @@ def land(files: list[Path], folder: Path, *, into: str = "") -> list[str]:
     ]
 
 
-def _check(files: list[Path]) -> None:
+def check_files(files: list[Path]) -> None:
     names: set[str] = set()
     for file in files:
         if not file.is_file():

@@ -10,7 +10,7 @@ from snowmelt.landing.stage import StagedFile
 
 
 @dataclass(frozen=True)
-class StagedObject(StagedFile):
+class StagedVersion(StagedFile):
     """One version of one object.
 
     `mtime_ns` has whole seconds: that is all a look tells, a listing may say more. A
@@ -18,21 +18,26 @@ class StagedObject(StagedFile):
     replaced within a second is another version wherever versions are compared.
     """
 
-    etag: str = ""
     version_id: str | None = field(default=None, compare=False)
 
+    def is_same_content(self, other: StagedVersion) -> bool:
+        """Do the ETags say the same? Without them, the times must."""
+        if self.etag and other.etag:
+            return (self.etag, self.size) == (other.etag, other.size)
+        return self == other
 
-def staged_object(
+
+def staged_version(
     name: str,
     size: int,
     modified_at: datetime,
     etag: str,
     version_id: str | None = None,
-) -> StagedObject:
+) -> StagedVersion:
     """Return what is known of an object. `etag` may have its quotes or not."""
     etag = etag.strip('"')
     digest = hashlib.blake2b(etag.encode(), digest_size=8).digest()
-    return StagedObject(
+    return StagedVersion(
         name=name,
         size=size,
         mtime_ns=int(modified_at.timestamp()) * 1_000_000_000,
