@@ -1,19 +1,26 @@
 """What became of every file: load history, and what was last seen at each path.
 
 Load history is written in the transaction that writes the rows. It decides what is
-new; notifications and listings only say where to look.
+new; notifications and listings only say where to look. What one file costs here does
+not grow with what was loaded before: names and contents are looked up by index.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
 
+from snowmelt.landing.s3_version import StagedVersion
 from snowmelt.landing.stage import StagedFile
 from snowmelt.pipe.identity import LiveLoad
-from snowmelt.warehouse.port import Session
+from snowmelt.warehouse.port import Row, Session
+
+LOOKUP_MAX = 50
+"""The engine looks up as many values by index; for more it reads the whole table."""
+READ_WHOLE_MIN = 5000
+"""For more values than this, reading the whole table once costs less."""
 
 
 class LoadStatus(StrEnum):
@@ -24,13 +31,20 @@ class LoadStatus(StrEnum):
     LOAD_FAILED = "Load failed"
     LOAD_SKIPPED = "Load skipped"
 
+    @property
+    def has_rows(self) -> bool:
+        """May a load that ended so have rows?"""
+        return self in (LoadStatus.LOADED, LoadStatus.PARTIALLY_LOADED)
+
 
 @dataclass(frozen=True)
 class LoadRecord:
     """One file's passage through a copy, as it stands in load history.
 
     `Loaded` and `Partially loaded`: row_parsed = row_count + error_count. `Load
-    failed`: row_count = 0. `last_load_time` is when the load was committed.
+    failed`: row_count = 0. `last_load_time` is when the load was committed, and so is
+    `first_commit_time`, which is written with the record. `bytes_read` are the file's
+    bytes as inflated.
     """
 
     file_name: str
@@ -58,6 +72,9 @@ class LoadRecord:
     replay_of: int | None
     header: str | None
     started_at: datetime
+    first_commit_time: datetime | None = None
+    etag: str | None = None
+    bytes_read: int | None = None
 
 
 COLUMNS = [field.name for field in fields(LoadRecord)]
@@ -87,48 +104,100 @@ def live_loads(
     """Return the pipe's live loads under one of these names or contents.
 
     A skipped duplicate stands under its own name too, so that the same bytes there
-    are known, and other bytes are a new version.
+    are known, and other bytes are a new version. A load without records is found by
+    its name alone: its content says nothing.
     """
-    rows = session.rows(
-        """
-        select load_seq, file_name, content_sha256, row_parsed, replay_of is not null,
-               status
-        from snowmelt.load_history
-        where pipe_name = $1
-          and superseded_by is null
-          and status <> 'Load failed'
-          and (file_name in (select unnest($2::json::varchar[]))
-               or content_sha256 in (select unnest($3::json::varchar[])))
-        order by load_seq
-        """,
-        [pipe_name, list(names), list(contents)],
-    )
-    return [
-        LiveLoad(seq, name, sha, parsed if status != "Load skipped" else 0, replay)
-        for seq, name, sha, parsed, replay, status in rows
-    ]
+    named = _find_live(session, pipe_name, "file_name", names)
+    same = _find_live(session, pipe_name, "content_sha256", contents)
+    found = {load.load_seq: load for load in same if load.row_parsed > 0}
+    found |= {load.load_seq: load for load in named}
+    return [found[load_seq] for load_seq in sorted(found)]
+
+
+def _find_live(
+    session: Session, pipe_name: str, column: str, values: Sequence[str]
+) -> Iterator[LiveLoad]:
+    """Find live loads by the values of one column that has an index.
+
+    The limit keeps the conditions out of the inner query: the engine takes an index
+    only if nothing else is asked of the table.
+    """
+    for chosen in in_parts(values):
+        limit = "limit 9223372036854775807" if len(chosen) <= LOOKUP_MAX else ""
+        rows = session.rows(
+            f"""
+            select load_seq, file_name, content_sha256,
+                   case when status = 'Load skipped' then 0 else row_parsed end,
+                   replay_of is not null,
+                   status = 'Load skipped' and duplicate_of is null
+            from (
+                select load_seq, file_name, content_sha256, row_parsed, replay_of,
+                       status, pipe_name, superseded_by, duplicate_of
+                from snowmelt.load_history
+                where {column} in (select unnest($2::json::varchar[]))
+                {limit}
+            )
+            where pipe_name = $1
+              and superseded_by is null
+              and status <> 'Load failed'
+            """,  # noqa: S608 - one of two names of ours
+            [pipe_name, chosen],
+        )
+        yield from (LiveLoad(*row) for row in rows)
+
+
+def in_parts(values: Iterable[str]) -> Iterator[list[str]]:
+    """Yield the values, each once, in as many at a time as a lookup takes."""
+    distinct = list(dict.fromkeys(values))
+    size = LOOKUP_MAX if len(distinct) <= READ_WHOLE_MIN else len(distinct)
+    for start in range(0, len(distinct), size or 1):
+        yield distinct[start : start + size]
 
 
 def settled_files(session: Session, names: Sequence[str]) -> dict[str, Settled]:
     """Return what is known of these paths; a path never seen is absent."""
-    rows = session.rows(
-        """
-        select file_name, file_size, file_mtime_ns, file_ctime_ns, pipe_name,
-               pipe_digest, settled
-        from snowmelt.staged_files
-        where file_name in (select unnest($1::json::varchar[]))
-        """,
-        [list(names)],
-    )
+    rows: list[Row] = []
+    for chosen in in_parts(names):
+        rows += session.rows(
+            """
+            select file_name, file_size, file_mtime_ns, file_ctime_ns, pipe_name,
+                   pipe_digest, settled
+            from snowmelt.staged_files
+            where file_name in (select unnest($1::json::varchar[]))
+            """,
+            [chosen],
+        )
     return {name: Settled(*rest) for name, *rest in rows}
 
 
-def insert_loads(session: Session, records: Sequence[LoadRecord]) -> None:
-    """Append records; part of the caller's transaction."""
-    session.insert(
-        "snowmelt.load_history",
-        {name: [getattr(record, name) for record in records] for name in COLUMNS},
+def failed_files(session: Session, pipe_name: str) -> list[str]:
+    """Return the pipe's paths that failed when they were last dealt with."""
+    rows = session.rows(
+        "select file_name from snowmelt.staged_files "
+        "where pipe_name = $1 and settled = 'Load failed' order by load_seq",
+        [pipe_name],
     )
+    return [name for (name,) in rows]
+
+
+def freed_files(session: Session, load_seqs: Sequence[int]) -> list[str]:
+    """Return the copies that ended when these loads superseded what they repeat."""
+    rows = session.rows(
+        "select distinct file_name from snowmelt.load_history "
+        "where duplicate_of is not null "
+        "and superseded_by in (select unnest($1::json::bigint[]))",
+        [list(load_seqs)],
+    )
+    return [name for (name,) in rows]
+
+
+def insert_loads(session: Session, records: Sequence[LoadRecord]) -> None:
+    """Append records; part of the caller's transaction, whose commit is their first."""
+    columns: dict[str, Sequence[object]] = {
+        name: [getattr(record, name) for record in records] for name in COLUMNS
+    }
+    columns["first_commit_time"] = columns["last_load_time"]
+    session.insert("snowmelt.load_history", columns)
 
 
 def supersede(session: Session, superseded: dict[int, int]) -> None:
@@ -148,11 +217,7 @@ def supersede(session: Session, superseded: dict[int, int]) -> None:
         """,
         [list(superseded)],
     )
-    session.execute(
-        "delete from snowmelt.staged_files "
-        "where file_name in (select unnest($1::json::varchar[]))",
-        [[file_name for *_, file_name in duplicates]],
-    )
+    _forget_settled(session, [file_name for *_, file_name in duplicates])
     replaced_by = superseded | {
         load_seq: superseded[origin]
         for load_seq, origin, _ in duplicates
@@ -180,11 +245,8 @@ def settle_files(
     """Remember (file, pipe name, pipe digest, status, load_seq) as last seen."""
     known = list(settled)
     names = [file.name for file, *_ in known]
-    session.execute(
-        "delete from snowmelt.staged_files "
-        "where file_name in (select unnest($1::json::varchar[]))",
-        [names],
-    )
+    _forget_settled(session, names)
+    objects = [file if isinstance(file, StagedVersion) else None for file, *_ in known]
     session.insert(
         "snowmelt.staged_files",
         {
@@ -196,8 +258,19 @@ def settle_files(
             "pipe_digest": [digest for _, _, digest, *_ in known],
             "settled": [status for *_, status, _ in known],
             "load_seq": [seq for *_, seq in known],
+            "etag": [each.etag if each else "" for each in objects],
+            "version_id": [(each and each.version_id) or "" for each in objects],
         },
     )
+
+
+def _forget_settled(session: Session, names: Sequence[str]) -> None:
+    for chosen in in_parts(names):
+        session.execute(
+            "delete from snowmelt.staged_files "
+            "where file_name in (select unnest($1::json::varchar[]))",
+            [chosen],
+        )
 
 
 def open_attempts(

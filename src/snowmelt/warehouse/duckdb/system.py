@@ -2,15 +2,21 @@
 
 `load_history` has Snowflake's COPY_HISTORY columns first
 (https://docs.snowflake.com/en/sql-reference/functions/copy_history), then ours.
+Columns that a later version adds stand at the end. Views and functions under
+Snowflake's names are in `views.py`, the way from an older file in `migration.py`.
 """
 
 from __future__ import annotations
 
-from snowmelt import __version__
-from snowmelt.errors import UnreachableError
-from snowmelt.warehouse.port import Session, Warehouse
+from pathlib import Path
 
-SCHEMA_VERSION = 1
+from snowmelt import __version__
+from snowmelt.clock import Clock, SystemClock
+from snowmelt.errors import UnreachableError
+from snowmelt.warehouse.duckdb.backup import backup, stamp, warehouse_file
+from snowmelt.warehouse.duckdb.migration import SCHEMA_VERSION, migrate
+from snowmelt.warehouse.duckdb.views import ensure_views
+from snowmelt.warehouse.port import Session, Warehouse
 
 TABLES = """
 create schema snowmelt;
@@ -43,7 +49,10 @@ create table snowmelt.load_history (
     duplicate_of bigint,
     replay_of bigint,
     header varchar,
-    started_at timestamptz not null
+    started_at timestamptz not null,
+    first_commit_time timestamptz,
+    etag varchar,
+    bytes_read bigint
 );
 
 create table snowmelt.staged_files (
@@ -54,7 +63,25 @@ create table snowmelt.staged_files (
     pipe_name varchar not null,
     pipe_digest varchar not null,
     settled varchar not null,
-    load_seq bigint not null
+    load_seq bigint not null,
+    etag varchar not null default '',
+    version_id varchar not null default ''
+);
+
+-- reason: drift, killed_reader, person, incomplete; detail: JSON
+-- decided: null, released, rejected
+create table snowmelt.held_files (
+    file_name varchar not null,
+    pipe_name varchar not null,
+    file_size bigint not null,
+    file_mtime_ns bigint not null,
+    file_ctime_ns bigint not null,
+    etag varchar not null default '',
+    reason varchar not null,
+    detail varchar not null,
+    held_at timestamptz not null,
+    decided varchar,
+    decided_at timestamptz
 );
 
 create table snowmelt.rejects (
@@ -69,13 +96,99 @@ create table snowmelt.rejects (
     error varchar not null,
     errors varchar not null,
     rejected_record blob not null,
-    replayed_by bigint
+    replayed_by bigint,
+    timestamp timestamptz,
+    row_start_line bigint,
+    replayed_at timestamptz
 );
 
 create table snowmelt.attempts (
     file_name varchar not null,
     pipe_name varchar not null,
     started_at timestamptz not null
+);
+
+-- evolution_type: ADD_COLUMN, DROP_NOT_NULL, WIDEN_TYPE
+-- evolution_mode: COPY, APPROVED; query_id: load_seq as text
+create table snowmelt.schema_evolution (
+    pipe_name varchar not null,
+    table_name varchar not null,
+    column_name varchar not null,
+    column_type varchar not null,
+    evolution_type varchar not null,
+    evolution_mode varchar not null,
+    file_name varchar,
+    triggering_time timestamptz not null,
+    query_id varchar,
+    load_seq bigint
+);
+
+-- every change of a pipe's state, RUNNING or PAUSED; the newest holds
+create table snowmelt.pipe_states (
+    pipe_name varchar not null,
+    execution_state varchar not null,
+    changed_at timestamptz not null,
+    reason varchar
+);
+
+-- completeness and freshness: fresh, late, missing, recovered, batch deadline
+create table snowmelt.pipe_events (
+    pipe_name varchar not null,
+    event varchar not null,
+    state varchar not null,
+    due_at timestamptz,
+    happened_at timestamptz not null,
+    detail varchar
+);
+
+-- what snowmelt.pipe_status(pipe) answers
+create table snowmelt.pipe_statuses (
+    pipe_name varchar not null,
+    status varchar not null,
+    noted_at timestamptz not null
+);
+
+-- what is done with a file once its load is committed; state: due, done, failed
+create table snowmelt.after_load (
+    load_seq bigint not null,
+    file_name varchar not null,
+    pipe_name varchar not null,
+    action varchar not null,
+    target varchar,
+    state varchar not null,
+    error varchar,
+    changed_at timestamptz not null
+);
+
+create table snowmelt.pipes (
+    pipe_catalog varchar not null,
+    pipe_schema varchar not null,
+    pipe_name varchar not null,
+    pipe_owner varchar,
+    definition varchar not null,
+    is_autoingest_enabled varchar not null,
+    notification_channel_name varchar,
+    created timestamptz not null,
+    last_altered timestamptz not null,
+    comment varchar,
+    pattern varchar not null,
+    table_name varchar not null,
+    on_error varchar not null,
+    file_format varchar not null,
+    pipe_digest varchar not null
+);
+
+create table snowmelt.stages (
+    stage_catalog varchar not null,
+    stage_schema varchar not null,
+    stage_name varchar not null,
+    stage_url varchar not null,
+    stage_region varchar,
+    stage_type varchar not null,
+    stage_owner varchar,
+    comment varchar,
+    created timestamptz not null,
+    last_altered timestamptz not null
 );
 
 create table snowmelt.run_history (
@@ -108,44 +221,68 @@ create table snowmelt.test_failures (
     ordinal bigint not null,
     failing_row varchar not null
 );
+
+create index load_history_file_name on snowmelt.load_history (file_name);
+create index load_history_content on snowmelt.load_history (content_sha256);
+create index staged_files_file_name on snowmelt.staged_files (file_name);
 """
 
 
-def ensure_system_tables(warehouse: Warehouse) -> None:
-    """Make the system tables in a new file; refuse a file of a newer Snowmelt.
+def ensure_system_tables(warehouse: Warehouse, clock: Clock | None = None) -> None:
+    """Make the system tables in a new file; bring an older file up to date.
 
-    Raises UnreachableError when the file was written by a newer schema version.
+    An older file is copied first, into `backups` beside it. Raises UnreachableError
+    when the file was written by a newer schema version, EngineError when it cannot
+    be copied: then nothing was changed.
     """
     with warehouse.session() as session:
-        if not _exists(session):
+        found = _schema_version(session)
+        if found is None:
+            _create(session)
+        elif found > SCHEMA_VERSION:
+            raise UnreachableError(
+                "the warehouse",
+                f"it was written by a newer snowmelt (schema version {found}, "
+                f"this one knows {SCHEMA_VERSION})",
+                "Upgrade snowmelt.",
+            )
+        elif found < SCHEMA_VERSION:
+            _keep(warehouse, session, found, clock or SystemClock())
             with session.transaction():
-                for statement in TABLES.split(";\n"):
-                    if statement.strip():
-                        session.execute(statement)
-                session.insert(
-                    "snowmelt.meta",
-                    {
-                        "key": ["schema_version", "created_by"],
-                        "value": [str(SCHEMA_VERSION), f"snowmelt {__version__}"],
-                    },
-                )
-            return
-        found = session.value(
-            "select value from snowmelt.meta where key = 'schema_version'"
-        )
-    if int(found) > SCHEMA_VERSION:
-        raise UnreachableError(
-            "the warehouse",
-            f"it was written by a newer snowmelt (schema version {found}, "
-            f"this one knows {SCHEMA_VERSION})",
-            "Upgrade snowmelt.",
+                migrate(session, found)
+        ensure_views(session)
+
+
+def _create(session: Session) -> None:
+    with session.transaction():
+        for statement in TABLES.split(";\n"):
+            if statement.strip():
+                session.execute(statement)
+        session.insert(
+            "snowmelt.meta",
+            {
+                "key": ["schema_version", "created_by"],
+                "value": [str(SCHEMA_VERSION), f"snowmelt {__version__}"],
+            },
         )
 
 
-def _exists(session: Session) -> bool:
-    return bool(
-        session.value(
-            "select count(*) from duckdb_tables() "
-            "where schema_name = 'snowmelt' and table_name = 'meta'"
-        )
+def _keep(warehouse: Warehouse, session: Session, found: int, clock: Clock) -> Path:
+    """Copy the file before it is changed; return where to."""
+    folder = warehouse_file(session).parent / "backups"
+    target = folder / f"{stamp(clock)}-schema{found}"
+    backup(warehouse, None, target, clock)
+    return target
+
+
+def _schema_version(session: Session) -> int | None:
+    """Return the file's schema version; None of a file without system tables."""
+    there = session.value(
+        "select count(*) from duckdb_tables() "
+        "where schema_name = 'snowmelt' and table_name = 'meta'"
+    )
+    if not there:
+        return None
+    return int(
+        session.value("select value from snowmelt.meta where key = 'schema_version'")
     )

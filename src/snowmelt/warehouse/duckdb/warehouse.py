@@ -174,9 +174,26 @@ def open_warehouse(
     why the file cannot be opened.
     """
     connection = _connect(path)
+    _take_in_log(connection, path)
     for setting in _settings(path, folders, limits):
         connection.execute(setting)
     return DuckDBWarehouse(connection, path)
+
+
+def _take_in_log(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Write into the file what a killed process left in the log beside it.
+
+    The engine must not do that by itself as it closes the file: rows that nobody
+    looked up until then would be missing in its indexes, and never be found again
+    (https://github.com/duckdb/duckdb/pull/25771). A statement does it right.
+    """
+    connection.execute("pragma disable_checkpoint_on_shutdown")
+    try:
+        connection.execute("checkpoint")
+    except duckdb.Error as error:
+        connection.close()
+        raise UnreachableError(str(path), str(error).strip()) from None
+    connection.execute("pragma enable_checkpoint_on_shutdown")
 
 
 def _settings(path: Path, folders: Sequence[Path], limits: Limits) -> list[str]:

@@ -1,0 +1,162 @@
+"""A pipe's status, with the keys of Snowflake's SYSTEM$PIPE_STATUS.
+
+https://docs.snowflake.com/en/sql-reference/functions/system_pipe_status
+
+What waits is known to the process that owns the warehouse alone, so the document is
+made there, when it is asked for. For SQL it is written down just before a query that
+names `pipe_status` is answered: a table kept up to date all the time would cost a
+commit for each file that comes or goes, and would lie once the process was killed.
+`pendingAsOfTimestamp`, which Snowflake does not have, says when the look was taken.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from snowmelt.serve.commands import Document
+from snowmelt.warehouse.port import Session
+
+
+@dataclass(frozen=True)
+class HistoryFacts:
+    """What the warehouse knows of a pipe."""
+
+    execution_state: str = "RUNNING"
+    last_ingested_at: datetime | None = None
+    last_ingested_path: str | None = None
+    last_error_record_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class PendingFacts:
+    """What the process knows of a pipe's files at the instant `as_of`.
+
+    `error` is why the pipe as a whole could not copy, if it could not.
+    """
+
+    as_of: datetime
+    count: int = 0
+    oldest_path: str | None = None
+    oldest_since: datetime | None = None
+    error: str | None = None
+    error_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class ChannelFacts:
+    """What is known of the channel that notifications come by; all may be unknown."""
+
+    name: str | None = None
+    outstanding: int | None = None
+    last_received_at: datetime | None = None
+    last_pulled_at: datetime | None = None
+    last_forwarded_at: datetime | None = None
+    last_forwarded_path: str | None = None
+    error: str | None = None
+
+
+def pipe_status_document(
+    history: HistoryFacts, pending: PendingFacts, channel: ChannelFacts | None = None
+) -> Document:
+    """Return the status; what is not known, or does not apply, has no key."""
+    channel = channel or ChannelFacts()
+    waits = pending.count > 0
+    document: Document = {
+        "executionState": history.execution_state,
+        "oldestPendingFilePath": pending.oldest_path if waits else None,
+        "oldestFileTimestamp": _instant(pending.oldest_since) if waits else None,
+        "pendingFileCount": pending.count,
+        "lastPipeErrorTimestamp": _instant(pending.error_at),
+        "lastIngestedTimestamp": _instant(history.last_ingested_at),
+        "lastIngestedFilePath": history.last_ingested_path,
+        "notificationChannelName": channel.name,
+        "numOutstandingMessagesOnChannel": channel.outstanding,
+        "lastReceivedMessageTimestamp": _instant(channel.last_received_at),
+        "lastForwardedMessageTimestamp": _instant(channel.last_forwarded_at),
+        "channelErrorMessage": channel.error,
+        "lastErrorRecordTimestamp": _instant(history.last_error_record_at),
+        "error": pending.error,
+        "lastPulledFromChannelTimestamp": _instant(channel.last_pulled_at),
+        "lastForwardedFilePath": channel.last_forwarded_path,
+        "pendingAsOfTimestamp": _instant(pending.as_of),
+    }
+    return {key: value for key, value in document.items() if value is not None}
+
+
+def pending_facts(
+    states: Sequence[Mapping[str, Any]], pipe_name: str, as_of: datetime
+) -> PendingFacts:
+    """Sum up one pipe's part of what `PendingFiles.states` returns."""
+    own = [each for each in states if each["pipe_name"] == pipe_name]
+    if not own:
+        return PendingFacts(as_of)
+    oldest = min(own, key=lambda each: each["since"])
+    return PendingFacts(as_of, len(own), oldest["file_name"], oldest["since"])
+
+
+def history_facts(session: Session) -> dict[str, HistoryFacts]:
+    """Return what the warehouse knows, by pipe; a pipe without a past is absent."""
+    rows = session.rows(
+        """
+        with loads as (
+            select
+                pipe_name,
+                max(last_load_time) filter (row_count > 0 and replay_of is null) as at,
+                arg_max(file_name, load_seq)
+                    filter (row_count > 0 and replay_of is null) as path,
+                max(last_load_time)
+                    filter (error_count > 0 or status = 'Load failed') as error_at
+            from snowmelt.load_history
+            group by pipe_name
+        ),
+
+        states as (
+            select pipe_name, execution_state
+            from snowmelt.pipe_states
+            qualify row_number() over (
+                partition by pipe_name order by rowid desc
+            ) = 1
+        )
+
+        select
+            pipe_name,
+            coalesce(states.execution_state, 'RUNNING'),
+            loads.at,
+            loads.path,
+            loads.error_at
+        from loads full join states using (pipe_name)
+        """
+    )
+    return {name: HistoryFacts(*facts) for name, *facts in rows}
+
+
+def asks_pipe_status(sql: str) -> bool:
+    """Does a query need the statuses written down before it is answered?"""
+    return "pipe_status" in sql.lower()
+
+
+def write_statuses(
+    session: Session, documents: Mapping[str, Document], now: datetime
+) -> None:
+    """Write down every pipe's status for `snowmelt.pipe_status`, in one commit."""
+    with session.transaction():
+        session.execute("delete from snowmelt.pipe_statuses")
+        session.insert(
+            "snowmelt.pipe_statuses",
+            {
+                "pipe_name": list(documents),
+                "status": [json.dumps(each) for each in documents.values()],
+                "noted_at": [now] * len(documents),
+            },
+        )
+
+
+def _instant(at: datetime | None) -> str | None:
+    if at is None:
+        return None
+    text = at.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
