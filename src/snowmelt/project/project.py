@@ -98,8 +98,22 @@ def load_project(directory: Path) -> Project:
     pipes = tuple(
         load_model(file, Pipe, f"pipes/{file.name}", context) for file in files
     )
-    _check_together(pipes, [f"pipes/{file.name}" for file in files])
+    shown = [f"pipes/{file.name}" for file in files]
+    _check_together(pipes, shown)
+    _check_tags(settings, pipes, shown)
     return Project(root, settings, pipes)
+
+
+def _check_tags(settings: Settings, pipes: tuple[Pipe, ...], files: list[str]) -> None:
+    """Refuse tags where files arrive in a folder: it knows none."""
+    for pipe, file in zip(pipes, files, strict=True):
+        tags = pipe.after_load and pipe.after_load.tag
+        if tags and settings.landing.bucket_path is None:
+            raise ConfigError(
+                f"{file}: after_load: tag",
+                "files of a folder have no tags",
+                "Write after_load: {archive: .loaded}, or use a bucket.",
+            )
 
 
 def _check_together(pipes: tuple[Pipe, ...], files: list[str]) -> None:

@@ -1,0 +1,1 @@
+"""From sample files to a pipe: what every value of them shows, and nothing more."""
