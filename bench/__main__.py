@@ -5,65 +5,87 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 
 from bench.machine import describe_machine
-from bench.report import as_document, as_markdown, as_text
-from bench.runner import Disagreement, Outcome, measure
-from bench.scenarios import SCENARIOS
-
-RESULTS = Path(__file__).parent / "results" / "results.md"
+from bench.report import PAGE, as_document, as_text, verdict_text, write_page
+from bench.runner import DisagreementError, NotMeasuredError, Outcome, measure
+from bench.scenarios import GROUPS, SCENARIOS
 
 
 def main() -> int:
     """Measure the chosen scenarios; 1 when a target is missed, 2 when sides differ."""
     chosen = _parse()
-    names = chosen.scenario or list(SCENARIOS)
     machine = describe_machine()
-    outcomes: list[Outcome] = []
-    for name in names:
-        print(f"{name}: {SCENARIOS[name].caption}", file=sys.stderr)
-        try:
-            outcomes.append(
-                measure(SCENARIOS[name], chosen.scale, chosen.pairs, chosen.threads)
-            )
-        except Disagreement as error:
-            print(f"{name} FAILED: {error}", file=sys.stderr)
-            return 2
+    if not chosen.json:
+        print(machine.text)
+    measured = [_measure(name, chosen) for name in chosen.names]
+    outcomes = [outcome for outcome in measured if isinstance(outcome, Outcome)]
     if chosen.json:
         print(json.dumps(as_document(machine, outcomes), indent=2))
-    else:
-        print(as_text(machine, outcomes))
     if chosen.write:
-        RESULTS.parent.mkdir(exist_ok=True)
-        RESULTS.write_text(as_markdown(machine, outcomes))
-        print(f"written: {RESULTS}", file=sys.stderr)
-    missed = [outcome for outcome in outcomes if outcome.judged and not outcome.met]
-    for outcome in missed:
-        print(f"TARGET MISSED: {outcome.verdict}", file=sys.stderr)
+        placed = write_page(machine, outcomes)
+        print(f"written to {PAGE}: {', '.join(placed)}", file=sys.stderr)
+    missed = [
+        verdict_text(outcome, verdict)
+        for outcome in outcomes
+        for verdict in outcome.verdicts
+        if verdict.is_met is False
+    ]
+    for text in missed:
+        print(f"TARGET MISSED: {text}", file=sys.stderr)
+    if any(isinstance(outcome, DisagreementError) for outcome in measured):
+        return 2
     return 1 if missed else 0
 
 
+def _measure(
+    name: str, chosen: argparse.Namespace
+) -> Outcome | DisagreementError | NotMeasuredError:
+    """Measure one scenario and print it; what stops it does not stop the others."""
+    print(f"{name}: {SCENARIOS[name].caption}", file=sys.stderr)
+    try:
+        outcome = measure(SCENARIOS[name], chosen.scale, chosen.pairs, chosen.threads)
+    except DisagreementError as error:
+        print(f"{name} FAILED: {error}", file=sys.stderr)
+        return error
+    except NotMeasuredError as error:
+        print(f"{name}: not measured: {error}", file=sys.stderr)
+        return error
+    if not chosen.json:
+        print(f"\n{as_text(outcome)}", flush=True)
+    return outcome
+
+
 def _parse() -> argparse.Namespace:
+    by_default = [name for name, each in SCENARIOS.items() if not each.runs_alone]
+    alone = [name for name, each in SCENARIOS.items() if each.runs_alone]
     parser = argparse.ArgumentParser(
         prog="python -m bench",
         description="Exit codes: 0 targets met (at scale 1 only are they judged), "
-        "1 a target was missed, 2 the two sides did not load the same.",
+        "1 a target was missed, 2 the sides did not load the same.",
     )
     parser.add_argument(
-        "scenario", nargs="*", help=f"{', '.join(SCENARIOS)}; all without it"
+        "scenario",
+        nargs="*",
+        help=f"{', '.join(by_default)}: all of them without it; "
+        f"{', '.join([*alone, *GROUPS])}: only when named",
     )
     parser.add_argument(
         "--scale", type=float, default=1.0, help="share of the full size; 0.01 to try"
     )
-    parser.add_argument("--pairs", type=int, default=3, help="raw and ours, in turn")
-    parser.add_argument("--threads", type=int, help="of both sides; all cores")
+    parser.add_argument("--pairs", type=int, default=3, help="all sides, in turn")
+    parser.add_argument("--threads", type=int, help="of all sides; all cores")
+    parser.add_argument("--huge", action="store_true", help="the scenario huge too")
     parser.add_argument("--json", action="store_true", help="one JSON object")
-    parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name}")
+    parser.add_argument("--write", action="store_true", help=f"into {PAGE.name}")
     chosen = parser.parse_args()
-    for name in chosen.scenario:
+    named = [*chosen.scenario, *(["huge"] if chosen.huge else [])]
+    chosen.names = [
+        each for name in named or by_default for each in GROUPS.get(name, (name,))
+    ]
+    for name in chosen.names:
         if name not in SCENARIOS:
-            parser.error(f"no scenario '{name}': {', '.join(SCENARIOS)}")
+            parser.error(f"no scenario '{name}': {', '.join([*SCENARIOS, *GROUPS])}")
     if chosen.scale <= 0 or chosen.pairs < 1:
         parser.error("--scale and --pairs must be positive")
     return chosen

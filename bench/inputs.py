@@ -1,7 +1,7 @@
 """The files that are loaded, made once by DuckDB into bench/.data.
 
-Run as a program, with the numbers of `Inputs`, it makes them: the memory that takes
-is not the measuring program's then.
+Run as a program, with the numbers of `Inputs` and the format, it makes them: the
+memory that takes is not the measuring program's then.
 """
 
 from __future__ import annotations
@@ -31,9 +31,13 @@ COLUMNS = {
     "coupon": "varchar",
 }
 
-# One record a row, as text: a broken one has a word for a number, an impossible
-# date, too few fields or too many.
-LINES = """
+# The order of rows does not matter to it, their number and every value do.
+_TYPED = ", ".join(f"{name}::{kind}" for name, kind in COLUMNS.items())
+DIGEST = f"coalesce(sum(hash({_TYPED})::hugeint), 0)::varchar"
+
+# One record a row. A broken one has a word for a number, an impossible date, too few
+# fields or too many.
+FIELDS = """
 with
 
 numbered as (
@@ -61,9 +65,9 @@ fields as (
         (h % 100000) // 100 || '.' || lpad((h % 100)::varchar, 2, '0') as amount,
         (h % 9000) // 100 || '.' || lpad((h % 90)::varchar, 2, '0') as tax,
         case h % 3
-            when 0 then 'gate ""' || h % 97 || '"", ring'
+            when 0 then 'gate "' || h % 97 || '", ring'
             when 1 then 'call, then wait'
-            else 'the ""blue"" door, ' || h % 41
+            else 'the "blue" door, ' || h % 41
         end as note,
         1 + h % 12 as quantity,
         100 + h % 800 as store_no,
@@ -71,27 +75,41 @@ fields as (
     from numbered
 
 )
+"""
 
+LINES = """
 select
     concat(
         order_id, ',', customer_no, ',', status, ',',
         case when kind = 1 then '2024-13-45 25:00:00' else placed_at end, ',',
         case when kind = 2 then 'twelve' else amount end, ',',
-        tax, ',"', note, '",',
+        tax, ',"', replace(note, '"', '""'), '",',
         case when kind = 0 then 'some' else quantity::varchar end,
         case when kind = 3 then '' else ',' || store_no || ',' || coupon end,
         case when kind = 4 then ',one more' else '' end
     ) as line
 from fields
-order by i
+"""
+
+JSON = """
+select
+    order_id, customer_no, status, placed_at, amount::decimal(12,2) as amount,
+    tax::decimal(12,2) as tax, note, quantity, store_no, nullif(coupon, '') as coupon
+from fields
+"""
+
+PARQUET = f"""
+select {", ".join(f"nullif({c}, '')::{t} as {c}" for c, t in COLUMNS.items())}
+from (select columns(*)::varchar from fields)
 """
 
 
 def folder_of(inputs: Inputs) -> Path:
     """Return the folder of these files; its name changes with what is in them."""
-    version = hashlib.sha256(LINES.encode()).hexdigest()[:8]
+    text = "".join([FIELDS, LINES, JSON, PARQUET])
+    version = hashlib.sha256(text.encode()).hexdigest()[:8]
     size = f"{inputs.files}x{inputs.records_each}"
-    return MADE / f"{size}-{inputs.broken_every}-{version}"
+    return MADE / f"{inputs.format}-{size}-{inputs.broken_every}-{version}"
 
 
 def ensure_inputs(inputs: Inputs) -> Path:
@@ -100,9 +118,8 @@ def ensure_inputs(inputs: Inputs) -> Path:
     if not folder.is_dir():
         print(f"making {folder}", file=sys.stderr)
         numbers = (inputs.files, inputs.records_each, inputs.broken_every)
-        subprocess.run(
-            [sys.executable, "-m", "bench.inputs", *map(str, numbers)], check=True
-        )
+        words = [*map(str, numbers), inputs.format]
+        subprocess.run([sys.executable, "-m", "bench.inputs", *words], check=True)
     return folder
 
 
@@ -113,24 +130,34 @@ def make(inputs: Inputs, folder: Path) -> None:
     making.mkdir(parents=True)
     with duckdb.connect() as connection:
         if inputs.files == 1:
-            _write_one(connection, inputs, making / "orders_1.csv")
+            _write_one(connection, inputs, making / f"orders_1.{inputs.format}")
         else:
             _write_many(connection, inputs, making)
     making.rename(folder)
 
 
+def _fields(inputs: Inputs) -> str:
+    fields = FIELDS
+    numbers = {"first": 0, "last": inputs.records, "every": inputs.broken_every}
+    for name, number in numbers.items():
+        fields = fields.replace(f"${name}", str(number))
+    return fields
+
+
 def _write_one(
     connection: duckdb.DuckDBPyConnection, inputs: Inputs, path: Path
 ) -> None:
+    fields = _fields(inputs)
     header = ",".join(COLUMNS)
-    numbers = {"first": 0, "last": inputs.records, "every": inputs.broken_every}
-    lines = LINES
-    for name, number in numbers.items():
-        lines = lines.replace(f"${name}", str(number))
-    connection.execute(
-        f"copy (select '{header}' as line union all from ({lines})) to '{path}' "
-        r"(format csv, header false, quote '', escape '', delimiter '\x01')"
-    )
+    query, options = {
+        "csv": (
+            f"select '{header}' as line union all ({fields} {LINES})",
+            r"format csv, header false, quote '', escape '', delimiter '\x01'",
+        ),
+        "json": (fields + JSON, "format json"),
+        "parquet": (fields + PARQUET, "format parquet"),
+    }[inputs.format]
+    connection.execute(f"copy ({query}) to '{path}' ({options})")
 
 
 def _write_many(
@@ -141,15 +168,16 @@ def _write_many(
     lines = [
         line
         for (line,) in connection.execute(
-            LINES, {"first": 0, "last": inputs.records, "every": inputs.broken_every}
+            f"{_fields(inputs)} {LINES} order by i"
         ).fetchall()
     ]
     for number in range(inputs.files):
         own = lines[number * each : (number + 1) * each]
-        text = "\n".join([header, *own, ""])
+        text = "\n".join([header, *own, ""]) if each else ""
         (folder / f"orders_{number:06d}.csv").write_text(text)
 
 
 if __name__ == "__main__":
-    wanted = Inputs(*(int(number) for number in sys.argv[1:4]))
-    make(wanted, folder_of(wanted))
+    files, records_each, broken_every = (int(number) for number in sys.argv[1:4])
+    made = Inputs(files, records_each, broken_every, sys.argv[4])  # type: ignore[arg-type]
+    make(made, folder_of(made))

@@ -1,101 +1,127 @@
-"""Figures as a table, as a page, and as one JSON object."""
+"""Figures as a table, as sections of the page of benchmarks, and as one object."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from statistics import median
+from pathlib import Path
 from typing import Any
 
-from bench.machine import Machine
-from bench.runner import SIDES, Outcome
+from bench.machine import ROOT, Machine
+from bench.runner import Outcome, Verdict
 
-HEADINGS = ("", "min", "median", "max", "unit", "CPU s", "peak MB")
+PAGE = ROOT / "docs" / "benchmarks.md"
+HEADINGS = ("", "min", "median", "p95", "max", "unit", "CPU s", "peak MB")
 
 
-def as_text(machine: Machine, outcomes: Sequence[Outcome]) -> str:
-    """Return tables for a terminal."""
-    parts = [machine.text]
+def as_text(outcome: Outcome) -> str:
+    """Return a table for a terminal."""
+    sides = [side.name for side in outcome.scenario.sides]
+    rows = [HEADINGS, *(_row(outcome, side) for side in sides)]
+    table = [
+        f"{row[0]:<10}" + "".join(f"{cell:>10}" for cell in row[1:]) for row in rows
+    ]
+    caption = f"{outcome.scenario.name}: {outcome.scenario.caption}"
+    return "\n".join([caption, *table, *_notes(outcome)])
+
+
+def write_page(
+    machine: Machine, outcomes: Sequence[Outcome], page: Path = PAGE
+) -> list[str]:
+    """Put figures into their places on the page; return the names of those placed.
+
+    A scenario's place is between `<!-- NAME -->` and `<!-- end -->`.
+    """
+    text = page.read_text()
+    placed = []
     for outcome in outcomes:
-        rows = [HEADINGS, *(_row(outcome, side) for side in SIDES)]
-        table = [
-            f"{row[0]:<6}" + "".join(f"{cell:>11}" for cell in row[1:]) for row in rows
-        ]
-        parts.append("\n".join([_caption(outcome), *table, *_notes(outcome)]))
-    return "\n\n".join(parts)
-
-
-def as_markdown(machine: Machine, outcomes: Sequence[Outcome]) -> str:
-    """Return a page of results."""
-    parts = ["# Results", f"Measured by `python -m bench`. {machine.text}."]
-    for outcome in outcomes:
-        rows = [HEADINGS, ("---",) * len(HEADINGS)]
-        rows += [_row(outcome, side) for side in SIDES]
-        table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-        notes = "\n".join(f"- {note}" for note in _notes(outcome))
-        parts += [f"## {_caption(outcome)}", table, notes]
-    return "\n\n".join(parts) + "\n"
+        begin, end = f"<!-- {outcome.scenario.name} -->\n", "<!-- end -->"
+        before, begun, rest = text.partition(begin)
+        _, ended, after = rest.partition(end)
+        if not begun or not ended:
+            continue
+        figures = f"```\n{machine.text}\n\n{as_text(outcome)}\n```\n"
+        text = "".join([before, begun, figures, ended, after])
+        placed.append(outcome.scenario.name)
+    page.write_text(text)
+    return placed
 
 
 def as_document(machine: Machine, outcomes: Sequence[Outcome]) -> dict[str, Any]:
     """Return all figures, every run with them."""
     return {
-        "schema_version": 1,
+        "schema_version": 2,
         "machine": asdict(machine),
-        "scenarios": [
-            {
-                "name": outcome.scenario.name,
-                "scale": outcome.scale,
-                "threads": outcome.threads,
-                "unit": outcome.scenario.unit,
-                "inputs": asdict(outcome.inputs) if outcome.inputs else None,
-                "input_bytes": outcome.input_bytes,
-                "medians": {side: median(outcome.values(side)) for side in SIDES},
-                "ratio": outcome.ratio,
-                "pair_ratios": outcome.pair_ratios,
-                "target": asdict(outcome.scenario.target),
-                "judged": outcome.judged,
-                "met": outcome.met,
-                "runs": [asdict(run) for run in outcome.runs],
-            }
-            for outcome in outcomes
-        ],
+        "scenarios": [_as_document(outcome) for outcome in outcomes],
     }
 
 
-def _caption(outcome: Outcome) -> str:
-    return f"{outcome.scenario.name}: {outcome.scenario.caption}"
+def _as_document(outcome: Outcome) -> dict[str, Any]:
+    sides = [side.name for side in outcome.scenario.sides]
+    return {
+        "name": outcome.scenario.name,
+        "scale": outcome.scale,
+        "threads": outcome.threads,
+        "unit": outcome.scenario.unit,
+        "input_bytes": outcome.input_bytes,
+        "medians": {side: outcome.figure("median", side) for side in sides},
+        "pair_ratios": outcome.pair_ratios,
+        "verdicts": [asdict(verdict) for verdict in outcome.verdicts],
+        "runs": [asdict(run) for run in outcome.runs],
+    }
 
 
 def _row(outcome: Outcome, side: str) -> tuple[str, ...]:
     values = outcome.values(side)
-    runs = [run for run in outcome.runs if run.side == side]
-    peak = max(run.peak_bytes or 0 for run in runs)
+    runs = outcome.runs_of(side)
+    peak = outcome.figure("peak MB", side)
+    cpu = sorted(run.cpu_seconds for run in runs)[len(runs) // 2]
     return (
         side,
         f"{min(values):.3f}",
-        f"{median(values):.3f}",
+        f"{outcome.figure('median', side):.3f}",
+        f"{outcome.figure('p95', side):.3f}",
         f"{max(values):.3f}",
         outcome.scenario.unit,
-        f"{median(run.cpu_seconds for run in runs):.2f}",
-        f"{peak / 1e6:.0f}" if peak else "-",
+        f"{cpu:.2f}",
+        f"{peak:.0f}" if peak else "-",
     )
 
 
 def _notes(outcome: Outcome) -> list[str]:
     notes = [f"raw is: {outcome.scenario.raw_is}; {outcome.threads} threads"]
-    loaded = outcome.runs[0].loaded
-    if loaded:
+    ours = outcome.scenario.sides[-1].name
+    account = outcome.runs_of(ours)[0].account
+    if account and account.digest:
         notes.append(
-            f"both loaded {loaded.rows:,} rows and refused {loaded.rejects:,} records "
-            f"of {loaded.files:,} files, {outcome.input_bytes:,} bytes; digest "
-            f"{loaded.digest}"
+            f"all loaded {account.rows:,} rows and refused {account.rejects:,} "
+            f"records of {account.files:,} files, {outcome.input_bytes[ours]:,} bytes; "
+            f"digest {account.digest}"
         )
-    ratios = outcome.pair_ratios
-    shown = ", ".join(f"{ratio:.2f}" for ratio in ratios[:10])
-    pairs = f"of {len(ratios)} pairs: {shown}{', ...' if len(ratios) > 10 else ''}"
-    return [
-        *notes,
-        f"ratio raw/ours of the medians {outcome.ratio:.3f}; {pairs}",
-        outcome.verdict,
-    ]
+    for other, ratios in outcome.pair_ratios.items():
+        ratio = outcome.figure("median", other) / outcome.figure("median", ours)
+        shown = ", ".join(f"{ratio:.2f}" for ratio in ratios[:10])
+        more = ", ..." if len(ratios) > 10 else ""
+        notes.append(
+            f"ratio {other}/{ours} of the medians {ratio:.3f}; "
+            f"of {len(ratios)} pairs: {shown}{more}"
+        )
+    return [*notes, *(verdict_text(outcome, each) for each in outcome.verdicts)]
+
+
+def verdict_text(outcome: Outcome, verdict: Verdict) -> str:
+    """Say what was wanted, what was measured, and whether that is enough."""
+    bound = verdict.bound
+    what = bound.of if bound.figure == "median" else f"{bound.figure} of {bound.of}"
+    unit = "" if bound.figure == "peak MB" else f" {outcome.scenario.unit}"
+    if bound.over:
+        what, unit = f"{what} / {bound.over}", ""
+    said = {
+        True: "met",
+        False: "MISSED",
+        None: f"not judged at scale {outcome.scale:g}",
+    }[verdict.is_met]
+    return (
+        f"{outcome.scenario.name}: target {what} {bound.kept} {bound.bound:g}{unit}, "
+        f"measured {verdict.value:.3f}{unit}: {said}"
+    )

@@ -1,4 +1,4 @@
-"""Measuring a scenario: raw, ours, raw, ours, each in a program of its own."""
+"""Measuring a scenario: its sides in turn, each time in a program of its own."""
 
 from __future__ import annotations
 
@@ -13,33 +13,46 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
-from time import perf_counter
 
 from bench.inputs import MADE, ensure_inputs
-from bench.load import Loaded, Spec
-from bench.scenarios import Inputs, Scenario
+from bench.machine import ROOT
+from bench.measured import Account, Spec
+from bench.peers.environment import NotInstalledError, ensure_environment
+from bench.scenarios import Bound, Inputs, Scenario, Side
 
-SIDES = ("raw", "ours")
-ONE_LOAD_SECONDS_MAX = 1800
+ONE_RUN_SECONDS_MAX = 1800
 
 
-class Disagreement(Exception):
-    """The two sides did not come to the same, or one of them failed."""
+class DisagreementError(Exception):
+    """The sides did not come to the same, or one of them failed."""
+
+
+class NotMeasuredError(Exception):
+    """This machine lacks what the scenario needs."""
 
 
 @dataclass(frozen=True)
-class Measured:
-    """One run of one side.
+class Run:
+    """One run of one side: the seconds it measured, one or many.
 
-    `loaded` and the memory are absent for the start of a program: what the kernel
-    tells of a program's memory includes that of the program that started it.
+    Account and memory are absent for the start of a program: what the kernel tells of
+    a program's memory includes that of the program that started it.
     """
 
     side: str
-    seconds: float
+    seconds: Sequence[float]
     cpu_seconds: float
     peak_bytes: int | None = None
-    loaded: Loaded | None = None
+    account: Account | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A bound, what was measured, and whether it was kept; None: not judged."""
+
+    bound: Bound
+    value: float
+    is_met: bool | None
 
 
 @dataclass(frozen=True)
@@ -49,136 +62,180 @@ class Outcome:
     scenario: Scenario
     scale: float
     threads: int
-    inputs: Inputs | None
-    input_bytes: int
-    runs: Sequence[Measured]
+    input_bytes: dict[str, int]
+    runs: Sequence[Run]
 
     def values(self, side: str) -> list[float]:
-        """Return a side's measurements in the scenario's unit."""
-        of_side = [run for run in self.runs if run.side == side]
-        seconds = [float(getattr(run, self.scenario.clock)) for run in of_side]
+        """Return all measurements of a side, in the scenario's unit."""
+        return [each for run in self.runs_of(side) for each in self.in_unit(run)]
+
+    def in_unit(self, run: Run) -> list[float]:
+        """Return the measurements of one run, in the scenario's unit."""
+        factor = 1.0 if self.scenario.unit == "s" else 1000.0
         if self.scenario.unit == "ms/file":
-            assert self.inputs is not None
-            return [each * 1000 / self.inputs.files for each in seconds]
-        return seconds
+            assert run.account is not None
+            factor /= run.account.files
+        return [each * factor for each in run.seconds]
+
+    def runs_of(self, side: str) -> list[Run]:
+        return [run for run in self.runs if run.side == side]
+
+    def figure(self, name: str, side: str) -> float:
+        """Return a figure of a side over all its runs."""
+        if name == "peak MB":
+            return max(run.peak_bytes or 0 for run in self.runs_of(side)) / 1e6
+        values = sorted(self.values(side))
+        if name == "p95":
+            return values[max(-(-len(values) * 95 // 100) - 1, 0)]
+        return median(values)
 
     @property
-    def ratio(self) -> float:
-        """Raw over ours, of the medians: 1 is as fast as raw, 0.5 half as fast."""
-        return median(self.values("raw")) / median(self.values("ours"))
+    def pair_ratios(self) -> dict[str, list[float]]:
+        """Return {other side: its time over ours, pair by pair}."""
+        *others, ours = (side.name for side in self.scenario.sides)
+        own = [median(self.in_unit(run)) for run in self.runs_of(ours)]
+        return {
+            other: [
+                median(self.in_unit(run)) / each
+                for run, each in zip(self.runs_of(other), own, strict=True)
+            ]
+            for other in others
+        }
 
     @property
-    def pair_ratios(self) -> list[float]:
-        pairs = zip(self.values("raw"), self.values("ours"), strict=True)
-        return [raw / ours for raw, ours in pairs]
-
-    @property
-    def judged(self) -> bool:
-        """A target is for the full size."""
-        return self.scale == 1
-
-    @property
-    def met(self) -> bool:
-        return self.scenario.target.met(self._judged_value)
-
-    @property
-    def verdict(self) -> str:
-        scenario = self.scenario
-        unit = "" if scenario.target.of == "ratio" else f" {scenario.unit}"
-        said = "met" if self.met else "MISSED"
-        if not self.judged:
-            said = f"not judged at scale {self.scale:g}"
-        return (
-            f"{scenario.name}: target {scenario.target.text}{unit}, "
-            f"measured {self._judged_value:.3f}{unit}: {said}"
-        )
-
-    @property
-    def _judged_value(self) -> float:
-        if self.scenario.target.of == "ratio":
-            return self.ratio
-        return median(self.values("ours"))
+    def verdicts(self) -> list[Verdict]:
+        """A bound is for the full size: at another scale it is not judged."""
+        verdicts = []
+        for bound in self.scenario.bounds:
+            value = self.figure(bound.figure, bound.of)
+            if bound.over:
+                value /= self.figure(bound.figure, bound.over)
+            is_met = bound.is_met(value) if self.scale == 1 else None
+            verdicts.append(Verdict(bound, value, is_met))
+        return verdicts
 
 
 def measure(
     scenario: Scenario, scale: float, pairs: int, threads: int | None
 ) -> Outcome:
-    """Measure both sides in turn; raises Disagreement unless they agree."""
+    """Measure all sides in turn.
+
+    Raises DisagreementError unless they agree, NotMeasuredError where it cannot be.
+    """
+    free = shutil.disk_usage(ROOT).free
+    if free < scenario.disk_bytes * scale:
+        raise NotMeasuredError(
+            f"{scenario.disk_bytes * scale / 1e9:.0f} GB of disk are wanted, "
+            f"{free / 1e9:.0f} GB are free"
+        )
+    given = {side.name: scenario.inputs_of(side, scale) for side in scenario.sides}
+    folders = {
+        inputs: ensure_inputs(inputs) for inputs in given.values() if inputs is not None
+    }
+    sizes = {
+        name: sum(path.stat().st_size for path in folders[inputs].iterdir())
+        for name, inputs in given.items()
+        if inputs is not None
+    }
     threads = threads or os.cpu_count() or 1
-    runs: list[Measured] = []
-    inputs = scenario.inputs.scaled(scale) if scenario.inputs else None
-    folder = ensure_inputs(inputs) if inputs else None
-    if folder is None:
-        for side in SIDES:  # once unmeasured: compiled modules are written then
-            _start(side)
-    for number in range(pairs * scenario.rounds_per_pair):
-        for side in SIDES:
-            run = _start(side) if folder is None else _load(side, folder, threads)
-            runs.append(run)
-            if scenario.rounds_per_pair == 1:
-                _tell(number + 1, run)
-    if inputs:
-        _require_same(runs, inputs)
-    size = sum(path.stat().st_size for path in folder.iterdir()) if folder else 0
-    return Outcome(scenario, scale, threads, inputs, size, runs)
+    runs: list[Run] = []
+    try:
+        for number in range(min(pairs, scenario.pairs_max) * scenario.rounds_per_pair):
+            for side in scenario.sides:
+                inputs = given[side.name]
+                if inputs is None:
+                    runs.append(_start(side, number))
+                else:
+                    spec = _spec(side, inputs, folders[inputs], threads, scale)
+                    runs.append(_run(side, spec))
+                    _tell(number + 1, runs[-1])
+    finally:
+        for inputs, folder in folders.items():
+            if not inputs.is_kept:
+                shutil.rmtree(folder)
+    _require_same(runs, given)
+    return Outcome(scenario, scale, threads, sizes, runs)
 
 
-def _load(side: str, folder: Path, threads: int) -> Measured:
-    place = Path(tempfile.mkdtemp(prefix=f"{side}-", dir=MADE))
-    spec = Spec(side, str(folder), str(place), threads)
+def _spec(side: Side, inputs: Inputs, folder: Path, threads: int, scale: float) -> Spec:
+    known = round(side.history_rows * scale)
+    return Spec(side.work, str(folder), "", threads, inputs.format, known, side.reader)
+
+
+def _run(side: Side, spec: Spec) -> Run:
+    """Run a side's program in a new folder, and take what it measured."""
+    python = sys.executable
+    if side.program.startswith("bench.peers"):
+        try:
+            python = str(ensure_environment())
+        except NotInstalledError as error:
+            raise NotMeasuredError(f"it cannot be installed here: {error}") from None
+    place = tempfile.mkdtemp(prefix=f"{side.program}-", dir=MADE)
+    given = json.dumps(asdict(spec) | {"place": place})
     try:
         ended = subprocess.run(
-            [sys.executable, "-m", "bench.load", json.dumps(asdict(spec))],
+            [python, "-m", side.program, given],
+            cwd=ROOT,
             stdout=subprocess.PIPE,
-            timeout=ONE_LOAD_SECONDS_MAX,
+            timeout=ONE_RUN_SECONDS_MAX,
             check=False,
         )
     finally:
         shutil.rmtree(place)
     if ended.returncode:
-        raise Disagreement(f"the load of {side} ended with {ended.returncode}")
-    loaded = Loaded(**json.loads(ended.stdout))
-    return Measured(side, loaded.seconds, loaded.cpu_seconds, loaded.peak_bytes, loaded)
+        raise DisagreementError(f"the run of {side.name} ended with {ended.returncode}")
+    told = json.loads(ended.stdout)
+    account = Account(**told["account"])
+    return Run(
+        side.name, told["seconds"], told["cpu_seconds"], told["peak_bytes"], account
+    )
 
 
-def _start(side: str) -> Measured:
-    """Run a program to its end; the kernel tells what it used."""
-    snowmelt = Path(sysconfig.get_path("scripts")) / "snowmelt"
-    command = {
-        "raw": [sys.executable, "-c", "pass"],
-        "ours": [str(snowmelt), "--help"],
-    }[side]
-    begun = perf_counter()
+def _start(side: Side, number: int) -> Run:
+    """Run a program to its end; the kernel tells what it used.
+
+    Before the first time it is run unmeasured: compiled modules are written then.
+    """
+    places = {
+        "python": sys.executable,
+        "snowmelt": str(Path(sysconfig.get_path("scripts")) / "snowmelt"),
+    }
+    command = [places[side.starts[0]], *side.starts[1:]]
+    if number == 0:
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
     program = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     _, status, used = os.wait4(program.pid, 0)
     program.returncode = os.waitstatus_to_exitcode(status)
     if program.returncode:
-        raise Disagreement(f"{' '.join(command)} ended with {program.returncode}")
+        raise DisagreementError(f"{' '.join(command)} ended: {program.returncode}")
     cpu = used.ru_utime + used.ru_stime
-    return Measured(side, perf_counter() - begun, cpu)
+    return Run(side.name, [cpu], cpu)
 
 
-def _require_same(runs: Sequence[Measured], inputs: Inputs) -> None:
-    """Every run loaded the same rows, refused as many, and left none out."""
-    accounts = {
-        (run.loaded.rows, run.loaded.rejects, run.loaded.digest, run.loaded.files)
-        for run in runs
-        if run.loaded
-    }
-    if len(accounts) != 1:
-        told = "; ".join(f"{run.side}: {run.loaded}" for run in runs)
-        raise Disagreement(f"the sides did not load the same: {told}")
-    rows, rejects, _, files = accounts.pop()
-    if (rows + rejects, files) != (inputs.records, inputs.files):
-        raise Disagreement(
-            f"{rows} rows and {rejects} rejects of {files} files were accounted for; "
-            f"{inputs.records} records of {inputs.files} files were made"
-        )
+def _require_same(runs: Sequence[Run], given: dict[str, Inputs | None]) -> None:
+    """Runs with the same inputs loaded the same rows, and left none out."""
+    accounts: dict[Inputs, set[Account]] = {}
+    for run in runs:
+        inputs = given[run.side]
+        if inputs is not None and run.account is not None:
+            accounts.setdefault(inputs, set()).add(run.account)
+    for inputs, found in accounts.items():
+        if len(found) != 1:
+            told = "; ".join(f"{run.side}: {run.account}" for run in runs)
+            raise DisagreementError(f"the sides did not load the same: {told}")
+        (account,) = found
+        told_of = account.rows + account.rejects
+        if (told_of, account.files) != (inputs.records, inputs.files):
+            raise DisagreementError(
+                f"{account.rows} rows and {account.rejects} rejects of "
+                f"{account.files} files were accounted for; {inputs.records} records "
+                f"of {inputs.files} files were made"
+            )
 
 
-def _tell(number: int, run: Measured) -> None:
+def _tell(number: int, run: Run) -> None:
     print(
-        f"  {number} {run.side:<4} {run.seconds:8.2f} s, CPU {run.cpu_seconds:8.2f} s, "
-        f"{(run.peak_bytes or 0) / 1e6:6.0f} MB",
+        f"  {number} {run.side:<10} {median(run.seconds):8.3f} s, "
+        f"CPU {run.cpu_seconds:8.2f} s, {(run.peak_bytes or 0) / 1e6:6.0f} MB",
         file=sys.stderr,
     )

@@ -1,0 +1,1 @@
+"""Other loaders, in an environment of their own."""
