@@ -9,6 +9,7 @@ SnowmeltError
     FileError           this version of a file cannot be loaded: its load fails
     SlowError           reading took longer than the pipe allows
     ChangedError        a file changed under the reader: offer it again
+        UnreadableError it lies there, and this user may not read it
     RunError            a publication failed; gold is as it was; exit code 1
 """
 
@@ -77,6 +78,10 @@ class SlowError(SnowmeltError):
 
 class ChangedError(SnowmeltError):
     """The file changed or vanished while it was read; it will be offered again."""
+
+
+class UnreadableError(ChangedError):
+    """The file may not be read by this user: so it is until somebody changes it."""
 
 
 class RunError(SnowmeltError):

@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 log = logging.getLogger("snowmelt")
 
@@ -43,6 +44,34 @@ class FileSettled:
 
 
 @dataclass(frozen=True)
+class ContentRepeated:
+    """A file was loaded although a live load has the same bytes."""
+
+    pipe_name: str
+    file_name: str
+    load_seq: int
+    repeats: int
+
+
+@dataclass(frozen=True)
+class BatchIncomplete:
+    """Files have waited for the rest of their batch for longer than they may."""
+
+    pipe_name: str
+    batch: str
+    missing: str
+
+
+@dataclass(frozen=True)
+class FreshnessChanged:
+    """A pipe's expected file is late, missing, or there again."""
+
+    pipe_name: str
+    state: str
+    due_at: datetime
+
+
+@dataclass(frozen=True)
 class RunStarted:
     """A publication began."""
 
@@ -71,7 +100,17 @@ class RunFinished:
     error: str | None
 
 
-Event = FilesFound | CopyStarted | FileSettled | RunStarted | NodeFinished | RunFinished
+Event = (
+    FilesFound
+    | CopyStarted
+    | FileSettled
+    | ContentRepeated
+    | BatchIncomplete
+    | FreshnessChanged
+    | RunStarted
+    | NodeFinished
+    | RunFinished
+)
 Sink = Callable[[Event], None]
 
 

@@ -34,6 +34,8 @@ class Case:
     file_format: dict[str, Any] = field(default_factory=dict)
     on_error: str = "continue"
     limits: dict[str, Any] = field(default_factory=dict)
+    plain: bytes | None = None
+    """The content as it is read, where that is not how it is written."""
 
 
 def good(

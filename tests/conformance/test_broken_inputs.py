@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from broken_inputs import BLANK_LINES, LINE_ENDS, RECORDS
+from format_inputs import FORMAT_CASES
 from input_case import HEAD, USUAL, A, Case
 from odd_inputs import EMPTY, FORMATS, GRADES, HEADERS, NOT_TEXT
 from small_shop import Shop, columns, open_shop
@@ -25,6 +26,7 @@ CASES = [
     *FORMATS,
     *EMPTY,
     *GRADES,
+    *FORMAT_CASES,
 ]
 NAMES = [
     "o[1].csv",
@@ -91,9 +93,10 @@ def test_a_file_loads_as_promised(shop: Shop, case: Case) -> None:
     assert tuple(
         (each.file_row, each.line, each.column_name, each.raw) for each in rejects
     ) == tuple(case.rejects)
+    content = case.content if case.plain is None else case.plain
     for each in rejects:
         at = each.byte_offset
-        assert case.content[at : at + len(each.raw)] == each.raw
+        assert content[at : at + len(each.raw)] == each.raw
     if case.rejects:
         assert load["first_error_line_number"] == case.rejects[0][1]
         assert load["first_error_column_name"] == case.rejects[0][2]

@@ -147,3 +147,18 @@ def test_the_reference_is_what_the_code_says() -> None:
     for name, text in json.loads(done.stdout).items():
         written = (REPOSITORY / "docs" / "reference" / name).read_text()
         assert written == text, f"run: python scripts/reference.py ({name})"
+
+
+def test_what_the_copy_page_names_is_there() -> None:
+    page = (REPOSITORY / "docs" / "reference" / "copy.md").read_text()
+    cases = "".join(
+        path.read_text()
+        for path in (REPOSITORY / "tests" / "conformance").glob("*_inputs.py")
+    )
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?(?:\[\w+\])?`", page)
+    assert len(named) > 20
+    for path, test in named:
+        text = (REPOSITORY / path).read_text()
+        assert f"def {test or 'test_'}" in text, (path, test)
+    for case in re.findall(r"\[(\w+)\]`", page):
+        assert f'"{case}"' in cases, case

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from snowmelt.bronze.fileread import FileRead, ordinal_of
 from snowmelt.bronze.table import LOAD_COLUMNS, all_rows
 from snowmelt.pipe.definition import Pipe
 from snowmelt.pipe.history import LoadRecord
@@ -25,6 +26,18 @@ class Step:
     from_rowid: int
     shift: int
     load: LoadRecord | None
+
+
+def steps_of(record: LoadRecord, read: FileRead) -> list[Step]:
+    """Return where in the temporary table this file's records change their ordinal."""
+    first, end = read.first_rowid, read.first_rowid + read.row_span
+    steps = [Step(first, 1 - first, record)]
+    for index, ordinal in enumerate(read.engine_rejects):
+        rank = ordinal - (index + 1)
+        if rank < read.row_span:
+            shift = ordinal_of(rank, read.engine_rejects) - (first + rank)
+            steps.append(Step(first + rank, shift, record))
+    return [*{step.from_rowid: step for step in steps}.values(), Step(end, 0, None)]
 
 
 def append_rows(
@@ -50,7 +63,7 @@ def append_rows(
         where = f"where row.rowid not in (select refused_rowid from {table}_refused)"
     session.execute(
         f"insert into {all_rows(pipe)} ({into}) "
-        f"select {chosen}, {origin}, $1 from {source} {where}",
+        f"select {chosen}, {origin} from {source} {where}",
         [now, *parameters],
     )
 
@@ -59,6 +72,8 @@ def _find_origin(
     session: Session, table: str, steps: Sequence[Step]
 ) -> tuple[str, str, list[object]]:
     """Return how a row's origin is written, where rows come from, and parameters.
+
+    The first parameter, the time of the load, is the caller's.
 
     The rows of one file need only their shift, looked up in a tree of comparisons;
     those of many, or with very many rejects, are joined with their spans.
@@ -70,13 +85,14 @@ def _find_origin(
         (load,) = loads.values()
         shift, end = _tree(ordered[:-1]), ordered[-1].from_rowid
         return (
-            f"$2, row.rowid + {shift}, $3, $4",
+            f"$2, row.rowid + {shift}, $3, $4, $1, $5",
             f"(select *, rowid from {table} where rowid < {end}) as row",
-            [load.file_name, load.load_seq, load.version_at],
+            [load.file_name, load.load_seq, load.version_at, load.replay_of],
         )
     _write_spans(session, table, ordered)
     return (
-        "span.file_name, row.rowid + span.shift, span.load_seq, span.version_at",
+        "span.file_name, row.rowid + span.shift, span.load_seq, span.version_at, $1, "
+        "span.replay_of",
         f"{table} as row join {table}_spans as span "
         f"on row.rowid >> {_BUCKET_BITS} = span.bucket "
         f"and row.rowid >= span.from_rowid and row.rowid < span.to_rowid",
@@ -112,7 +128,7 @@ def _write_spans(session: Session, table: str, ordered: Sequence[Step]) -> None:
     """
     session.execute(
         f"create temp table {table}_steps (from_rowid bigint, shift bigint, "
-        "file_name varchar, load_seq bigint, version_at timestamptz)"
+        "file_name varchar, load_seq bigint, version_at timestamptz, replay_of bigint)"
     )
     session.insert(
         f"{table}_steps",
@@ -122,6 +138,7 @@ def _write_spans(session: Session, table: str, ordered: Sequence[Step]) -> None:
             "file_name": [step.load and step.load.file_name for step in ordered],
             "load_seq": [step.load and step.load.load_seq for step in ordered],
             "version_at": [step.load and step.load.version_at for step in ordered],
+            "replay_of": [step.load and step.load.replay_of for step in ordered],
         },
     )
     session.execute(

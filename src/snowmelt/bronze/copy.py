@@ -13,22 +13,25 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from snowmelt.bronze.append import Step, append_rows
+from snowmelt.bronze.append import Step, append_rows, steps_of
 from snowmelt.bronze.deadline import Deadline
-from snowmelt.bronze.fileread import FileRead, ordinal_of
-from snowmelt.bronze.inspection import Inspection, inspect, unreadable
+from snowmelt.bronze.fileread import FileRead
+from snowmelt.bronze.fitting import Fitting, fit
+from snowmelt.bronze.inspecting import inspect_all
+from snowmelt.bronze.inspection import Inspection, unreadable
 from snowmelt.bronze.intake import Intake
-from snowmelt.bronze.on_error import judge
+from snowmelt.bronze.on_error import with_account
 from snowmelt.bronze.raw import Reject
 from snowmelt.bronze.raw_form import RawForm
 from snowmelt.bronze.reading import Reading
 from snowmelt.bronze.rejects import insert_rejects
 from snowmelt.clock import Clock
-from snowmelt.errors import ChangedError, SlowError
+from snowmelt.errors import SlowError
 from snowmelt.landing.stage import Stage
 from snowmelt.pipe.after_load import insert_due
 from snowmelt.pipe.batch import Pending
 from snowmelt.pipe.definition import Pipe
+from snowmelt.pipe.held import HeldFile, forget_held, insert_held
 from snowmelt.pipe.history import (
     LoadRecord,
     LoadStatus,
@@ -60,11 +63,16 @@ class Outcome:
 
 @dataclass
 class Prepared:
-    """A batch that was read. `again` are files to offer once more, with the reason."""
+    """A batch that was read. `again` are files to offer once more, with the reason.
+
+    `held` are files that wait for a person instead of being loaded.
+    """
 
     pipe: Pipe
+    fitting: Fitting
     intake: Intake
     reading: Reading
+    held: list[HeldFile] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
     again: dict[str, str] = field(default_factory=dict)
 
@@ -88,8 +96,15 @@ class Copier:
     """Copies files of a stage into bronze."""
 
     def __init__(
-        self, warehouse: Warehouse, stage: Stage, clock: Clock, spool: Path
+        self,
+        warehouse: Warehouse,
+        stage: Stage,
+        clock: Clock,
+        spool: Path,
+        evolved: Callable[[], None] = lambda: None,
     ) -> None:
+        """`evolved` is called after a commit that added columns to bronze."""
+        self.evolved = evolved
         self._warehouse = warehouse
         self._stage = stage
         self._clock = clock
@@ -112,6 +127,8 @@ class Copier:
             except Exception:
                 close_attempts(session, names)  # this process lives: it will say so
                 raise
+        if prepared.fitting.evolved:
+            self.evolved()
         return prepared
 
     def _prepare_in_time(
@@ -134,7 +151,7 @@ class Copier:
             now = self._clock.now()
             record = self._record(pipe, batch[0], inspection, identity, now)
             read = FileRead(inspection, problem=error.problem)
-            record = _with_account(record, read, pipe.on_error)
+            record = with_account(record, read, pipe.on_error)
             outcome = Outcome(batch[0], inspection, identity, read, record)
             prepared.outcomes.append(outcome)
             return prepared
@@ -144,6 +161,7 @@ class Copier:
     ) -> Prepared:
         return Prepared(
             pipe,
+            Fitting(pipe, pipe),
             Intake(self._stage, pipe, self._spool, check),
             Reading(session, pipe, self._spool),
         )
@@ -179,19 +197,28 @@ class Copier:
             for _, inspection, identity in chosen
             if identity.verdict is Verdict.LOAD
         ]
-        reads = {
-            read.inspection.file.name: read for read in prepared.reading.read(to_load)
-        }
+        fitting = prepared.fitting = fit(session, pipe, to_load, self._spool)
+        prepared.reading = Reading(session, fitting.pipe, self._spool)
+        found = prepared.reading.read(fitting.to_read)
+        reads = {read.inspection.file.name: read for read in found}
+        fitting.hold_retyped(session, found)
+        prepared.again.update(fitting.again)
+        there = self._stage.looks([pending.file.name for pending, *_ in chosen])
         for pending, inspection, identity in chosen:
             name = inspection.file.name
             read = reads.get(name)
             changed = read is not None and read.changed
-            if changed or self._stage.look(name) != inspection.file:
+            if changed or there[name] != inspection.file:
                 prepared.again[name] = "it changed while it was read"
+            held = fitting.why_held(inspection, pipe.digest, started_at)
+            if name in prepared.again:
+                continue
+            if held is not None:
+                prepared.held.append(held)
                 continue
             record = self._record(pipe, pending, inspection, identity, started_at)
             if read is not None:
-                record = _with_account(record, read, pipe.on_error)
+                record = with_account(record, read, pipe.on_error)
             prepared.outcomes.append(
                 Outcome(pending, inspection, identity, read, record)
             )
@@ -207,16 +234,13 @@ class Copier:
         inspected: dict[str, tuple[Pending, Inspection]] = {}
         pipe = prepared.pipe
         rules, now = pipe.identity_rules, self._clock.now()
-        for pending in batch:
-            try:
-                inspection = inspect(
-                    pending.file, prepared.intake, pipe.limits.max_record_bytes
-                )
-            except ChangedError as error:
-                if self._stage.look(pending.file.name) != pending.file:
-                    prepared.again[pending.file.name] = error.problem
-                    continue
-                inspection = unreadable(pending.file, error.problem)
+        most = pipe.limits.max_record_bytes
+        for pending, inspection in inspect_all(
+            self._stage, prepared.intake, batch, most
+        ):
+            if isinstance(inspection, str):
+                prepared.again[pending.file.name] = inspection
+                continue
             key = inspection.content_sha256
             compared = inspection.records and rules.compares_content
             if key in inspected and compared:
@@ -230,7 +254,11 @@ class Copier:
             session,
             pipe,
             [pending.file.name for pending, _ in inspected.values()],
-            [inspection.content_sha256 for _, inspection in inspected.values()],
+            [
+                inspection.content_sha256
+                for _, inspection in inspected.values()
+                if inspection.records
+            ],
         )
         return [
             (
@@ -243,6 +271,9 @@ class Copier:
                     rules,
                     at=now,
                     reload=pending.reload,
+                    version_at=version_at(
+                        inspection.file.name, inspection.file.modified_at
+                    ),
                 ),
             )
             for pending, inspection in inspected.values()
@@ -278,11 +309,13 @@ class Copier:
             load_seq=0,
             content_sha256=inspection.content_sha256 or None,
             version_at=version_at(file.name, file.modified_at),
-            superseded_by=None,
+            superseded_by=identity.superseded_by,
             duplicate_of=identity.duplicate_of,
             replay_of=None,
             header=RawForm.of(inspection).write(),
             started_at=started_at,
+            etag=file.etag or None,
+            bytes_read=inspection.content.state.size if inspection.content else None,
         )
 
     def commit(self, session: Session, batches: Iterable[Prepared]) -> None:
@@ -317,6 +350,8 @@ class Copier:
                 )
             self._append(session, prepared, now)
             settle_files(session, settled)
+            forget_held(session, [file.name for file, *_ in settled])
+            insert_held(session, prepared.held)
             supersede(session, superseded)
 
     def _append(self, session: Session, prepared: Prepared, now: datetime) -> None:
@@ -336,32 +371,11 @@ class Copier:
                 continue
             insert_rejects(session, outcome.record, _rejects_kept(outcome))
             if read.row_count and outcome.record.status is not LoadStatus.LOAD_FAILED:
-                tables.setdefault(read.table, []).extend(_steps(outcome.record, read))
+                tables.setdefault(read.table, []).extend(steps_of(outcome.record, read))
                 refused.setdefault(read.table, []).extend(read.refused_rowids)
+        pipe = prepared.fitting.evolve(session, records, now)
         for table, steps in tables.items():
-            append_rows(session, prepared.pipe, table, steps, refused[table], now)
-
-
-def _with_account(record: LoadRecord, read: FileRead, on_error: str) -> LoadRecord:
-    """Fill in what reading the file came to."""
-    if read.problem:
-        return replace(
-            record, status=LoadStatus.LOAD_FAILED, first_error_message=read.problem
-        )
-    status = judge(on_error, read.row_parsed, len(read.rejects))
-    first: Reject | None = read.rejects[0] if read.rejects else None
-    failed = status is LoadStatus.LOAD_FAILED
-    return replace(
-        record,
-        status=status,
-        row_count=0 if failed else read.row_count,
-        row_parsed=read.row_parsed,
-        error_count=len(read.rejects),
-        first_error_message=first.errors[0].error if first else None,
-        first_error_line_number=first.line if first else None,
-        first_error_character_pos=first.byte_offset if first else None,
-        first_error_column_name=first.errors[0].column_name if first else None,
-    )
+            append_rows(session, pipe, table, steps, refused[table], now)
 
 
 def _rejects_kept(outcome: Outcome) -> list[Reject]:
@@ -373,15 +387,3 @@ def _rejects_kept(outcome: Outcome) -> list[Reject]:
     if outcome.record.status is LoadStatus.LOAD_FAILED:
         return rejects[:REJECTS_OF_FAILED_MAX]
     return rejects
-
-
-def _steps(record: LoadRecord, read: FileRead) -> list[Step]:
-    """Return where in the temporary table this file's records change their ordinal."""
-    first, end = read.first_rowid, read.first_rowid + read.row_span
-    steps = [Step(first, 1 - first, record)]
-    for index, ordinal in enumerate(read.engine_rejects):
-        rank = ordinal - (index + 1)
-        if rank < read.row_span:
-            shift = ordinal_of(rank, read.engine_rejects) - (first + rank)
-            steps.append(Step(first + rank, shift, record))
-    return [*{step.from_rowid: step for step in steps}.values(), Step(end, 0, None)]

@@ -16,12 +16,13 @@ from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
+from snowmelt.bronze.csv_buffer import BufferSizes, largest_sizes, usual_sizes
 from snowmelt.bronze.csv_statement import CsvStatement
 from snowmelt.bronze.fileread import FileRead, ordinal_of
 from snowmelt.bronze.inspection import Inspection, count_carefully
 from snowmelt.bronze.layout import Layout, match_header
 from snowmelt.bronze.normalised import Copied, write_normalised
-from snowmelt.bronze.raw import RejectError, RejectFinder, RejectReport
+from snowmelt.bronze.raw import RejectError, RejectFinder, RejectReport, is_too_long
 from snowmelt.bronze.rules import broken_rules
 from snowmelt.errors import ChangedError, EngineError, FileError
 from snowmelt.pipe.definition import Pipe
@@ -38,6 +39,7 @@ class CsvReader:
         self._session = session
         self._pipe = pipe
         self._record_bytes_max = pipe.limits.max_record_bytes
+        self._largest = largest_sizes(self._record_bytes_max)
         self._spool = spool
         self._numbers = count(1)
         self._spooled: list[Path] = []
@@ -69,8 +71,9 @@ class CsvReader:
         """Read files of one layout at once; one by one where one stops the rest."""
         doubtful = [read for read in group if not _is_plain(read.inspection)]
         straight = [read for read in group if _is_plain(read.inspection)]
+        sizes = usual_sizes((r.inspection for r in straight), self._record_bytes_max)
         try:
-            doubtful += self._read_files(layout, straight)
+            doubtful += self._read_files(layout, straight, sizes)
         except FileError:
             for read in straight:
                 doubtful += self._read_alone(layout, read)
@@ -79,7 +82,7 @@ class CsvReader:
 
     def _read_alone(self, layout: Layout, read: FileRead) -> list[FileRead]:
         try:
-            return self._read_files(layout, [read])
+            return self._read_files(layout, [read], self._largest)
         except FileError:
             return [read]
 
@@ -94,7 +97,7 @@ class CsvReader:
         read.problem = None
         try:
             copied = write_normalised(read.inspection, copy, self._record_bytes_max)
-            if self._read_files(layout, [read], copied):
+            if self._read_files(layout, [read], self._largest, copied):
                 read.problem = read.problem or (
                     f"two readers disagree on whether there are {copied.records} "
                     "records; look for quotes that are not doubled"
@@ -107,9 +110,15 @@ class CsvReader:
             read.problem = error.problem
 
     def _read_files(
-        self, layout: Layout, reads: list[FileRead], copied: Copied | None = None
+        self,
+        layout: Layout,
+        reads: list[FileRead],
+        sizes: BufferSizes,
+        copied: Copied | None = None,
     ) -> list[FileRead]:
         """Read files in one statement; return those whose account is in doubt.
+
+        Files with a record that is longer than `sizes` allow are read once more.
 
         Raises FileError when the engine gives up, which may be for one of them.
         """
@@ -118,12 +127,8 @@ class CsvReader:
         number = next(self._numbers)
         table, rejects = f"copy_{number}", f"copy_rejects_{number}"
         paths = [str(copied.path)] if copied else [self._readable(r) for r in reads]
-        statement = CsvStatement(
-            reads[0].inspection.csv,
-            self._pipe.contract,
-            layout,
-            self._record_bytes_max,
-        )
+        csv = reads[0].inspection.csv
+        statement = CsvStatement(csv, self._pipe.contract, layout, sizes)
         try:
             self._session.execute(statement.sql(paths, table, rejects))
         except EngineError:
@@ -132,14 +137,21 @@ class CsvReader:
             raise FileError("", _first_line(error)) from error
         spans = self._spans(table, len(paths))
         reports = self._reports(rejects, paths)
-        doubtful = []
+        sound, doubtful, too_long = {}, [], []
         for index, (read, path) in enumerate(zip(reads, paths, strict=True)):
             read.table = table
             read.first_rowid, read.row_span = spans.get(index, (0, 0))
-            if not self._locate(read, reports.get(path, []), copied):
+            reported = reports.get(path, [])
+            if sizes != self._largest and any(map(is_too_long, reported)):
+                too_long.append(read)
+            elif self._locate(read, reported, copied):
+                sound[index] = read
+            else:
                 doubtful.append(read)
-        sound = {i: read for i, read in enumerate(reads) if read not in doubtful}
-        return doubtful + self._refuse_broken(statement, table, sound)
+        doubtful += self._refuse_broken(statement, table, sound)
+        if len(too_long) == len(reads):
+            self._session.execute(f"drop table {table}")
+        return doubtful + self._read_files(layout, too_long, self._largest)
 
     def _locate(
         self, read: FileRead, reports: list[RejectReport], copied: Copied | None

@@ -13,14 +13,16 @@ from snowmelt.bronze.conversion import (
     time_format_of,
     typed,
 )
+from snowmelt.bronze.csv_buffer import BufferSizes
 from snowmelt.bronze.layout import Layout
 from snowmelt.bronze.raw import UNKNOWN
+from snowmelt.bronze.rescue import rescued_values
 from snowmelt.pipe.contract import Column, Contract
+from snowmelt.pipe.evolved import RESCUED
 from snowmelt.pipe.file_format import CsvFormat
 
 # The engine wants one text at least that means NULL: a code point no text may hold.
 _NO_NULL = "\ufdd0"
-_BUFFER_BYTES = 1 << 25
 BAD = "_bad_"
 """The name, with a column's name, of a text that is no value of its type."""
 
@@ -32,7 +34,7 @@ class CsvStatement:
     csv: CsvFormat
     contract: Contract
     layout: Layout
-    record_bytes_max: int
+    sizes: BufferSizes
 
     def sql(self, paths: Sequence[str], table: str, rejects: str) -> str:
         """Return the statement that reads files into `table`."""
@@ -40,7 +42,9 @@ class CsvStatement:
             column.name: "varchar" if self.is_converted(column) else column.type
             for column in self.contract.columns
         }
-        names = [name or f"{UNKNOWN}{i}" for i, name in enumerate(self.layout.columns)]
+        names = [
+            name or _unknown(index) for index, name in enumerate(self.layout.columns)
+        ]
         declared = ", ".join(
             f"{literal(name)}: '{types.get(name, 'varchar')}'" for name in names
         )
@@ -84,6 +88,8 @@ class CsvStatement:
     def _of(self, column: Column) -> list[str]:
         """Return what is selected for a column."""
         name = identifier(column.name)
+        if column.name == RESCUED:
+            return [f"{self._rescued()} as {name}"]
         if column.name not in self.layout.present:
             return [f"null::{column.type} as {name}"]
         if not self.is_converted(column):
@@ -94,6 +100,14 @@ class CsvStatement:
             return [f"{value} as {name}"]
         bad = f"case when {value} is null then {text} end"
         return [f"{value} as {name}", f"{bad} as {identifier(BAD + column.name)}"]
+
+    def _rescued(self) -> str:
+        """Return what the contract does not name as JSON, values that are there."""
+        texts = {
+            name: cleaned(_unknown(index), self.csv)
+            for index, name in self.layout.rescued
+        }
+        return rescued_values(texts)
 
     def _options(self) -> dict[str, str]:
         """Return how the engine is to read: nothing is guessed, nothing forgiven."""
@@ -115,8 +129,8 @@ class CsvStatement:
             "store_rejects": "true",
             "rejects_limit": "0",
             "hive_partitioning": "false",
-            "max_line_size": str(self.record_bytes_max),
-            "buffer_size": str(max(_BUFFER_BYTES, 2 * self.record_bytes_max)),
+            "max_line_size": str(self.sizes.record_bytes_max),
+            "buffer_size": str(self.sizes.buffer_bytes),
         }
         if csv.decimal_separator != ".":
             options["decimal_separator"] = literal(csv.decimal_separator)
@@ -125,3 +139,7 @@ class CsvStatement:
             if pattern:
                 options[option] = literal(pattern)
         return options
+
+
+def _unknown(index: int) -> str:
+    return f"{UNKNOWN}{index}"

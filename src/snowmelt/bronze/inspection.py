@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from snowmelt.bronze.content import Content
 from snowmelt.bronze.intake import Feed, Intake
+from snowmelt.bronze.json_lines import LineCount
 from snowmelt.bronze.rawfile import opened_raw
 from snowmelt.bronze.records import (
     BOM,
@@ -16,7 +17,7 @@ from snowmelt.bronze.records import (
 )
 from snowmelt.errors import FileError
 from snowmelt.landing.stage import StagedFile
-from snowmelt.pipe.file_format import Concrete, CsvFormat
+from snowmelt.pipe.file_format import Concrete, CsvFormat, JsonFormat
 
 HEADER_BYTES_MAX = 1 << 18
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -27,11 +28,11 @@ class Inspection:
     """What one reading of a file showed.
 
     `problem` says why the file cannot be loaded at all; then `content` may be missing
-    and `header` empty. What follows is known of CSV. `records` excludes the header
-    and is -1 where nothing was counted; blank lines are among them unless the count was
-    `careful`, but not where the engine finds as many. `exact`: it can be relied
-    upon; `ends_exact`: it can if the engine finds as many, since no quote is open at
-    the end.
+    and `header` empty. Of JSON, `records` are lines, blank ones among them. What else
+    follows is known of CSV. There `records` excludes the header and is -1 where nothing
+    was counted; blank lines are among them unless the count was `careful`, but not
+    where the engine finds as many. `exact`: it can be relied upon; `ends_exact`: it can
+    if the engine finds as many, since no quote is open at the end.
     `line_ends` are those outside quotes; `line_records`: every line is a record.
     """
 
@@ -71,8 +72,11 @@ def inspect(file: StagedFile, intake: Intake, record_bytes_max: int) -> Inspecti
     changed while it was read.
     """
     counts: list[RecordCount] = []
+    lines = LineCount()
 
     def count(known: Concrete) -> Feed:
+        if isinstance(known, JsonFormat):
+            return lines.feed
         if not isinstance(known, CsvFormat):
             return _ignore
         counts.append(RecordCount(known))
@@ -86,7 +90,11 @@ def inspect(file: StagedFile, intake: Intake, record_bytes_max: int) -> Inspecti
         taken.file_format,
         problem=taken.problem,
     )
-    if inspection.problem or not counts:
+    if inspection.problem:
+        return inspection
+    if isinstance(inspection.file_format, JsonFormat):
+        return replace(inspection, records=lines.lines)
+    if not counts:
         return inspection
     counts[0].finish()
     return _inspect_csv(inspection, taken.first, counts[0], record_bytes_max)

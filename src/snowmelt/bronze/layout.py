@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from snowmelt.errors import FileError
 from snowmelt.pipe.contract import Contract
+from snowmelt.pipe.evolution import describe_missing
+from snowmelt.pipe.evolved import RESCUED
 
 _HEADER_SHOWN_MAX = 200
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -13,9 +15,13 @@ _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 @dataclass(frozen=True)
 class Layout:
-    """How a file's columns meet the contract: for each, its column or None."""
+    """How a file's columns meet the contract: for each, its column or None.
+
+    `rescued` has the name of each column whose values are kept as JSON, by position.
+    """
 
     columns: tuple[str | None, ...]
+    rescued: tuple[tuple[int, str], ...] = ()
 
     @property
     def present(self) -> frozenset[str]:
@@ -26,9 +32,11 @@ def match_header(header: tuple[str, ...], contract: Contract) -> Layout:
     """Match a header with a contract by name, whatever the order and the case.
 
     Raises FileError when a column is missing that is not optional, or is there
-    twice. Columns that the contract does not name are not loaded.
+    twice. Columns that the contract does not name are not loaded, unless it has the
+    column that rescues them.
     """
     wanted = {column.name: column for column in contract.columns}
+    rescues = wanted.pop(RESCUED, None) is not None
     names = [name.strip().lower() for name in header]
     if not any(name in wanted for name in names):
         raise FileError("", _no_match(header, list(wanted)))
@@ -36,18 +44,31 @@ def match_header(header: tuple[str, ...], contract: Contract) -> Layout:
     if twice:
         raise FileError("", f"column '{twice}' is in the header twice")
     missing = [
-        f"'{name}'"
+        name
         for name, column in wanted.items()
         if name not in names and not column.optional
     ]
     if missing:
-        many = len(missing) > 1
-        raise FileError(
-            "",
-            f"required column{'s' if many else ''} {', '.join(missing)} "
-            f"{'are' if many else 'is'} not in the header",
-        )
-    return Layout(tuple(name if name in wanted else None for name in names))
+        raise FileError("", describe_missing(missing, "the header"))
+    columns = tuple(name if name in wanted else None for name in names)
+    return Layout(columns, _name_rescued(header, columns) if rescues else ())
+
+
+def _name_rescued(
+    header: tuple[str, ...], columns: tuple[str | None, ...]
+) -> tuple[tuple[int, str], ...]:
+    """Name the columns that no contract names: as the file does, each differently.
+
+    One without a name has its position; a name that comes again has it added.
+    """
+    names: dict[str, int] = {}
+    for index, (name, column) in enumerate(zip(header, columns, strict=True)):
+        if column is None:
+            shown = name.strip() or f"_{index + 1}"
+            while shown in names:
+                shown = f"{shown}_{index + 1}"
+            names[shown] = index
+    return tuple((index, name) for name, index in names.items())
 
 
 def _no_match(header: tuple[str, ...], wanted: list[str]) -> str:

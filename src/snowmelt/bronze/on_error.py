@@ -5,7 +5,11 @@ https://docs.snowflake.com/en/sql-reference/sql/copy-into-table (ON_ERROR)
 
 from __future__ import annotations
 
-from snowmelt.pipe.history import LoadStatus
+from dataclasses import replace
+
+from snowmelt.bronze.fileread import FileRead
+from snowmelt.bronze.raw import Reject
+from snowmelt.pipe.history import LoadRecord, LoadStatus
 
 
 def judge(on_error: str, row_parsed: int, error_count: int) -> LoadStatus:
@@ -28,3 +32,25 @@ def _skips(on_error: str, row_parsed: int, error_count: int) -> bool:
     if limit.endswith("%"):
         return error_count * 100 > int(limit[:-1]) * row_parsed
     return error_count >= int(limit or 1)
+
+
+def with_account(record: LoadRecord, read: FileRead, on_error: str) -> LoadRecord:
+    """Fill in what reading the file came to."""
+    if read.problem:
+        return replace(
+            record, status=LoadStatus.LOAD_FAILED, first_error_message=read.problem
+        )
+    status = judge(on_error, read.row_parsed, len(read.rejects))
+    first: Reject | None = read.rejects[0] if read.rejects else None
+    failed = status is LoadStatus.LOAD_FAILED
+    return replace(
+        record,
+        status=status,
+        row_count=0 if failed else read.row_count,
+        row_parsed=read.row_parsed,
+        error_count=len(read.rejects),
+        first_error_message=first.errors[0].error if first else None,
+        first_error_line_number=first.line if first else None,
+        first_error_character_pos=first.byte_offset if first else None,
+        first_error_column_name=first.errors[0].column_name if first else None,
+    )

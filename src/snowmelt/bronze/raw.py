@@ -15,6 +15,7 @@ from snowmelt.errors import FileError
 _CAST = re.compile(r'Could not convert string "(.*)" to \'?([A-Z0-9(), ]+)', re.DOTALL)
 _FIELDS = re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")
 _LINE_SIZE = re.compile(r"Maximum line size of (\d+) bytes")
+_TOO_LONG = "LINE SIZE OVER MAXIMUM"
 VALUE_SHOWN_MAX = 80
 # The name, with its place, of a column that the contract does not name.
 UNKNOWN = "_unknown_"
@@ -134,6 +135,11 @@ class RejectFinder:
         ]
 
 
+def is_too_long(report: RejectReport) -> bool:
+    """Was a record refused because of its length?"""
+    return report.error_type == _TOO_LONG
+
+
 def _record_at(raw: RawFile, reports: Sequence[RejectReport]) -> RawRecord:
     """Return the record that begins at a position the engine reported.
 
@@ -188,7 +194,7 @@ def _explain(report: RejectReport, header: Sequence[str]) -> RejectError:
         text = "text after a closing quote"
     elif kind == "INVALID ENCODING":
         text = "bytes that are not UTF-8"
-    elif kind == "LINE SIZE OVER MAXIMUM" and size:
+    elif kind == _TOO_LONG and size:
         text = f"the record is longer than {size[1]} bytes"
     name = report.column_name
     if name and name.startswith(UNKNOWN):

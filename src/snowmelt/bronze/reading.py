@@ -9,6 +9,8 @@ from typing import Protocol
 from snowmelt.bronze.csv import CsvReader
 from snowmelt.bronze.fileread import FileRead
 from snowmelt.bronze.inspection import Inspection
+from snowmelt.bronze.json import JsonReader
+from snowmelt.bronze.parquet import ParquetReader
 from snowmelt.pipe.definition import Pipe
 from snowmelt.warehouse.port import Session
 
@@ -29,7 +31,11 @@ class Reading:
     """Gives each file of a batch to the reader of its format."""
 
     def __init__(self, session: Session, pipe: Pipe, spool: Path) -> None:
-        self._readers: dict[str, Reader] = {"csv": CsvReader(session, pipe, spool)}
+        self._readers: dict[str, Reader] = {
+            "csv": CsvReader(session, pipe, spool),
+            "json": JsonReader(session, pipe, spool),
+            "parquet": ParquetReader(session, pipe, spool),
+        }
 
     def read(self, inspections: Sequence[Inspection]) -> list[FileRead]:
         """Read all files; the result is in the order given."""

@@ -37,12 +37,7 @@ def broken_rules(statement: CsvStatement, *, nul_bytes: bool) -> list[Rule]:
             and column.type in ("varchar", "json")
             and name in statement.layout.present
         ):
-            rules.append(
-                _fixed(
-                    f"contains({identifier(name)}, chr(0))",
-                    RejectError(name, "NUL BYTE", f"'{name}' holds a NUL byte"),
-                )
-            )
+            rules.append(nul_byte(name))
     return rules
 
 
@@ -64,6 +59,14 @@ def required_value(name: str) -> Rule:
     return _fixed(
         f"{identifier(name)} is null",
         RejectError(name, "NULL VALUE", f"required column '{name}' is empty"),
+    )
+
+
+def nul_byte(name: str) -> Rule:
+    """Refuse a text with a NUL byte, which no text has."""
+    return _fixed(
+        f"contains({identifier(name)}, chr(0))",
+        RejectError(name, "NUL BYTE", f"'{name}' holds a NUL byte"),
     )
 
 

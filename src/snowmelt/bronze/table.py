@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from snowmelt.bronze.conversion import identifier
 from snowmelt.errors import ConfigError
+from snowmelt.pipe.contract import Column
 from snowmelt.pipe.definition import Pipe
+from snowmelt.pipe.evolved import effective_pipe
+from snowmelt.pipe.widening import widens
 from snowmelt.warehouse.port import Session
 
 LOAD_COLUMNS = {
@@ -12,6 +18,7 @@ LOAD_COLUMNS = {
     "_load_seq": "bigint",
     "_version_at": "timestamptz",
     "_loaded_at": "timestamptz",
+    "_replayed_from": "bigint",
 }
 
 
@@ -20,13 +27,16 @@ def all_rows(pipe: Pipe) -> str:
     return f'bronze."{pipe.table_name}__all"'
 
 
-def ensure_table(session: Session, pipe: Pipe) -> None:
+def ensure_table(session: Session, pipe: Pipe) -> list[Column]:
     """Make a pipe's table and view, or add the columns its contract gained.
 
-    A table without rows is made anew. Raises ConfigError when rows are there and a
-    column's type changed, or the pipe wrote another table before.
+    A table without rows is made anew. A column whose new type holds each value of
+    its old one is altered where it stands: such columns are returned. Raises
+    ConfigError when rows are there and a column's type changed otherwise, or the pipe
+    wrote another table before.
     """
     _require_same_table(session, pipe)
+    pipe = effective_pipe(session, pipe)
     wanted = {column.name: column.type for column in pipe.contract.columns}
     there = _columns(session, f"{pipe.table_name}__all")
     if there and not session.value(f"select count(*) from {all_rows(pipe)}"):
@@ -38,17 +48,78 @@ def ensure_table(session: Session, pipe: Pipe) -> None:
             f'"{name}" {kind}' for name, kind in (wanted | LOAD_COLUMNS).items()
         )
         session.execute(f"create table {all_rows(pipe)} ({columns})")
-    for name, kind in wanted.items():
-        if there and name not in there:
-            session.execute(f'alter table {all_rows(pipe)} add column "{name}" {kind}')
-        elif there and _canonical(session, kind) != there[name]:
-            raise ConfigError(
-                f"pipes/{pipe.name}.yml",
-                f"column '{name}' is {there[name].lower()} in bronze.{pipe.table_name} "
-                f"and {kind} in the contract",
-                "Give the column its old type back, or a new name.",
-            )
+    if there and "_replayed_from" not in there:
+        _add_replayed_from(session, pipe)
+        there = _columns(session, f"{pipe.table_name}__all")
+    widened = _alter(session, pipe, there) if there else []
     _ensure_view(session, pipe)
+    return widened
+
+
+def _alter(session: Session, pipe: Pipe, there: dict[str, str]) -> list[Column]:
+    """Add what a table lacks, widen what is too narrow; return what was widened."""
+    widened = []
+    for column in pipe.contract.columns:
+        found = there.get(column.name)
+        if found is None:
+            _add_column(session, pipe, column)
+        elif _canonical(session, column.type) != found:
+            _require_wider(pipe, column, found.lower())
+            widened.append(column)
+    widen_columns(session, pipe, widened)
+    return widened
+
+
+def add_columns(session: Session, pipe: Pipe, columns: Sequence[Column]) -> None:
+    """Add columns to a pipe's table and view, in the caller's transaction."""
+    for column in columns:
+        _add_column(session, pipe, column)
+    if columns:
+        _ensure_view(session, pipe)
+
+
+def widen_columns(session: Session, pipe: Pipe, columns: Sequence[Column]) -> None:
+    """Give columns of a pipe's table their wider types, in the caller's transaction.
+
+    Views that read the table go on: a view's columns are found when it is asked.
+    """
+    for column in columns:
+        session.execute(
+            f"alter table {all_rows(pipe)} alter column {identifier(column.name)} "
+            f"set data type {column.type}"
+        )
+    if columns:
+        _ensure_view(session, pipe)
+
+
+def _add_column(session: Session, pipe: Pipe, column: Column) -> None:
+    session.execute(
+        f"alter table {all_rows(pipe)} "
+        f"add column {identifier(column.name)} {column.type}"
+    )
+
+
+def _require_wider(pipe: Pipe, column: Column, found: str) -> None:
+    if widens(found, column.type):
+        return
+    raise ConfigError(
+        f"pipes/{pipe.name}.yml",
+        f"column '{column.name}' is {found} in bronze.{pipe.table_name} and "
+        f"{column.type} in the contract, which does not hold each {found}",
+        "Give the column its old type back, or a new name, and convert it in a model; "
+        "or give the pipe a new name and a new table, which loads its files again.",
+    )
+
+
+def _add_replayed_from(session: Session, pipe: Pipe) -> None:
+    """Give a table of an older Snowmelt the column, and replayed rows their origin."""
+    table = all_rows(pipe)
+    session.execute(f"alter table {table} add column _replayed_from bigint")
+    session.execute(
+        f"update {table} as arrived set _replayed_from = history.replay_of "
+        "from snowmelt.load_history as history "
+        "where history.load_seq = arrived._load_seq and history.replay_of is not null"
+    )
 
 
 def _require_same_table(session: Session, pipe: Pipe) -> None:

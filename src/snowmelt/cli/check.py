@@ -30,6 +30,11 @@ def command(file: Path, pipe: str | None, directory: Path, as_json: bool) -> int
         f"{output.count(document['row_parsed'], 'record')}, "
         f"{document['row_count']:,} to load, {document['error_count']:,} refused"
     )
+    for told in (document["reason"], *document["waits"]):
+        if told:
+            output.tell(told)
+    if document["repeats"]:
+        output.tell(f"Its bytes are those of load {document['repeats']} too.")
     if document["problem"]:
         output.tell(document["problem"])
     for error in document["errors"]:

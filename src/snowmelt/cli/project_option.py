@@ -37,6 +37,16 @@ def json_option(function: Function) -> Function:
     )(function)
 
 
+def to_service(file: str) -> str:
+    """Return a file as whoever answers finds it, whichever directory that is in.
+
+    A path that leads somewhere from here is made absolute; anything else is taken
+    for a name in the stage.
+    """
+    path = Path(file)
+    return str(path.resolve()) if path.is_file() else file
+
+
 @contextmanager
 def connected(directory: Path, sink: Any = None) -> Iterator[Commands]:
     """Yield who answers for a project: its running service, or this process.

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import click
 
 from snowmelt.cli import output
-from snowmelt.cli.project_option import connected, json_option, project_option
+from snowmelt.cli.project_option import (
+    connected,
+    json_option,
+    project_option,
+    to_service,
+)
 
 
-@click.command("rejects")
+@click.group("rejects", invoke_without_command=True)
 @click.option("--pipe", default=None, help="Only this pipe's rejects.")
 @click.option("--file", default=None, help="Only this file's rejects.")
+@click.option("--group", is_flag=True, help="Count them by what is wrong.")
 @click.option(
     "--limit",
     type=click.IntRange(min=0),
@@ -23,15 +30,26 @@ from snowmelt.cli.project_option import connected, json_option, project_option
 )
 @project_option
 @json_option
-def command(
-    pipe: str | None, file: str | None, limit: int, directory: Path, as_json: bool
-) -> None:
+@click.pass_context
+def command(context: click.Context, /, **options: Any) -> None:
     """Show records that were refused: file, line, column, reason, raw text."""
-    with connected(directory) as commands:
-        document = commands.rejects(pipe, file, limit)
-    if as_json:
-        output.show_json(document)
+    if context.invoked_subcommand is not None:
         return
+    file = options["file"] and to_service(options["file"])
+    with connected(options["directory"]) as commands:
+        if options["group"]:
+            document = commands.reject_groups(options["pipe"], file)
+        else:
+            document = commands.rejects(options["pipe"], file, options["limit"])
+    if options["as_json"]:
+        output.show_json(document)
+    elif options["group"]:
+        _show_groups(document)
+    else:
+        _show(document)
+
+
+def _show(document: dict[str, Any]) -> None:
     rejects = document["rejects"]
     columns = ("file_name", "line", "column_name", "error", "rejected_record")
     rows = [[each[name] for name in columns] for each in rejects]
@@ -44,3 +62,54 @@ def command(
         output.tell(f"{document['count'] - len(rejects)} more; see --limit")
     if rejects:
         output.tell("After a fix of the pipe: snowmelt replay")
+        output.tell("To correct the records: snowmelt rejects export FILE.csv")
+
+
+def _show_groups(document: dict[str, Any]) -> None:
+    columns = (
+        *("count", "pipe_name", "category", "column_name", "reason"),
+        *("first", "newest"),
+    )
+    rows = [[group[name] for name in columns] for group in document["groups"]]
+    output.show_table(columns, rows)
+    if rows:
+        output.tell("After a fix of the pipe: snowmelt replay --reason 'REASON'")
+
+
+@command.command("export")
+@click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--format",
+    "file_format",
+    type=click.Choice(["csv", "ndjson"]),
+    default="csv",
+    show_default=True,
+    help="How it is written.",
+)
+@click.option("--pipe", default=None, help="Only this pipe's rejects.")
+@click.option("--file", default=None, help="Only this file's rejects.")
+@project_option
+@json_option
+def export(
+    path: Path,
+    file_format: str,
+    pipe: str | None,
+    file: str | None,
+    directory: Path,
+    as_json: bool,
+) -> None:
+    """Write open rejects to a new file at PATH: raw records and what is wrong.
+
+    Correct rejected_record, leave out what is to stay refused, and give it back with
+    snowmelt replay --edit PATH.
+    """
+    chosen = file and to_service(file)
+    with connected(directory) as commands:
+        document = commands.export_rejects(
+            str(path.absolute()), file_format, pipe, chosen
+        )
+    if as_json:
+        output.show_json(document)
+        return
+    output.show(f"{path}: {output.count(document['count'], 'record')}")
+    output.tell(f"Correct rejected_record, then: snowmelt replay --edit {path}")

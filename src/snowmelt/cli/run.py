@@ -21,7 +21,7 @@ from snowmelt.cli.project_option import connected, json_option, project_option
     "--fail-on",
     type=click.Choice(["reject", "warn"]),
     multiple=True,
-    help="Exit with 5 when records were rejected, or tests warned.",
+    help="Exit with 5 when records were rejected, or tests or loads warned.",
 )
 @project_option
 @json_option
@@ -49,4 +49,5 @@ def exit_code(document: dict, fail_on: tuple[str, ...] = ()) -> int:  # type: ig
         return 1
     if "reject" in fail_on and document["error_count"]:
         return 5
-    return 5 if "warn" in fail_on and run and run["tests_warned"] else 0
+    warned = document["warnings"] or (run and run["tests_warned"])
+    return 5 if "warn" in fail_on and warned else 0

@@ -43,8 +43,12 @@ def _tell_left(document: Document) -> None:
         output.tell(f"{name}: no pipe's pattern matches; see: snowmelt why {name}")
     for name in document["settling"]:
         output.tell(f"{name}: it still changes; run again when it is whole")
-    for problem in document["problems"]:
-        output.tell(problem)
+    for name in document["held"]:
+        output.tell(f"{name}: it is held; see: snowmelt why {name}")
+    for name in document["paused"]:
+        output.tell(f"Pipe {name} is paused. Resume it with: snowmelt resume {name}")
+    for told in [*document["warnings"], *document["problems"]]:
+        output.tell(told)
 
 
 def show_run(run: Document) -> None:

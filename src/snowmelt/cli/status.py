@@ -22,8 +22,8 @@ def command(directory: Path, as_json: bool) -> None:
         output.show_json(document)
         return
     columns = (
-        *("pipe_name", "pending", "files_loaded", "files_failed", "row_count"),
-        *("open_rejects", "last_load_time"),
+        *("pipe_name", "execution_state", "pending", "held", "files_loaded"),
+        *("files_failed", "row_count", "open_rejects", "last_load_time"),
     )
     rows = [[pipe[name] for name in columns] for pipe in document["pipes"]]
     for row in rows:
@@ -39,12 +39,7 @@ def _tell(document: dict[str, Any]) -> None:
         if service["running"]
         else "No service runs. Start it with: snowmelt up"
     )
-    for problem in document["problems"]:
-        output.tell(problem)
-    for each in document["pending"]:
-        output.tell(f"{each['file_name']}: {each['state']} since {each['since'][:19]}")
-    for name in document["unmatched"]:
-        output.tell(f"{name}: unmatched by any pipe; see: snowmelt why {name}")
+    _tell_waiting(document)
     run = document["last_run"]
     if run is None:
         output.tell("Nothing was published yet.")
@@ -53,3 +48,30 @@ def _tell(document: dict[str, Any]) -> None:
         output.tell("Readers keep the run before it.")
     else:
         output.tell(f"Last run: {run['state']} at {run['ended_at']} ({run['reason']})")
+
+
+def _tell_waiting(document: dict[str, Any]) -> None:
+    """Tell of all that waits or went wrong, each with the command that helps."""
+    for told in [*document["problems"], *document["warnings"]]:
+        output.tell(told)
+    for pipe in document["pipes"]:
+        if pipe["execution_state"] == "PAUSED":
+            output.tell(_paused(pipe))
+    for each in document["held"]:
+        output.tell(f"{each['file_name']}: {each['answer']}")
+    for each in document["pending"]:
+        if each["state"] == "held":
+            continue
+        output.tell(f"{each['file_name']}: {each['state']} since {each['since'][:19]}")
+    for name in document["unmatched"]:
+        output.tell(f"{name}: unmatched by any pipe; see: snowmelt why {name}")
+
+
+def _paused(pipe: dict[str, Any]) -> str:
+    name, since = pipe["pipe_name"], pipe["paused_since"][:16].replace("T", " ")
+    why = f" ({pipe['pause_reason']})" if pipe["pause_reason"] else ""
+    stale = " for more than 14 days: it is stale" if pipe["stale"] else ""
+    return (
+        f"{name} is paused since {since}{why}{stale}. "
+        f"Resume it with: snowmelt resume {name}"
+    )

@@ -7,7 +7,12 @@ from pathlib import Path
 import click
 
 from snowmelt.cli import output
-from snowmelt.cli.project_option import connected, json_option, project_option
+from snowmelt.cli.project_option import (
+    connected,
+    json_option,
+    project_option,
+    to_service,
+)
 
 
 @click.command("why")
@@ -17,7 +22,7 @@ from snowmelt.cli.project_option import connected, json_option, project_option
 def command(target: str, directory: Path, as_json: bool) -> None:
     """Say why a file was or was not loaded, or a model built."""
     with connected(directory) as commands:
-        document = commands.why(target)
+        document = commands.why(to_service(target))
     if as_json:
         output.show_json(document)
         return

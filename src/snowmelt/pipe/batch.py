@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -73,4 +73,5 @@ def due(pending: Sequence[Pending], now: datetime, config: LoadConfig) -> list[P
         chosen.append(each)
         size += each.file.size
     oldest = min((each.since for each in chosen), default=now)
-    return chosen if now - oldest >= config.linger else []
+    lingers = timedelta(0) <= now - oldest < config.linger  # the clock may be put back
+    return [] if lingers else chosen

@@ -5,15 +5,24 @@ from __future__ import annotations
 import hashlib
 import re
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from snowmelt.landing.config import Duration, duration_field
 from snowmelt.pipe import pattern as patterns
+from snowmelt.pipe.after_load import AfterLoad
+from snowmelt.pipe.completeness import WaitFor
 from snowmelt.pipe.contract import Contract
+from snowmelt.pipe.evolution import SchemaEvolution
+from snowmelt.pipe.expectation import read_expectation
 from snowmelt.pipe.file_format import CsvFormat, FileFormat
+from snowmelt.pipe.identity import IdentityRules, SameContent, SameName
 
+_NOT_FOR_READING = {
+    *("description", "after_load", "wait_for", "expect"),
+    *("mode", "on_same_name_changed", "on_same_content", "snowpipe_compat"),
+}
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 
 
@@ -55,12 +64,76 @@ class Pipe(BaseModel):
         "snowmelt.yml.",
     )
     contract: Contract
+    schema_evolution: SchemaEvolution = Field(
+        SchemaEvolution.NONE,
+        description="What happens to columns the contract does not name: none (they "
+        "are not loaded), add_new_columns, rescue (kept as JSON in _rescued), "
+        "fail_on_new_columns, or hold (the file waits for a person).",
+    )
+    mode: Literal["append", "snapshot"] = Field(
+        "append",
+        description="append: each file adds rows. snapshot: each file is the whole "
+        "truth; rows that the newest one lacks are gone.",
+    )
+    on_same_name_changed: SameName = Field(
+        SameName.SUPERSEDE,
+        description="A loaded name comes with other content: supersede (its rows "
+        "replace those before), append (both stay) or ignore (it is not loaded).",
+    )
+    on_same_content: SameContent = Field(
+        SameContent.SKIP,
+        description="Another name comes with loaded content: skip, load, or warn "
+        "(load, and say so). The same content under the same name is never loaded "
+        "twice.",
+    )
+    snowpipe_compat: bool = Field(
+        False,
+        description="Snowpipe's rules: a name is known for 14 days, loaded or failed; "
+        "content does not count.",
+    )
+    after_load: AfterLoad | None = Field(
+        None, description="What is done with a file once its load is committed."
+    )
+    wait_for: WaitFor | None = Field(
+        None, description="Files wait until all of their batch are there."
+    )
+    expect: str | None = Field(
+        None, description="every 1h, or by 06:00 Europe/Paris, or … mon-fri."
+    )
     limits: Limits = Field(default_factory=Limits)
     description: str = Field("", description="What the files hold.")
+
+    @model_validator(mode="after")
+    def _has_one_identity(self) -> Pipe:
+        others = {"on_same_name_changed", "on_same_content"} & self.model_fields_set
+        if self.mode == "snapshot" and (others or self.snowpipe_compat):
+            raise ValueError(
+                "in mode: snapshot the newest file supersedes all others: leave "
+                f"{min(others | {'snowpipe_compat'})} out"
+            )
+        if self.snowpipe_compat and others:
+            raise ValueError(f"snowpipe_compat decides: leave {min(others)} out")
+        return self
+
+    @field_validator("expect")
+    @classmethod
+    def _can_be_expected(cls, given: str | None) -> str | None:
+        if given is not None:
+            read_expectation(given)
+        return given
 
     @property
     def table_name(self) -> str:
         return self.table or self.name
+
+    @property
+    def identity_rules(self) -> IdentityRules:
+        return IdentityRules(
+            self.on_same_name_changed,
+            self.on_same_content,
+            self.snowpipe_compat,
+            self.mode == "snapshot",
+        )
 
     @cached_property
     def digest(self) -> str:
@@ -68,7 +141,7 @@ class Pipe(BaseModel):
 
         A file that failed is tried again when this changed.
         """
-        text = self.model_dump_json(exclude={"description"})
+        text = self.model_dump_json(exclude=_NOT_FOR_READING)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     @cached_property
@@ -77,4 +150,6 @@ class Pipe(BaseModel):
 
     def matches(self, file_name: str) -> bool:
         """Say whether a file, named by its path in the stage, is this pipe's."""
+        if self.wait_for and self.wait_for.is_manifest(file_name):
+            return False
         return self._matcher.fullmatch(file_name) is not None

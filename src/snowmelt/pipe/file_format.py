@@ -207,5 +207,7 @@ FileFormat = Annotated[
         CsvFormat | JsonFormat | ParquetFormat | AutoFormat,
         Field(discriminator="type"),
     ],
-    BeforeValidator(_resolve),
+    BeforeValidator(
+        _resolve, str | CsvFormat | JsonFormat | ParquetFormat | AutoFormat
+    ),
 ]

@@ -14,7 +14,10 @@ from enum import StrEnum
 from typing import Any
 
 from snowmelt.landing.stage import StagedFile
-from snowmelt.warehouse.port import Session
+from snowmelt.warehouse.port import Row, Session
+
+PIPE_DIGEST = "pipe_digest"
+"""In `detail`: as what the pipe's definition stood when the file was held."""
 
 
 class HeldReason(StrEnum):
@@ -42,13 +45,18 @@ class HeldFile:
     file_size: int
     file_mtime_ns: int
     file_ctime_ns: int
-    etag: str | None
+    etag: str
     reason: HeldReason
-    detail: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    held_at: datetime | None = None
+    detail: Mapping[str, Any] = field(hash=False)
+    held_at: datetime
 
-    def holds(self, file: StagedFile) -> bool:
-        """Is this the version of the file that waits?"""
+    def holds(self, file: StagedFile, pipe_digest: str) -> bool:
+        """Is this the version of the file that waits?
+
+        One held for its columns waits only while its pipe reads them as it did.
+        """
+        if self.detail.get(PIPE_DIGEST, pipe_digest) != pipe_digest:
+            return False
         return (self.file_size, self.file_mtime_ns, self.file_ctime_ns) == (
             file.size,
             file.mtime_ns,
@@ -83,7 +91,7 @@ def hold_file(
         file_size=file.size,
         file_mtime_ns=file.mtime_ns,
         file_ctime_ns=file.ctime_ns,
-        etag=getattr(file, "etag", "") or None,
+        etag=getattr(file, "etag", ""),
         reason=reason,
         detail=detail,
         held_at=now,
@@ -93,13 +101,11 @@ def hold_file(
 def insert_held(session: Session, held: Sequence[HeldFile]) -> None:
     """Hold files, in the caller's transaction; what was held under a name is replaced.
 
-    So a name has one open row at most.
+    So a name has one open row at most. Tell `PendingFiles.hold` once it is committed.
     """
-    session.execute(
-        "delete from snowmelt.held_files where decided is null "
-        "and file_name in (select unnest($1::json::varchar[]))",
-        [[each.file_name for each in held]],
-    )
+    if not held:
+        return
+    forget_held(session, [each.file_name for each in held])
     values = {
         name: [getattr(each, name) for each in held]
         for name in _COLUMNS
@@ -115,11 +121,34 @@ def held_files(session: Session) -> dict[str, HeldFile]:
         f"select {', '.join(_COLUMNS)} from snowmelt.held_files "  # noqa: S608
         "where decided is null order by held_at, file_name"
     )
+    return {row[0]: _read(row) for row in rows}
+
+
+def _read(row: Row) -> HeldFile:
+    name, pipe_name, size, mtime_ns, ctime_ns, etag, reason, detail, held_at = row
+    known = json.loads(detail or "{}")
+    reason = HeldReason(reason)
+    return HeldFile(
+        name, pipe_name, size, mtime_ns, ctime_ns, etag or "", reason, known, held_at
+    )
+
+
+def released_drift(session: Session, files: Sequence[StagedFile]) -> set[str]:
+    """Return which of these versions a person released although their columns differ.
+
+    They are not held for it again.
+    """
+    rows = session.rows(
+        "select file_name, file_size, file_mtime_ns, file_ctime_ns "
+        "from snowmelt.held_files where decided = 'released' and reason = 'drift' "
+        "and file_name in (select unnest($1::json::varchar[]))",
+        [[file.name for file in files]],
+    )
+    known = set(rows)
     return {
-        name: HeldFile(
-            name, *state, HeldReason(reason), json.loads(detail or "{}"), held_at
-        )
-        for name, *state, reason, detail, held_at in rows
+        file.name
+        for file in files
+        if (file.name, file.size, file.mtime_ns, file.ctime_ns) in known
     }
 
 

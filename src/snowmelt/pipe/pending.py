@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -10,6 +10,7 @@ from snowmelt.landing.settle import Noticed, Sighting, sight, whole_at
 from snowmelt.landing.stage import StagedFile
 from snowmelt.pipe.batch import Pending
 from snowmelt.pipe.definition import Pipe
+from snowmelt.pipe.held import HeldFile
 from snowmelt.pipe.history import Settled
 
 
@@ -17,23 +18,35 @@ from snowmelt.pipe.history import Settled
 class PendingFiles:
     """Settling files, and whole ones by pipe. Used by one thread.
 
-    `paused`: pipes whose files wait, however many, until they are resumed.
+    `paused`: pipes whose files wait, however many, until they are resumed. `held`:
+    files that wait for a decision; another version of one is a file like any other.
     """
 
     pipes: Sequence[Pipe]
     settle: timedelta
     interrupted: dict[str, int] = field(default_factory=dict)
     unmatched: dict[str, StagedFile] = field(default_factory=dict)
+    manifests: dict[str, StagedFile] = field(default_factory=dict)
     paused: set[str] = field(default_factory=set)
+    held: Mapping[str, HeldFile] = field(default_factory=dict)
     _reloads: set[str] = field(default_factory=set)
     _settling: dict[str, tuple[Pipe, Sighting]] = field(default_factory=dict)
     _waiting: dict[str, Pending] = field(default_factory=dict)
     _loading: dict[str, Pending] = field(default_factory=dict)
     _suspects: set[str] = field(default_factory=set)
+    _overtaken: set[str] = field(default_factory=set)
+    _not_there: set[str] = field(default_factory=set)
 
     def pipe_of(self, file_name: str) -> Pipe | None:
         """Return the one pipe whose pattern matches the file's path."""
         return next((pipe for pipe in self.pipes if pipe.matches(file_name)), None)
+
+    def _is_manifest(self, file: StagedFile) -> bool:
+        """Is this file a list of others that a pipe waits for?"""
+        return any(
+            pipe.wait_for is not None and pipe.wait_for.is_manifest(file.name)
+            for pipe in self.pipes
+        )
 
     def offer(
         self,
@@ -49,12 +62,13 @@ class PendingFiles:
         for file in files:
             pipe = self.pipe_of(file.name) if file.loadable else None
             if pipe is None:
-                self.unmatched[file.name] = file
+                known = self.manifests if self._is_manifest(file) else self.unmatched
+                known[file.name] = file
                 continue
-            if file.name in self._loading or (
-                file.name not in self._reloads
-                and _is_settled(file, settled.get(file.name), pipe)
-            ):
+            loading = self._loading.get(file.name)
+            if loading is not None and loading.file != file:
+                self._overtaken.add(file.name)
+            if self._is_kept_back(file, settled.get(file.name), pipe):
                 self._settling.pop(file.name, None)
                 self._waiting.pop(file.name, None)
                 continue
@@ -65,6 +79,31 @@ class PendingFiles:
             before = self._settling.get(file.name)
             seen = sight(before[1] if before else None, file, now, noticed)
             self._settling[file.name] = (pipe, seen)
+
+    def _is_kept_back(
+        self, file: StagedFile, known: Settled | None, pipe: Pipe
+    ) -> bool:
+        """Is this version being loaded, held, or dealt with?"""
+        held = self.held.get(file.name)
+        if held is not None and held.holds(file, pipe.digest):
+            return True
+        if held is not None:
+            self.release(file.name)
+        if file.name in self._reloads:
+            return file.name in self._loading
+        return file.name in self._loading or is_settled(file, known, pipe)
+
+    def hold(self, held: Sequence[HeldFile]) -> None:
+        """These files wait for a decision from now on; it is on record already."""
+        self.held = {**self.held, **{each.file_name: each for each in held}}
+        for each in held:
+            self.interrupted.pop(each.file_name, None)
+            self._settling.pop(each.file_name, None)
+            self._waiting.pop(each.file_name, None)
+
+    def release(self, name: str) -> None:
+        """This file was decided about: the next listing offers it, if it is due."""
+        self.held = {key: each for key, each in self.held.items() if key != name}
 
     def rested(self, now: datetime) -> list[StagedFile]:
         """Return the files whose rest is over: look at them once more."""
@@ -97,19 +136,25 @@ class PendingFiles:
         self._settling.pop(name, None)
         self._waiting.pop(name, None)
         self.unmatched.pop(name, None)
+        self.manifests.pop(name, None)
         self._reloads.discard(name)
 
     def keep_only(self, names: set[str]) -> None:
         """A listing was made: files that it does not show are gone."""
-        for known in (self._settling, self._waiting, self.unmatched):
+        self._not_there = set(self.held) - names
+        for known in (self._settling, self._waiting, self.unmatched, self.manifests):
             for name in [name for name in known if name not in names]:
                 self.forget(name)
 
     def has(self, name: str) -> bool:
-        """Is anything about this file still to be done?"""
-        return any(
-            name in known for known in (self._settling, self._waiting, self._loading)
-        )
+        """Is anything about this file still to be done?
+
+        While its pipe is paused nothing is; when it is resumed a listing finds it.
+        """
+        waiting = self._waiting.get(name)
+        if waiting is not None:
+            return waiting.pipe_name not in self.paused
+        return name in self._settling or name in self._loading
 
     def waiting(self, pipe_name: str) -> list[Pending]:
         """Return the whole files of one pipe to load next; none of a paused one."""
@@ -122,13 +167,22 @@ class PendingFiles:
         for each in batch:
             self._loading[each.file.name] = self._waiting.pop(each.file.name)
 
-    def end(self, batch: Iterable[Pending]) -> None:
-        """The load of these files is over, however it ended."""
+    def end(self, batch: Iterable[Pending], again: Container[str] = ()) -> set[str]:
+        """The load of these files is over, however it ended; some go on `again`.
+
+        Returns those of which another version was seen meanwhile.
+        """
+        overtaken = set()
         for each in batch:
+            if each.file.name in self._overtaken:
+                self._overtaken.discard(each.file.name)
+                overtaken.add(each.file.name)
             self._loading.pop(each.file.name, None)
             self.interrupted.pop(each.file.name, None)
             self._suspects.discard(each.file.name)
-            self._reloads.discard(each.file.name)
+            if each.file.name not in again:
+                self._reloads.discard(each.file.name)
+        return overtaken
 
     @property
     def count(self) -> int:
@@ -172,6 +226,11 @@ class PendingFiles:
             for state, known in (("waiting", self._waiting), ("loading", self._loading))
             for each in known.values()
         ]
+        others += [
+            (each.file_name, each.pipe_name, "held", each.held_at)
+            for each in self.held.values()
+            if each.file_name not in self._not_there
+        ]
         keys = ("file_name", "pipe_name", "state", "since")
         return [
             dict(zip(keys, values, strict=True))
@@ -179,7 +238,12 @@ class PendingFiles:
         ]
 
 
-def _is_settled(file: StagedFile, known: Settled | None, pipe: Pipe) -> bool:
+def is_settled(file: StagedFile, known: Settled | None, pipe: Pipe) -> bool:
+    """Was this version of a file dealt with by this pipe, for good?
+
+    One that failed is tried again once its pipe reads files in another way, unless
+    the pipe has Snowpipe's rules: then only when a person asks.
+    """
     if known is None or (known.size, known.mtime_ns, known.ctime_ns) != (
         file.size,
         file.mtime_ns,

@@ -27,6 +27,8 @@ GETS: dict[str, dict[str, type]] = {
     "status": {},
     "history": {"pipe": str, "status": str, "limit": int},
     "rejects": {"pipe": str, "file": str, "limit": int},
+    "reject_groups": {"pipe": str, "file": str},
+    "drift": {"pipe": str},
     "why": {"target": str},
     "validate": {},
 }
@@ -35,7 +37,21 @@ POSTS: dict[str, dict[str, type]] = {
     "query": {"sql": str, "limit": int},
     "run": {"on_error": str},
     "rebuild": {},
-    "replay": {"pipe": str, "file": str},
+    "refresh": {"pipe": str, "prefix": str, "modified_after": str},
+    "reload": {"files": list},
+    "export_rejects": {"path": str, "file_format": str, "pipe": str, "file": str},
+    "replay": {
+        "edit": str,
+        **dict.fromkeys(("pipe", "file", "reason", "category"), str),
+        **dict.fromkeys(("since", "until"), str),
+    },
+    "pause": {"pipe": str, "reason": str},
+    "resume": {"pipe": str},
+    "hold": {"file": str, "reason": str},
+    "release": {"file": str},
+    "approve": {"file": str, "pipe": str},
+    "reject": {"file": str},
+    "backup": {"folder": str},
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -65,8 +65,52 @@ class ServiceClient:
     def rebuild(self) -> Document:
         return self._ask("rebuild")
 
-    def replay(self, pipe: str | None, file: str | None) -> Document:
-        return self._ask("replay", pipe=pipe, file=file)
+    def refresh(
+        self, pipe: str | None, prefix: str | None, modified_after: str | None
+    ) -> Document:
+        return self._ask(
+            "refresh", pipe=pipe, prefix=prefix, modified_after=modified_after
+        )
+
+    def reload(self, files: Sequence[str]) -> Document:
+        return self._ask("reload", files=list(files))
+
+    def reject_groups(self, pipe: str | None, file: str | None) -> Document:
+        return self._ask("reject_groups", pipe=pipe, file=file)
+
+    def export_rejects(
+        self, path: str, file_format: str, pipe: str | None, file: str | None
+    ) -> Document:
+        return self._ask(
+            "export_rejects", path=path, file_format=file_format, pipe=pipe, file=file
+        )
+
+    def replay(self, edit: str | None = None, **filters: str | None) -> Document:
+        return self._ask("replay", edit=edit, **filters)
+
+    def pause(self, pipe: str, reason: str | None) -> Document:
+        return self._ask("pause", pipe=pipe, reason=reason)
+
+    def resume(self, pipe: str) -> Document:
+        return self._ask("resume", pipe=pipe)
+
+    def hold(self, file: str, reason: str | None) -> Document:
+        return self._ask("hold", file=file, reason=reason)
+
+    def release(self, file: str) -> Document:
+        return self._ask("release", file=file)
+
+    def drift(self, pipe: str | None) -> Document:
+        return self._ask("drift", pipe=pipe)
+
+    def approve(self, file: str | None, pipe: str | None) -> Document:
+        return self._ask("approve", file=file, pipe=pipe)
+
+    def reject(self, file: str) -> Document:
+        return self._ask("reject", file=file)
+
+    def backup(self, folder: str) -> Document:
+        return self._ask("backup", folder=folder)
 
     def query(self, sql: str, limit: int | None) -> Document:
         return self._ask("query", sql=sql, limit=limit)

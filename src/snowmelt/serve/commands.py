@@ -6,6 +6,7 @@ warehouse and answers itself. Every answer is a document: what `--json` prints.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 Document = dict[str, Any]
@@ -15,7 +16,7 @@ class Commands(Protocol):
     """The verbs that need the warehouse."""
 
     def status(self) -> Document:
-        """Pipes, pending and unmatched files, the last run."""
+        """Pipes, pending, held and unmatched files, the last run."""
         ...
 
     def history(self, pipe: str | None, status: str | None, limit: int) -> Document:
@@ -42,8 +43,64 @@ class Commands(Protocol):
         """Build silver and gold anew from bronze, test, publish."""
         ...
 
-    def replay(self, pipe: str | None, file: str | None) -> Document:
-        """Try open rejects again under today's contracts."""
+    def refresh(
+        self, pipe: str | None, prefix: str | None, modified_after: str | None
+    ) -> Document:
+        """List the stage now, load what is new of what was asked for, publish."""
+        ...
+
+    def reload(self, files: Sequence[str]) -> Document:
+        """Load files again although they are loaded; they supersede themselves."""
+        ...
+
+    def reject_groups(self, pipe: str | None, file: str | None) -> Document:
+        """Rejects counted by pipe, category, column and reason."""
+        ...
+
+    def export_rejects(
+        self, path: str, file_format: str, pipe: str | None, file: str | None
+    ) -> Document:
+        """Write open rejects to one file that can be corrected and given back."""
+        ...
+
+    def replay(self, edit: str | None = None, **filters: str | None) -> Document:
+        """Try open rejects again under today's contracts, once, and publish.
+
+        `edit`: an exported file whose records were corrected. `filters`: pipe, file,
+        reason, category, since, until.
+        """
+        ...
+
+    def pause(self, pipe: str, reason: str | None) -> Document:
+        """Let a pipe's files wait until it is resumed."""
+        ...
+
+    def resume(self, pipe: str) -> Document:
+        """Let a paused pipe go on."""
+        ...
+
+    def hold(self, file: str, reason: str | None) -> Document:
+        """Let this version of a file wait for a decision."""
+        ...
+
+    def release(self, file: str) -> Document:
+        """Let a held file go on."""
+        ...
+
+    def drift(self, pipe: str | None) -> Document:
+        """Files held for their columns, and how contracts evolved."""
+        ...
+
+    def approve(self, file: str | None, pipe: str | None) -> Document:
+        """Have the contract fit held files, and load them at once."""
+        ...
+
+    def reject(self, file: str) -> Document:
+        """Let the load of a file that is held for its columns fail."""
+        ...
+
+    def backup(self, folder: str) -> Document:
+        """Copy the warehouse, settings and pipes into a new folder."""
         ...
 
     def query(self, sql: str, limit: int | None) -> Document:

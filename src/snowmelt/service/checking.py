@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
-from snowmelt.bronze.inspection import inspect
+from snowmelt.bronze.fileread import FileRead
+from snowmelt.bronze.fitting import Fitting, difference_detail, fit
+from snowmelt.bronze.inspection import Inspection, inspect
 from snowmelt.bronze.intake import Intake
 from snowmelt.bronze.on_error import judge
 from snowmelt.bronze.reading import Reading
 from snowmelt.errors import UsageError
 from snowmelt.landing.folder import LocalFolder
 from snowmelt.pipe.definition import Pipe
-from snowmelt.pipe.history import LoadStatus, live_loads
+from snowmelt.pipe.evolution import Difference, describe
+from snowmelt.pipe.history import LoadStatus
 from snowmelt.pipe.identity import Verdict, identify
+from snowmelt.pipe.known import known_loads
 from snowmelt.serve.commands import Document
 from snowmelt.service.loop import Parts
+from snowmelt.service.questions import name_in_stage
+from snowmelt.service.standing import waiting_reasons
 
 ERRORS_SHOWN_MAX = 20
 
@@ -29,7 +35,7 @@ def check_file(parts: Parts, path: Path, pipe: Pipe | None) -> Document:
     """
     if not path.is_file():
         raise UsageError(str(path), "there is no such file")
-    name = name_in_stage(parts, path)
+    name = name_in_stage(parts, str(path.resolve()))
     pipe = pipe or parts.pending.pipe_of(name)
     if pipe is None:
         patterns = ", ".join(p.pattern for p in parts.project.pipes)
@@ -48,16 +54,6 @@ def check_file(parts: Parts, path: Path, pipe: Pipe | None) -> Document:
         shutil.rmtree(folder)
 
 
-def name_in_stage(parts: Parts, path: Path) -> str:
-    """Return a file's name in the stage, or its bare name if it lies elsewhere."""
-    if not parts.project.lands_locally:
-        return path.name
-    try:
-        return path.resolve().relative_to(parts.project.landing).as_posix()
-    except ValueError:
-        return path.name
-
-
 def _read(parts: Parts, folder: Path, name: str, pipe: Pipe) -> Document:
     stage, spool = LocalFolder(folder), parts.project.spool
     staged = stage.look("file")
@@ -65,24 +61,40 @@ def _read(parts: Parts, folder: Path, name: str, pipe: Pipe) -> Document:
     with (
         parts.warehouse.session() as session,
         closing(Intake(stage, pipe, spool)) as intake,
-        closing(Reading(session, pipe, spool)) as reading,
+        ExitStack() as opened,
     ):
         inspection = inspect(staged, intake, pipe.limits.max_record_bytes)
-        live = live_loads(session, pipe.name, [name], [inspection.content_sha256])
-        identity = identify(name, inspection.content_sha256, live)
-        (read,) = reading.read([inspection])
+        sha256 = inspection.content_sha256
+        live = known_loads(session, pipe, [name], [sha256])
+        now = parts.clock.now()
+        identity = identify(name, sha256, live, pipe.identity_rules, at=now)
+        waits = waiting_reasons(session, parts, name, pipe)
+        fitting = fit(session, pipe, [inspection], spool)
+        reading = opened.enter_context(closing(Reading(session, fitting.pipe, spool)))
+        reads = reading.read(fitting.to_read)
+        fitting.hold_retyped(session, reads)
+        read = reads[0] if reads else FileRead(inspection)
+        drift = fitting.held.get(inspection.file.name)
     status = judge(pipe.on_error, read.row_parsed, len(read.rejects))
     if read.problem:
         status = LoadStatus.LOAD_FAILED
     failed = status is LoadStatus.LOAD_FAILED
     return {
         "identity": identity.verdict.value,
-        "would_be": _would_be(identity.verdict, status),
+        "would_be": _would_be(identity.verdict, status, drift),
         "duplicate_of": identity.duplicate_of,
         "supersedes": list(identity.supersedes),
+        "repeats": identity.repeats,
+        "reason": identity.reason or _why(fitting, inspection, drift),
+        "drift": difference_detail(drift) if drift else None,
+        "added_columns": [
+            {"column_name": column.name, "column_type": column.type}
+            for column in fitting.added.get(inspection.file.name, ())
+        ],
+        "waits": waits,
         "problem": read.problem,
         "row_parsed": read.row_parsed,
-        "row_count": 0 if failed else read.row_count,
+        "row_count": 0 if failed or drift else read.row_count,
         "error_count": len(read.rejects),
         "errors": [
             {
@@ -97,9 +109,24 @@ def _read(parts: Parts, folder: Path, name: str, pipe: Pipe) -> Document:
     }
 
 
-def _would_be(verdict: Verdict, status: LoadStatus) -> str:
+def _why(
+    fitting: Fitting, inspection: Inspection, drift: Difference | None
+) -> str | None:
+    """Say what the file's columns would come to, if they are not the contract's."""
+    if drift:
+        return f"It would wait for a person: {describe(drift)}. See: snowmelt drift"
+    added = fitting.added.get(inspection.file.name, ())
+    if not added:
+        return None
+    names = ", ".join(f"{column.name} ({column.type})" for column in added)
+    return f"It would add to bronze.{fitting.pipe.table_name}: {names}."
+
+
+def _would_be(verdict: Verdict, status: LoadStatus, drift: Difference | None) -> str:
     if verdict is Verdict.UNCHANGED:
         return "nothing: the same bytes are loaded under this name"
-    if verdict is Verdict.DUPLICATE:
+    if verdict in (Verdict.DUPLICATE, Verdict.IGNORED):
         return LoadStatus.LOAD_SKIPPED.value
+    if drift:
+        return "held"
     return status.value

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
-from snowmelt.bronze.rejects import LISTED, OPEN
+from snowmelt.bronze.rejects import LISTED, OPEN, RejectFilter
 from snowmelt.gold.publication import RunResult
 from snowmelt.pipe.definition import Pipe
 from snowmelt.pipe.history import COLUMNS
@@ -70,9 +70,7 @@ def loads_since(session: Session, load_seq: int) -> list[Document]:
     return as_documents(HISTORY_COLUMNS, rows)
 
 
-def rejects_document(
-    session: Session, pipe: str | None, file: str | None, limit: int
-) -> Document:
+def rejects_document(session: Session, chosen: RejectFilter, limit: int) -> Document:
     """Return refused records that nothing has replaced, by file and ordinal.
 
     Of a failed file they are the first ones: `status` tells, and the file itself is
@@ -85,18 +83,14 @@ def rejects_document(
         *("file_name", "file_row", "line", "byte_offset", "column_name", "category"),
         *("error", "errors", "rejected_record", "load_seq", "pipe_name"),
     ]
-    chosen = ", ".join(f"rejects.{name}" for name in columns) + ", history.status"
+    wanted = ", ".join(f"rejects.{name}" for name in columns) + ", history.status"
     columns.append("status")
-    where = "and ($1 is null or rejects.pipe_name = $1) "
-    where += "and ($2 is null or rejects.file_name = $2)"
-    total = session.value(
-        f"select count(*) {LISTED} {where}",
-        [pipe, file],
-    )
+    where, parameters = chosen.condition()
+    total = session.value(f"select count(*) {LISTED} {where}", parameters)
     rows = session.rows(
-        f"select {chosen} {LISTED} {where} "
-        "order by rejects.load_seq, rejects.file_row limit $3",
-        [pipe, file, limit],
+        f"select {wanted} {LISTED} {where} "
+        "order by rejects.load_seq, rejects.file_row limit ?",
+        [*parameters, limit],
     )
     rejects = [_reject(dict(zip(columns, row, strict=True))) for row in rows]
     return {"schema_version": SCHEMA_VERSION, "count": total, "rejects": rejects}

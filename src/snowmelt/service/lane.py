@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Generic, TypeVar
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from typing import Any, Generic, Protocol, TypeVar
 
 Result = TypeVar("Result")
 
@@ -12,8 +12,10 @@ Result = TypeVar("Result")
 class Lane(Generic[Result]):
     """Takes work while idle and hands its result back to the loop, once."""
 
-    def __init__(self, name: str, wake: Callable[[], None]) -> None:
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
+    def __init__(
+        self, name: str, wake: Callable[[], None], executor: Executor | None = None
+    ) -> None:
+        self._pool = executor or ThreadPoolExecutor(1, name)
         self._wake = wake
         self._work: Future[Result] | None = None
 
@@ -38,3 +40,9 @@ class Lane(Generic[Result]):
     def close(self) -> None:
         """Let running work end, and its transaction with it."""
         self._pool.shutdown(wait=True)
+
+
+class MakeLane(Protocol):
+    """Makes a lane of a name; it calls `wake` when a piece of work is done."""
+
+    def __call__(self, name: str, wake: Callable[[], None]) -> Lane[Any]: ...

@@ -15,7 +15,7 @@ from snowmelt.errors import EngineError, UnreachableError
 from snowmelt.events import CopyStarted, Events
 from snowmelt.pipe.batch import LoadConfig, Pending, due
 from snowmelt.pipe.definition import Pipe
-from snowmelt.pipe.pending import PendingFiles
+from snowmelt.service.gathering import Gathering
 from snowmelt.service.lane import Lane
 
 log = logging.getLogger("snowmelt")
@@ -72,14 +72,14 @@ class LoadLanes:
         locks: PipeLocks,
         config: LoadConfig,
         trial: Trial,
-        wake: Callable[[], None],
+        make_lane: Callable[[str], Lane[Loaded]],
     ) -> None:
         self._copier = copier
         self._locks = locks
         self._config = config
         self._trial = trial
         self._lanes: list[Lane[Loaded]] = [
-            Lane(f"load-{number}", wake) for number in range(config.lanes_max)
+            make_lane(f"load-{number}") for number in range(config.lanes_max)
         ]
         self._busy: dict[int, str] = {}
 
@@ -91,7 +91,7 @@ class LoadLanes:
     def dispatch(
         self,
         pipes: Sequence[Pipe],
-        pending: PendingFiles,
+        gathering: Gathering,
         now: datetime,
         events: Events,
     ) -> None:
@@ -103,26 +103,30 @@ class LoadLanes:
                 (min(each.since for each in batch), pipe.name, pipe, batch)
                 for pipe in pipes
                 if pipe.name not in self._busy.values()
-                and (batch := due(pending.waiting(pipe.name), now, self._config))
+                and (batch := due(gathering.ready(pipe, now), now, self._limits_of(pipe)))
             ]
             if not batches:
                 return
             *_, pipe, batch = min(batches, key=lambda each: each[:2])
-            pending.begin(batch)
+            gathering.pending.begin(batch)
             self._busy[number] = pipe.name
             file_bytes = sum(each.file.size for each in batch)
             events.emit(CopyStarted(pipe.name, len(batch), file_bytes))
             lane.begin(partial(self._copy, pipe, batch))
 
-    def take(self) -> list[Loaded]:
-        """Return the batches that are done; their lanes are idle then."""
-        done = []
+    def _limits_of(self, pipe: Pipe) -> LoadConfig:
+        """Return the limits of a pipe's batches: snapshots come one at a time."""
+        if pipe.mode == "append":
+            return self._config
+        return self._config.model_copy(update={"batch_files_max": 1})
+
+    def take(self) -> Iterator[Loaded]:
+        """Yield the batches that are done; the lane of each is idle then."""
         for number, lane in enumerate(self._lanes):
             work = lane.take()
             if work is not None:
                 del self._busy[number]
-                done.append(work.result())
-        return done
+                yield work.result()
 
     def close(self) -> None:
         """Let the lanes end what they are at."""

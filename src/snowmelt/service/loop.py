@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from snowmelt.bronze.copy import Copier
 from snowmelt.clock import Clock
@@ -18,14 +20,19 @@ from snowmelt.errors import UnreachableError
 from snowmelt.events import Events, FileSettled, FilesFound
 from snowmelt.gold.publication import Publication, RunResult
 from snowmelt.landing.settle import Noticed
-from snowmelt.landing.stage import Stage, StagedFile
+from snowmelt.landing.stage import Notifications, Stage, StagedFile
 from snowmelt.pipe.batch import Pending
 from snowmelt.pipe.held import HeldReason, hold_file, insert_held
 from snowmelt.pipe.history import close_attempts, open_attempts, settled_files
 from snowmelt.pipe.pending import PendingFiles
+from snowmelt.pipe.scope import Scope, offered, widen
 from snowmelt.project.project import Project
-from snowmelt.service.lane import Lane
+from snowmelt.service.after_loading import AfterLoading
+from snowmelt.service.gathering import Gathering
+from snowmelt.service.lane import Lane, MakeLane
 from snowmelt.service.load_lanes import Loaded, LoadLanes, PipeLocks, Trial
+from snowmelt.service.repeated import tell_repeated
+from snowmelt.service.watching import Watching
 from snowmelt.transform.dbt import project_digest
 from snowmelt.warehouse.port import Warehouse
 
@@ -49,6 +56,7 @@ class Parts:
     """Held while load history is read and added to: by copies and by replays."""
     trial: Trial
     """Tries a file in a process of its own."""
+    make_lane: MakeLane = Lane
 
 
 @dataclass
@@ -64,14 +72,27 @@ class Loop:
     stopping: bool = False
     problems: list[str] = field(default_factory=list)
     problem_count: int = 0
+    warnings: list[str] = field(default_factory=list)
+    scope: Scope = field(default_factory=Scope)
+    """Which files listings offer; a command may want fewer than all."""
 
     def __post_init__(self) -> None:
         parts = self.parts
         config = parts.project.settings.load
+        make_lane = partial(parts.make_lane, wake=self.wake.set)
         self.load_lanes = LoadLanes(
-            parts.copier, parts.loading, config, parts.trial, self.wake.set
+            parts.copier, parts.loading, config, parts.trial, make_lane
         )
-        self.run_lane: Lane[RunResult | None] = Lane("run", self.wake.set)
+        self.run_lane: Lane[RunResult | None] = make_lane("run")
+        self.after_loading = AfterLoading(
+            parts.warehouse, parts.stage, parts.clock, make_lane
+        )
+        self.gathering = Gathering(
+            parts.stage, parts.warehouse, parts.pending, parts.events
+        )
+        self.watching = Watching(
+            parts.warehouse, parts.project.pipes, parts.events, parts.clock.now()
+        )
         self._refresh_at: datetime | None = None
         self._unpublished_since: datetime | None = self.parts.clock.now()
         self._digest = ""
@@ -87,8 +108,11 @@ class Loop:
             for loaded in self.load_lanes.take():
                 self._settle_load(loaded, now)
             self.load_lanes.dispatch(
-                self.parts.project.pipes, self.parts.pending, now, self.parts.events
+                self.parts.project.pipes, self.gathering, now, self.parts.events
             )
+            for problem in self.after_loading.turn():
+                self.note(problem)
+            self.watching.check(now)
             self._settle_run()
             self._dispatch_run(now)
             self.parts.stage.acknowledge(self._is_open)
@@ -125,9 +149,11 @@ class Loop:
         with self.lock:
             published = self._unpublished_since is None or not self.publishes
             idle = self.load_lanes.idle and self.run_lane.idle
+            idle = idle and self.after_loading.idle
             listed = self._refresh_at is not None
             pending = self.parts.pending
             left = pending.count if settling_too else pending.to_load
+            left -= self.gathering.count
             return listed and idle and published and left == 0
 
     def seconds_to_next(self) -> float:
@@ -151,35 +177,41 @@ class Loop:
         """Let the lanes end what they are at."""
         self.load_lanes.close()
         self.run_lane.close()
+        self.after_loading.close()
 
     def _take_notifications(self, now: datetime) -> None:
-        """Look where something was noticed."""
+        """Look where something was noticed; if that fails a listing finds it."""
         hints = self.parts.stage.notified()
         if hints.lost:
             self._refresh_at = None
+        try:
+            self._follow(hints, now)
+        except Exception:
+            self._unreached |= hints.placed | hints.finished | hints.seen
+            self._refresh_at = None
+            raise
+
+    def _follow(self, hints: Notifications, now: datetime) -> None:
         for names, noticed in (
             (hints.placed, Noticed.PLACED),
             (hints.finished, Noticed.CLOSED),
             (hints.seen, Noticed.FOUND),
         ):
-            files = []
-            for name in names:
-                file = self._look_at(name)
-                if file is None:
-                    self.parts.pending.forget(name)
-                else:
-                    files.append(file)
+            found = self._look_at(sorted(names))
+            for name in [name for name, file in found.items() if file is None]:
+                self.parts.pending.forget(name)
+            files = [file for file in found.values() if file is not None]
             if files:
                 self._offer(files, now, noticed)
 
-    def _look_at(self, name: str) -> StagedFile | None:
-        """Look at one file; what cannot be reached now is found by a listing."""
+    def _look_at(self, names: Sequence[str]) -> Mapping[str, StagedFile | None]:
+        """Look at files; those that cannot be reached now are found by a listing."""
         try:
-            return self.parts.stage.look(name)
+            return self.parts.stage.looks(names)
         except UnreachableError as error:
-            self._unreached.add(name)
+            self._unreached |= set(names)
             self._cannot_reach(error)
-            return None
+            return {}
 
     def _cannot_reach(self, error: UnreachableError) -> None:
         if self.stage_problem is None:
@@ -189,24 +221,40 @@ class Loop:
         self._list_by(self.parts.clock.now() + load.retry_after)
 
     def _refresh(self, now: datetime) -> None:
-        """List the stage: what no notification told of is found here."""
-        if self._refresh_at is not None and now < self._refresh_at:
+        """List the stage: what no notification told of is found here.
+
+        A clock that was put back does not put the listing off.
+        """
+        next_at = now + self.parts.project.settings.landing.refresh_every
+        if self._refresh_at is not None and now < self._refresh_at <= next_at:
             return
-        self._refresh_at = now + self.parts.project.settings.landing.refresh_every
         try:
             files = self.parts.stage.refresh()
         except UnreachableError as error:
+            self._refresh_at = next_at
             self._cannot_reach(error)
             return
         self.stage_problem = None
-        self._unreached.clear()
         self.parts.pending.keep_only({file.name for file in files})
         whole = Noticed.PLACED if self.parts.stage.places_whole else Noticed.FOUND
+        files = offered(files, self.parts.project.pipes, self.scope, now)
         self._offer(files, now, whole)
+        self._unreached.clear()
+        self._refresh_at = next_at
+        if any(pipe.after_load for pipe in self.parts.project.pipes):
+            self.after_loading.ask()
         digest = project_digest(self.parts.project.root)
         if digest != self._digest:
             self._digest = digest
             self._unpublished_since = self._unpublished_since or now
+
+    def offer(self, files: list[StagedFile]) -> None:
+        """Take files that a person named, whatever listings say of them."""
+        with self.lock:
+            whole = self.parts.stage.places_whole
+            noticed = Noticed.PLACED if whole else Noticed.FOUND
+            self._offer(files, self.parts.clock.now(), noticed)
+            self.wake.set()
 
     def _offer(self, files: list[StagedFile], now: datetime, noticed: Noticed) -> None:
         with self.parts.warehouse.session() as session:
@@ -219,8 +267,15 @@ class Loop:
 
     def _promote(self, now: datetime) -> None:
         """Files that rested and did not change are whole."""
-        for file in self.parts.pending.rested(now):
-            again = self._look_at(file.name)
+        rested = self.parts.pending.rested(now)
+        if self.parts.stage.places_whole:
+            there: Mapping[str, StagedFile | None] = {each.name: each for each in rested}
+        else:
+            there = self._look_at([file.name for file in rested])
+        for file in rested:
+            if file.name not in there:
+                continue
+            again = there[file.name]
             if again == file:
                 self.parts.pending.promote(file, now)
             elif again is None:
@@ -230,14 +285,20 @@ class Loop:
 
     def _settle_load(self, loaded: Loaded, now: datetime) -> None:
         """Take note of what a batch came to."""
-        self.parts.pending.end(loaded.batch)
+        self._end_load(loaded)
         if loaded.prepared is None:
             self._settle_failure(loaded, now)
             return
-        if loaded.prepared.again or any(
-            outcome.identity.supersedes for outcome in loaded.prepared.outcomes
-        ):
+        self.parts.pending.hold(loaded.prepared.held)
+        superseding = [
+            outcome.record.load_seq
+            for outcome in loaded.prepared.outcomes
+            if outcome.identity.supersedes
+        ]
+        if superseding:
             self._refresh_at = None
+        if superseding and not self.scope.is_whole:
+            self.scope = widen(self.parts.warehouse, self.scope, superseding)
         for outcome in loaded.prepared.outcomes:
             record = outcome.record
             self.parts.events.emit(
@@ -252,13 +313,27 @@ class Loop:
             )
             if record.load_seq and (record.row_count or outcome.identity.supersedes):
                 self._unpublished_since = self._unpublished_since or now
+            if record.load_seq and record.status.has_rows:
+                self.watching.arrived(record.pipe_name, now)
+            self.warnings += tell_repeated(self.parts.events, outcome)
+        del self.warnings[:-PROBLEMS_MAX]
+        if loaded.pipe.after_load:
+            self.after_loading.ask()
+
+    def _end_load(self, loaded: Loaded) -> None:
+        """Let a listing find the files with which a batch is not done."""
+        again = {each.file.name for each in loaded.batch}
+        if loaded.prepared is not None:
+            again = set(loaded.prepared.again)
+        overtaken = self.parts.pending.end(loaded.batch, again)
+        self._unreached |= again | overtaken
+        if overtaken or (loaded.prepared and again):
+            self._refresh_at = None
 
     def _settle_failure(self, loaded: Loaded, now: datetime) -> None:
         """A batch was not copied: its files are tried again, one by one if need be."""
         self.note(loaded.problem)
-        names = {each.file.name for each in loaded.batch}
         if loaded.blameless:
-            self._unreached |= names
             self._list_by(now + self.parts.project.settings.load.retry_after)
             return
         if loaded.killed:
@@ -282,6 +357,7 @@ class Loop:
             )
             insert_held(session, [held])
             close_attempts(session, [each.file.name])
+        self.parts.pending.hold([held])
 
     def _list_by(self, instant: datetime) -> None:
         """List the stage at an instant, if not before."""
@@ -295,7 +371,11 @@ class Loop:
         if self._unpublished_since is None:
             return
         to_list = self._refresh_at is None
-        busy = to_list or self.parts.pending.count > 0 or not self.load_lanes.idle
+        busy = (
+            to_list
+            or self.parts.pending.count > self.gathering.count
+            or not self.load_lanes.idle
+        )
         waited = now - self._unpublished_since
         if busy and waited < self.parts.project.settings.publish.wait_max:
             return

@@ -17,7 +17,10 @@ from snowmelt.events import Events
 from snowmelt.gold.publication import Publication
 from snowmelt.gold.run_history import close_interrupted
 from snowmelt.landing.open_stage import open_stage
+from snowmelt.pipe.evolved import effective_pipe, record_widened
+from snowmelt.pipe.held import held_files
 from snowmelt.pipe.history import interrupted_attempts
+from snowmelt.pipe.pause import paused_pipes
 from snowmelt.pipe.pending import PendingFiles
 from snowmelt.project.project import Project, write_schemas
 from snowmelt.service.load_lanes import PipeLocks
@@ -26,7 +29,9 @@ from snowmelt.service.trial import try_file
 from snowmelt.transform.dbt import Dbt
 from snowmelt.transform.sources import write_sources
 from snowmelt.warehouse.duckdb.system import ensure_system_tables
+from snowmelt.warehouse.duckdb.views import PipeEntry, StageEntry, write_catalog
 from snowmelt.warehouse.duckdb.warehouse import Limits, open_warehouse
+from snowmelt.warehouse.port import Warehouse
 
 WAIT_SECONDS_MAX = 10.0
 
@@ -66,14 +71,19 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
         ),
     )
     try:
-        ensure_system_tables(warehouse)
+        ensure_system_tables(warehouse, clock)
         _empty(project.spool)
         with warehouse.session() as session, session.transaction():
             for pipe in project.pipes:
-                ensure_table(session, pipe)
+                record_widened(session, pipe, ensure_table(session, pipe), clock.now())
             close_interrupted(session, clock.now())
             interrupted = interrupted_attempts(session)
-        write_sources(project.root, project.pipes)
+            paused = set(paused_pipes(session))
+            held = held_files(session)
+        with warehouse.session() as session:
+            write_catalog(session, *_catalog(project), clock.now())
+        describe = partial(_describe_bronze, project, warehouse)
+        describe()
         write_schemas(project.root)
         stage = open_stage(project.settings.landing, project.root, clock)
         yield Parts(
@@ -81,9 +91,13 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
             warehouse=warehouse,
             stage=stage,
             pending=PendingFiles(
-                project.pipes, project.settings.landing.settle, interrupted
+                project.pipes,
+                project.settings.landing.settle,
+                interrupted,
+                paused=paused,
+                held=held,
             ),
-            copier=Copier(warehouse, stage, clock, project.spool),
+            copier=Copier(warehouse, stage, clock, project.spool, describe),
             publication=Publication(
                 warehouse,
                 Dbt(project.root, project.warehouse_path),
@@ -98,6 +112,38 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
         )
     finally:
         warehouse.close()
+
+
+def _catalog(project: Project) -> tuple[list[PipeEntry], StageEntry]:
+    """Return what the tables `snowmelt.pipes` and `snowmelt.stages` say."""
+    landing = project.settings.landing
+    pipes = [
+        PipeEntry(
+            name=pipe.name,
+            table_name=pipe.table_name,
+            pattern=pipe.pattern,
+            on_error=pipe.on_error,
+            file_format=pipe.file_format.model_dump(mode="json"),
+            digest=pipe.digest,
+            comment=pipe.description,
+        )
+        for pipe in project.pipes
+    ]
+    stage = StageEntry(
+        name="landing",
+        url=project.location,
+        is_external=not project.lands_locally,
+        region=landing.region,
+        channel=landing.queue,
+    )
+    return pipes, stage
+
+
+def _describe_bronze(project: Project, warehouse: Warehouse) -> None:
+    """Tell dbt which columns bronze has, those that evolved too."""
+    with warehouse.session() as session:
+        pipes = [effective_pipe(session, pipe) for pipe in project.pipes]
+    write_sources(project.root, pipes)
 
 
 def _empty(folder: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
 
+from snowmelt.pipe.contract import Column
 from snowmelt.pipe.definition import Pipe
+from snowmelt.pipe.evolved import RESCUED
 
 SOURCES_FILE = Path("models/bronze/_sources.yml")
 _HEAD = (
@@ -19,17 +22,23 @@ _LOAD_COLUMNS = {
     "_load_seq": "Which load, in the order of commits.",
     "_version_at": "Which version: the date in the path, else the modification time.",
     "_loaded_at": "When the load was committed.",
+    "_replayed_from": "The load that refused the record first, if it was replayed.",
 }
 
 
 def write_sources(project_dir: Path, pipes: Sequence[Pipe]) -> bool:
-    """Write the sources file if it differs; say whether it did."""
+    """Write the sources file if it differs; say whether it did.
+
+    `pipes` have the contracts as they evolved.
+    """
     path = project_dir / SOURCES_FILE
     text = render_sources(pipes)
     if path.exists() and path.read_text() == text:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
+    written = path.with_name(f".{path.name}.{threading.get_ident()}")
+    written.write_text(text)
+    written.replace(path)  # dbt may read it at any moment
     return True
 
 
@@ -42,7 +51,7 @@ def render_sources(pipes: Sequence[Pipe]) -> str:
             or f"Live rows of files that match {pipe.pattern}.",
             "columns": [
                 {"name": column.name, "data_type": column.type}
-                | ({"description": column.description} if column.description else {})
+                | _description_of(column)
                 for column in pipe.contract.columns
             ]
             + [
@@ -56,3 +65,9 @@ def render_sources(pipes: Sequence[Pipe]) -> str:
     return _HEAD + yaml.safe_dump(
         {"version": 2, "sources": [source]}, sort_keys=False, allow_unicode=True
     )
+
+
+def _description_of(column: Column) -> dict[str, str]:
+    if column.name == RESCUED:
+        return {"description": "What the contract does not name, as JSON."}
+    return {"description": column.description} if column.description else {}

@@ -1,0 +1,218 @@
+"""The one statement that reads JSON records, one a line, into a temporary table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from snowmelt.bronze.conversion import cleaned, identifier, literal, literals, typed
+from snowmelt.bronze.json_layout import JsonLayout, Keys
+from snowmelt.bronze.json_path import Steps, as_sql
+from snowmelt.bronze.rescue import rescued_members
+from snowmelt.pipe.contract import Column, Contract
+from snowmelt.pipe.evolved import RESCUED
+from snowmelt.pipe.file_format import JsonFormat
+
+BAD = "_bad_"
+"""The name, with a column's name, of a text that is no value of its type."""
+ODD = "_odd"
+"""The name of what says whether a record has to be judged by itself."""
+_SURE_DIGITS = 15
+_NO_NUMBERS = ("nan", "-nan", "inf", "-inf", "infinity", "-infinity")
+
+
+@dataclass(frozen=True)
+class JsonStatement:
+    """How files of one layout and format are read."""
+
+    json_format: JsonFormat
+    contract: Contract
+    layout: JsonLayout
+    keys: Keys
+    record_bytes_max: int
+    rescues: bool = True
+    """Is what nobody named put into its column? Else the record has a key for it."""
+
+    def sql(self, paths: Sequence[str], table: str) -> str:
+        """Return the statement that reads files into `table`."""
+        index = "file_index" if len(paths) > 1 else "0"
+        return (
+            f"create temp table {table} as "
+            f"select {', '.join(self._chosen())}, {self._odd()} as {ODD}, _file_index "
+            f"from (select *, json_transform(json, {literal(self._structure)}) as j "
+            f"from (select json, json_keys(json) as keys, {index} as _file_index "
+            f"from {self._source(paths)}))"
+        )
+
+    def presence_sql(self, path: str, columns: Sequence[Column]) -> str:
+        """Return a query: does any record have these columns, be it with a null?"""
+        names = [column.name for column in columns]
+        found = ", ".join(
+            f"bool_or(json_exists(json, {as_sql(steps)}))"
+            for column, steps in self._placed
+            if column.name in names
+        )
+        return f"select {found} from {self._source([path])}"
+
+    @property
+    def checked(self) -> list[Column]:
+        """Return the columns whose texts may be no values of their type."""
+        return [c for c in self.contract.columns if c.type not in ("varchar", "json")]
+
+    @property
+    def _placed(self) -> list[tuple[Column, Steps]]:
+        """Return the columns that a record has a place for, and the steps there."""
+        pairs = zip(self.contract.columns, self.layout.steps, strict=True)
+        return [pair for pair in pairs if not self._is_rescue(pair[0])]
+
+    def _is_rescue(self, column: Column) -> bool:
+        return self.rescues and column.name == RESCUED
+
+    @cached_property
+    def _structure(self) -> str:
+        """Return what the engine takes out of a record: nested values as JSON."""
+        kinds: dict[str, str] = {}
+        for column, steps in self._placed:
+            nested = len(steps) > 1 or column.type == "json"
+            if not self._clashes(steps):
+                first = str(steps[0])
+                kinds[first] = "JSON" if nested else kinds.get(first, "VARCHAR")
+        return json.dumps(kinds or {"": "VARCHAR"}, ensure_ascii=False)
+
+    def _clashes(self, steps: Steps) -> bool:
+        """Is there another first key that the engine takes for the same?"""
+        return any(
+            key != steps[0] and key.lower() == str(steps[0]).lower()
+            for key in self._firsts
+        )
+
+    def _source(self, paths: Sequence[str]) -> str:
+        return (
+            f"read_json_objects({literals(paths)}, format = 'newline_delimited', "
+            "ignore_errors = true, hive_partitioning = false, "
+            "compression = 'uncompressed', "
+            f"maximum_object_size = {max(self.record_bytes_max, 1 << 24)})"
+        )
+
+    def _chosen(self) -> Iterable[str]:
+        for column, steps in zip(self.contract.columns, self.layout.steps, strict=True):
+            yield f"{self._value(column, steps)} as {identifier(column.name)}"
+            if column in self.checked:
+                text = cleaned(self._text(steps), self.json_format)
+                value = typed(text, column, self.json_format)
+                yield (
+                    f"case when {value} is null then {text} end "
+                    f"as {identifier(BAD + column.name)}"
+                )
+
+    def _value(self, column: Column, steps: Steps) -> str:
+        if self._is_rescue(column):
+            return self._rescued()
+        if column.type == "json":
+            return self._json(steps)
+        text = cleaned(self._text(steps), self.json_format)
+        return typed(text, column, self.json_format)
+
+    def _text(self, steps: Steps) -> str:
+        """Return a scalar as text, as a text column has it; a nested value as JSON."""
+        first, rest = self._first(steps)
+        return f"json_extract_string({first}, {rest})" if rest else first
+
+    def _json(self, steps: Steps) -> str:
+        first, rest = self._first(steps)
+        if rest:
+            first = f"json_extract({first}, {rest})"
+        return f"nullif({first}::varchar, 'null')::json"
+
+    def _first(self, steps: Steps) -> tuple[str, str]:
+        """Return what was taken out of the record, and the steps inside that."""
+        if self._clashes(steps):
+            return "json", as_sql(steps)
+        taken = f"struct_extract(j, {literal(str(steps[0]))})"
+        if json.loads(self._structure)[steps[0]] == "VARCHAR":
+            return taken, ""
+        return taken, as_sql(steps[1:])
+
+    def _rescued(self) -> str:
+        named = [first.lower() for first in self._firsts]
+        sound = "len(keys) = len(list_distinct(keys)) and starts_with(json, '{')"
+        return f"case when {sound} then {rescued_members('json', named)} end::json"
+
+    def _odd(self) -> str:
+        """Return a condition: the record may be other than what is read of it."""
+        signs = [
+            "json is null",
+            f"strlen(json) > {self.record_bytes_max}",
+            r"regexp_matches(json, ',\s*[}\]]')",
+            self._has_odd_keys(),
+        ]
+        for column, steps in self._placed:
+            signs += self._odd_inside(steps)
+            signs += self._odd_value(column, steps)
+        return f"coalesce({' or '.join(f'({sign})' for sign in signs)}, true)"
+
+    def _has_odd_keys(self) -> str:
+        """Return a condition: no object, a key twice, or one in another case."""
+        signs = [
+            "not starts_with(json, '{')",
+            "len(keys) <> len(list_distinct(keys))",
+        ]
+        for first in self._firsts:
+            like = f"lambda key: lower(key) = lower({literal(first)})"
+            there = f"list_contains(keys, {literal(first)})"
+            signs.append(f"len(list_filter(keys, {like})) <> {there}::int")
+        usual = [k for k in self.keys.usual if self._reads_all_of(k)]
+        if not usual:
+            return " or ".join(signs)
+        known = ", ".join(f"{literals(keys)}::varchar[]" for keys in usual)
+        return f"case when keys in ({known}) then false else {' or '.join(signs)} end"
+
+    def _reads_all_of(self, keys: Sequence[str]) -> bool:
+        """Is each column's key among these, or no key like it?"""
+        lower = [key.lower() for key in keys]
+        return all(
+            lower.count(first.lower()) == (first in keys) for first in self._firsts
+        )
+
+    @cached_property
+    def _firsts(self) -> list[str]:
+        """Return the different first keys."""
+        return sorted({str(steps[0]) for _, steps in self._placed})
+
+    def _odd_inside(self, steps: Steps) -> list[str]:
+        """Return conditions: a key of a path is there twice, or in another case."""
+        signs = []
+        for depth, step in enumerate(steps[1:], start=1):
+            if isinstance(step, str):
+                keys = f"json_keys(json, {as_sql(steps[:depth])})"
+                like = f"lambda key: lower(key) = lower({literal(step)})"
+                there = f"list_contains({keys}, {literal(step)})"
+                signs.append(
+                    f"coalesce(len(list_filter({keys}, {like})), 0) "
+                    f"<> coalesce({there}, false)::int"
+                )
+        return signs
+
+    def _odd_value(self, column: Column, steps: Steps) -> list[str]:
+        """Return conditions: what is read may be another value than is written."""
+        name = self._value(column, steps)
+        if column.type == "varchar":
+            short = f"strlen({name}) < 10 and lower({name}) in {_tuple(_NO_NUMBERS)}"
+            return [f"coalesce({short}, false)"]
+        if column.type == "double":
+            return [f"coalesce(isnan({name}) or isinf({name}), false)"]
+        if column.type == "json":
+            signs = ["nan", "inf"]
+            if self.json_format.strip_null_values:
+                signs.append("null")
+            found = [f"contains(lower({name}::varchar), '{sign}')" for sign in signs]
+            return [f"coalesce({' or '.join(found)}, false)"]
+        if column.type.startswith("decimal"):
+            return [f"coalesce(strlen({self._text(steps)}) > {_SURE_DIGITS}, false)"]
+        return []
+
+
+def _tuple(texts: Sequence[str]) -> str:
+    return "(" + ", ".join(literal(text) for text in texts) + ")"

@@ -1,0 +1,202 @@
+"""Parquet files into temporary tables: columns by name, each value checked.
+
+A file is read by one statement of its own. What its columns' types say is taken as it
+is; a value that is none of the contract's type refuses its record, which is kept as
+one JSON object. Such a record has no line: its ordinal stands for it, and its byte
+offset is 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import count
+from pathlib import Path
+
+from snowmelt.bronze.columns import plain_glob
+from snowmelt.bronze.conversion import literal
+from snowmelt.bronze.fileread import FileRead
+from snowmelt.bronze.inspection import Inspection
+from snowmelt.bronze.parquet_statement import FileColumn, ParquetStatement
+from snowmelt.bronze.raw import Reject, RejectError
+from snowmelt.bronze.rules import Rule, invalid_value, required_value
+from snowmelt.errors import ChangedError, EngineError, FileError
+from snowmelt.landing.opened import opened
+from snowmelt.pipe.definition import Pipe
+from snowmelt.warehouse.port import Row, Session
+
+_MAGIC, _MAGIC_ENCRYPTED = b"PAR1", b"PARE"
+_DIGITS_MAX = 38
+
+
+class ParquetReader:
+    """Reads a batch of one pipe's files on one session."""
+
+    def __init__(self, session: Session, pipe: Pipe, spool: Path) -> None:
+        del spool  # nothing is put aside: a Parquet file is read where it lies
+        self._session = session
+        self._pipe = pipe
+        self._numbers = count(1)
+
+    def read(self, inspections: Sequence[Inspection]) -> list[FileRead]:
+        """Read all files; the result is in the order given."""
+        reads = [FileRead(each, problem=each.problem) for each in inspections]
+        for read in reads:
+            if read.problem:
+                continue
+            try:
+                self._read_file(read)
+            except ChangedError:
+                read.changed = True
+            except FileError as error:
+                read.problem = error.problem
+        return reads
+
+    def close(self) -> None:
+        """Nothing was put aside."""
+
+    def _read_file(self, read: FileRead) -> None:
+        """Read one file.
+
+        Raises FileError when nothing of it can be loaded, ChangedError when it is not
+        the file that was staged any more.
+        """
+        content = read.inspection.plain
+        with opened(content.path, content.state) as file:
+            _require_magic(file.read(0, 4), content.state.size)
+            tail = file.read(content.state.size - 4, 4)
+            _require_end(tail)
+            self._read_table(read, literal(plain_glob(content.path)))
+            file.require_same()
+
+    def _read_table(self, read: FileRead, path: str) -> None:
+        source = f"read_parquet([{path}], hive_partitioning = false"
+        statement = ParquetStatement(
+            self._pipe.contract, self._columns(path, source + ")")
+        )
+        statement.require_columns()
+        read.table = f"copy_parquet_{next(self._numbers)}"
+        self._ask(statement.sql(source + ")", read.table))
+        (rows,) = self._ask(f"select count(*) from {read.table}")[0]
+        (told,) = self._ask(f"select num_rows from parquet_file_metadata({path})")[0]
+        if rows != told:
+            raise FileError("", f"the footer says {told} records, {rows} were read")
+        read.row_span = rows
+        self._refuse(read, statement, source + ", file_row_number = true)")
+
+    def _columns(self, path: str, source: str) -> tuple[FileColumn, ...]:
+        """Return the file's columns under their own names."""
+        schema = self._ask(
+            f"select name, coalesce(num_children, 0), precision "
+            f"from parquet_schema({path})"
+        )
+        for name, _, digits in schema:
+            if digits and digits > _DIGITS_MAX:
+                raise FileError(
+                    "",
+                    f"column '{name}' has decimals of {digits} digits: "
+                    f"{_DIGITS_MAX} are the most that can be kept",
+                )
+        names = _outermost(schema)
+        described = self._ask(f"describe select * from {source}")
+        lower = [name.lower() for name in names]
+        wanted = {column.name for column in self._pipe.contract.columns}
+        twice = next((n for n in lower if lower.count(n) > 1 and n in wanted), None)
+        if twice:
+            raise FileError("", f"column '{twice}' is in the file twice")
+        return tuple(FileColumn(name, kind) for name, kind, *_ in described)
+
+    def _refuse(self, read: FileRead, statement: ParquetStatement, source: str) -> None:
+        """Refuse the records that break the contract."""
+        rules = _broken_rules(statement)
+        if not rules:
+            return
+        errors = {
+            rowid: tuple(
+                rule.error(value)
+                for rule, value in zip(rules, found, strict=True)
+                if value is not None
+            )
+            for rowid, *found in self._ask(
+                f"select rowid, {', '.join(rule.found for rule in rules)} "
+                f"from {read.table} "
+                f"where {' or '.join(rule.condition for rule in rules)} order by rowid"
+            )
+        }
+        if errors:
+            read.rejects = self._rejects(read, statement, source, errors)
+            read.refused_rowids = sorted(errors)
+
+    def _rejects(
+        self,
+        read: FileRead,
+        statement: ParquetStatement,
+        source: str,
+        errors: Mapping[int, tuple[RejectError, ...]],
+    ) -> list[Reject]:
+        """Read refused records again, each as one JSON object."""
+        numbers = f"{read.table}_numbers"
+        self._session.execute(f"create temp table {numbers} (number bigint)")
+        self._session.insert(numbers, {"number": list(errors)})
+        rows = self._ask(statement.records_sql(source, numbers))
+        if [number for number, _ in rows] != sorted(errors):
+            raise FileError("", "refused records were not found again")
+        return [
+            Reject(number + 1, number + 1, 0, errors[number], text.encode())
+            for number, text in rows
+        ]
+
+    def _ask(self, sql: str) -> list[Row]:
+        """Ask the engine of a file. Raises FileError when it cannot read it."""
+        try:
+            return self._session.rows(sql)
+        except EngineError:
+            raise
+        except Exception as error:  # the driver's; which one depends on the backend
+            raise FileError("", _explain(str(error))) from error
+
+
+def _require_magic(first: bytes, size: int) -> None:
+    """Raise FileError for what is no Parquet file by its first bytes."""
+    if size == 0:
+        raise FileError("", "the file is empty")
+    if first == _MAGIC_ENCRYPTED:
+        raise FileError("", "the Parquet file is encrypted")
+    if first != _MAGIC:
+        raise FileError("", "the file is not Parquet")
+
+
+def _require_end(tail: bytes) -> None:
+    """Raise FileError for a file that does not end as Parquet does."""
+    if tail != _MAGIC:
+        raise FileError("", "the Parquet file is cut short: its footer is missing")
+
+
+def _outermost(schema: Sequence[Row]) -> list[str]:
+    """Return the names of a schema's outermost columns; it is listed depth first."""
+    names = []
+    inside = 0
+    for name, children, _ in schema[1:]:
+        if inside == 0:
+            names.append(name)
+        else:
+            inside -= 1
+        inside += children
+    return names
+
+
+def _broken_rules(statement: ParquetStatement) -> list[Rule]:
+    rules = [invalid_value(column.name, column.type) for column in statement.checked]
+    return rules + [
+        required_value(column.name)
+        for column in statement.contract.columns
+        if not column.nullable
+    ]
+
+
+def _explain(message: str) -> str:
+    """Say in a person's words what the engine said of a file."""
+    lines = [line.strip() for line in message.splitlines() if line.strip()]
+    first = lines[0] if lines else "it cannot be read"
+    if "TProtocolException" in first or "Footer" in first or "ncrypt" in first:
+        return "its footer is broken, or the Parquet file is encrypted"
+    return f"the Parquet file is broken: {first}"

@@ -1,0 +1,118 @@
+"""How everything stands: pipes, what waits and why, the last run, the limits."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from snowmelt.bronze.copy import REJECTS_OF_FAILED_MAX
+from snowmelt.pipe.pause import paused_pipes
+from snowmelt.serve.commands import Document
+from snowmelt.service.documents import (
+    SCHEMA_VERSION,
+    last_run_document,
+    pipe_documents,
+    plain,
+)
+from snowmelt.service.loop import Loop
+from snowmelt.service.pipe_status import (
+    HistoryFacts,
+    history_facts,
+    pending_facts,
+    pipe_status_document,
+    write_statuses,
+)
+from snowmelt.service.standing import held_document, pause_document
+
+
+def status_document(loop: Loop, *, serving: bool) -> Document:
+    """Return the status; what lies in the stage was looked at before."""
+    parts = loop.parts
+    project, pending = parts.project, parts.pending
+    with loop.lock:
+        waiting = pending.states()
+        unmatched = sorted(pending.unmatched)
+        held = [held_document(each) for each in pending.held.values()]
+    with parts.warehouse.snapshot() as session:
+        pipes = pipe_documents(session, project.pipes)
+        last_run = last_run_document(session)
+        paused = paused_pipes(session)
+    statuses = pipe_statuses(loop)
+    now = parts.clock.now()
+    for pipe in pipes:
+        name = pipe["pipe_name"]
+        own = [each["since"] for each in waiting if each["pipe_name"] == name]
+        pipe["pending"] = len(own)
+        pipe["oldest_pending"] = plain(_first(own))
+        pipe["held"] = sum(each["pipe_name"] == name for each in held)
+        pipe["pipe_status"] = statuses[name]
+        pipe.update(pause_document(paused.get(name), now))
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "project": project.settings.name,
+        "service": {"running": serving, "pid": os.getpid()},
+        "landing": project.location,
+        "problems": _problems(loop),
+        "warnings": list(loop.warnings),
+        "pipes": pipes,
+        "pending": plain(waiting),
+        "held": held,
+        "unmatched": unmatched,
+        "last_run": last_run,
+        "limits": _limits(loop),
+    }
+
+
+def pipe_statuses(loop: Loop) -> dict[str, Document]:
+    """Return each pipe's status with the keys of SYSTEM$PIPE_STATUS."""
+    parts = loop.parts
+    with loop.lock:
+        waiting = parts.pending.states()
+    with parts.warehouse.snapshot() as session:
+        known = history_facts(session)
+    now = parts.clock.now()
+    return {
+        pipe.name: pipe_status_document(
+            known.get(pipe.name, HistoryFacts()), pending_facts(waiting, pipe.name, now)
+        )
+        for pipe in parts.project.pipes
+    }
+
+
+def note_statuses(loop: Loop) -> None:
+    """Write the statuses down, so that a query can ask for them."""
+    parts, documents = loop.parts, pipe_statuses(loop)
+    with parts.warehouse.session() as session:
+        write_statuses(session, documents, parts.clock.now())
+
+
+def _first(instants: list[Any]) -> Any:
+    return min(instants, default=None)
+
+
+def _problems(loop: Loop) -> list[str]:
+    parts = loop.parts
+    unreadable = [
+        f"{parts.stage.location}/{folder}: this folder cannot be read"
+        for folder in parts.stage.unreadable
+    ]
+    stage = [loop.stage_problem] if loop.stage_problem else []
+    return [*stage, *unreadable, *loop.problems]
+
+
+def _limits(loop: Loop) -> Document:
+    limits = loop.parts.project.settings
+    return {
+        "settle_seconds": limits.landing.settle.total_seconds(),
+        "settle_max_seconds": limits.landing.settle_max.total_seconds(),
+        "refresh_every_seconds": limits.landing.refresh_every.total_seconds(),
+        "linger_seconds": limits.load.linger.total_seconds(),
+        "batch_files_max": limits.load.batch_files_max,
+        "batch_bytes_max": limits.load.batch_bytes_max,
+        "lanes_max": limits.load.lanes_max,
+        "tries_max": limits.load.tries_max,
+        "retry_after_seconds": limits.load.retry_after.total_seconds(),
+        "publish_wait_max_seconds": limits.publish.wait_max.total_seconds(),
+        "failing_rows_max": limits.publish.failing_rows_max,
+        "rejects_of_failed_max": REJECTS_OF_FAILED_MAX,
+    }

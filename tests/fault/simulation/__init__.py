@@ -1,0 +1,1 @@
+"""A simulated world for the real service: every edge of it is drawn from a seed."""
