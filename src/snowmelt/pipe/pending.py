@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from snowmelt.landing.settle import Noticed, Sighting, sight, whole_at
@@ -104,6 +104,14 @@ class PendingFiles:
     def release(self, name: str) -> None:
         """This file was decided about: the next listing offers it, if it is due."""
         self.held = {key: each for key, each in self.held.items() if key != name}
+
+    def clock_went_back(self, now: datetime) -> None:
+        """No file was first seen later than now: waits are counted from now."""
+        for name, (pipe, seen) in self._settling.items():
+            seen_at = min(seen.seen_at, now)
+            self._settling[name] = (pipe, replace(seen, seen_at=seen_at))
+        for name, each in self._waiting.items():
+            self._waiting[name] = replace(each, since=min(each.since, now))
 
     def rested(self, now: datetime) -> list[StagedFile]:
         """Return the files whose rest is over: look at them once more."""

@@ -95,13 +95,14 @@ class Loop:
         )
         self._refresh_at: datetime | None = None
         self._unpublished_since: datetime | None = self.parts.clock.now()
+        self._turned_at = parts.clock.now()
         self._digest = ""
         self._unreached: set[str] = set()
 
     def turn(self) -> None:
         """Do one round of everything that is due. Safe to stop after any line."""
         with self.lock:
-            now = self.parts.clock.now()
+            now = self._now()
             self._take_notifications(now)
             self._refresh(now)
             self._promote(now)
@@ -116,6 +117,17 @@ class Loop:
             self._settle_run()
             self._dispatch_run(now)
             self.parts.stage.acknowledge(self._is_open)
+
+    def _now(self) -> datetime:
+        """Return the time; after it was put back nothing waits for the old one."""
+        now = self.parts.clock.now()
+        if now < self._turned_at:
+            self._refresh_at = None
+            self.parts.pending.clock_went_back(now)
+            if self._unpublished_since is not None:
+                self._unpublished_since = min(self._unpublished_since, now)
+        self._turned_at = now
+        return now
 
     def _is_open(self, name: str) -> bool:
         """Is anything still to be done about a file that was noticed?"""
