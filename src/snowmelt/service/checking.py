@@ -72,7 +72,7 @@ def _read(parts: Parts, folder: Path, name: str, pipe: Pipe) -> Document:
         fitting = fit(session, pipe, [inspection], spool)
         reading = opened.enter_context(closing(Reading(session, fitting.pipe, spool)))
         reads = reading.read(fitting.to_read)
-        fitting.hold_retyped(session, reads)
+        fitting.hold_retyped(session, reads, reading)
         read = reads[0] if reads else FileRead(inspection)
         drift = fitting.held.get(inspection.file.name)
     status = judge(pipe.on_error, read.row_parsed, len(read.rejects))

@@ -17,7 +17,7 @@ from functools import partial
 from snowmelt.bronze.copy import Copier
 from snowmelt.clock import Clock
 from snowmelt.errors import UnreachableError
-from snowmelt.events import Events, FileSettled, FilesFound
+from snowmelt.events import Events, FilesFound
 from snowmelt.gold.publication import Publication, RunResult
 from snowmelt.landing.settle import Noticed
 from snowmelt.landing.stage import Notifications, Stage, StagedFile
@@ -31,7 +31,7 @@ from snowmelt.service.after_loading import AfterLoading
 from snowmelt.service.gathering import Gathering
 from snowmelt.service.lane import Lane, MakeLane
 from snowmelt.service.load_lanes import Loaded, LoadLanes, PipeLocks, Trial
-from snowmelt.service.repeated import tell_repeated
+from snowmelt.service.telling import tell_settled
 from snowmelt.service.watching import Watching
 from snowmelt.transform.dbt import project_digest
 from snowmelt.warehouse.port import Warehouse
@@ -263,9 +263,8 @@ class Loop:
     def offer(self, files: list[StagedFile]) -> None:
         """Take files that a person named, whatever listings say of them."""
         with self.lock:
-            whole = self.parts.stage.places_whole
-            noticed = Noticed.PLACED if whole else Noticed.FOUND
-            self._offer(files, self.parts.clock.now(), noticed)
+            whole = Noticed.PLACED if self.parts.stage.places_whole else Noticed.FOUND
+            self._offer(files, self.parts.clock.now(), whole)
             self.wake.set()
 
     def _offer(self, files: list[StagedFile], now: datetime, noticed: Noticed) -> None:
@@ -280,13 +279,10 @@ class Loop:
     def _promote(self, now: datetime) -> None:
         """Files that rested and did not change are whole."""
         rested = self.parts.pending.rested(now)
-        if self.parts.stage.places_whole:
-            there: Mapping[str, StagedFile | None] = {each.name: each for each in rested}
-        else:
+        there: Mapping[str, StagedFile | None] = {file.name: file for file in rested}
+        if not self.parts.stage.places_whole:
             there = self._look_at([file.name for file in rested])
-        for file in rested:
-            if file.name not in there:
-                continue
+        for file in (file for file in rested if file.name in there):
             again = there[file.name]
             if again == file:
                 self.parts.pending.promote(file, now)
@@ -309,25 +305,14 @@ class Loop:
         ]
         if superseding:
             self._refresh_at = None
-        if superseding and not self.scope.is_whole:
             self.scope = widen(self.parts.warehouse, self.scope, superseding)
         for outcome in loaded.prepared.outcomes:
             record = outcome.record
-            self.parts.events.emit(
-                FileSettled(
-                    record.pipe_name,
-                    record.file_name,
-                    "unchanged" if not record.load_seq else record.status.value,
-                    record.row_count,
-                    record.error_count,
-                    record.first_error_message,
-                )
-            )
+            self.warnings += tell_settled(self.parts.events, outcome)
             if record.load_seq and (record.row_count or outcome.identity.supersedes):
                 self._unpublished_since = self._unpublished_since or now
             if record.load_seq and record.status.has_rows:
                 self.watching.arrived(record.pipe_name, now)
-            self.warnings += tell_repeated(self.parts.events, outcome)
         del self.warnings[:-PROBLEMS_MAX]
         if loaded.pipe.after_load:
             self.after_loading.ask()

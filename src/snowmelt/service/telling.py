@@ -1,0 +1,32 @@
+"""Telling of what became of a file."""
+
+from __future__ import annotations
+
+from snowmelt.bronze.copy import Outcome
+from snowmelt.events import ContentRepeated, Events, FileSettled
+
+
+def tell_settled(events: Events, outcome: Outcome) -> list[str]:
+    """Emit that a file is settled; return warnings.
+
+    There is one when the file was loaded although its content is loaded.
+    """
+    record, repeats = outcome.record, outcome.identity.repeats
+    events.emit(
+        FileSettled(
+            record.pipe_name,
+            record.file_name,
+            "unchanged" if not record.load_seq else record.status.value,
+            record.row_count,
+            record.error_count,
+            record.first_error_message,
+        )
+    )
+    if repeats is None or not record.row_count:
+        return []
+    name, load_seq = record.file_name, record.load_seq
+    events.emit(ContentRepeated(record.pipe_name, name, load_seq, repeats))
+    return [
+        f"{name}: load {load_seq} has the same bytes as load {repeats}; its rows are "
+        "there twice (on_same_content: warn)"
+    ]
