@@ -7,14 +7,14 @@ import gzip
 import lzma
 
 import zstandard
-from input_case import BOM, HEAD, A, B, C, Case, failed, good, partly
+from input_case import BOM, HEAD, A, B, Bad, C, Case, failed, good, partly
 
 LINES = HEAD + b"1,a,1\n2,b,2\n3,c,3\n"
 ABC = {1: A, 2: B, 3: C}
 GZ = gzip.compress(LINES, mtime=0)
 ZST = zstandard.ZstdCompressor(write_checksum=True).compress(LINES)
 FRENCH = "id,name,amount\n1,é€,1\n"
-LAST = [(3, 4, "id", b"x,c,3")]
+LAST: list[Bad] = [(3, 4, "id", b"x,c,3")]
 BROKEN_LAST = HEAD + b"1,a,1\n2,b,2\nx,c,3\n"
 BOMB = gzip.compress(b"id,name,amount\n" + b"1,a,1\n" * 200_000, mtime=0)
 

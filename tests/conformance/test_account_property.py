@@ -17,7 +17,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from small_shop import Shop, columns, open_shop
 
+from snowmelt.bronze import csv as csv_reader
 from snowmelt.bronze.csv import CsvReader
+from snowmelt.bronze.csv_buffer import BufferSizes
 from snowmelt.bronze.inspection import inspect
 from snowmelt.bronze.intake import Intake
 from snowmelt.pipe.batch import Pending
@@ -297,3 +299,35 @@ def test_the_fast_path_is_taken_by_ordinary_files(
         inspection = inspect(staged, Intake(stage, pipe, tmp_path), 1 << 24)
         (read,) = reader.read([inspection])
     assert (read.row_count, len(read.rejects)) == (50, 50)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_ordinals_are_right_wherever_a_buffer_of_the_engine_ends(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, end: bytes
+) -> None:
+    """Where a scan ends between \\r and \\n the engine's own line is wrong by one."""
+    records = [
+        make_record(SOUND[0] if number % 7 else BROKEN[0], number, NAMES, False)
+        for number in range(1, 301)
+    ]
+    content = end.join([",".join(NAMES).encode(), *(r.raw for r in records), b""])
+    name = f"pipe_0/buffers-{len(end)}.csv"
+    shop.land(name, content)
+    stage, pipe = shop.parts.stage, shop.parts.project.pipes[0]
+    spool = shop.parts.project.spool
+    staged = stage.look(name)
+    assert staged is not None
+    broken = [n for n, record in enumerate(records, start=1) if record.values is None]
+    for scan in range(500, 560):
+        sizes = BufferSizes(4 * scan, scan)
+        monkeypatch.setattr(csv_reader, "usual_sizes", lambda *_, s=sizes: s)
+        with shop.parts.warehouse.session() as session:
+            reader = CsvReader(session, pipe, spool)
+            inspection = inspect(staged, Intake(stage, pipe, spool), 1 << 24)
+            (read,) = reader.read([inspection])
+            reader.close()
+        assert (read.row_count, read.problem) == (300 - len(broken), None)
+        assert read.engine_rejects == broken
+        assert [reject.file_row for reject in read.rejects] == broken
+        found = [reject.raw for reject in read.rejects]
+        assert found == [records[ordinal - 1].raw for ordinal in broken]

@@ -169,6 +169,7 @@ def _fits_batch(case: Case) -> bool:
 def test_a_name_that_is_not_utf8_is_unmatched_and_stops_nothing(shop: Shop) -> None:
     odd = shop.land(b"names/odd-\xff.csv", HEAD + b"1,a,1\n")
     shop.land("names/beside.csv", HEAD + b"1,beside,1\n")
+    assert isinstance(shop.parts.stage, LocalFolder)
     shop.parts.stage.hint(str(odd), "finished")
     shop.load()
     assert "names/odd-\\xff.csv" in shop.parts.pending.unmatched

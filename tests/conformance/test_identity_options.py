@@ -23,6 +23,7 @@ from snowmelt.clock import SystemClock
 from snowmelt.errors import ConfigError, UsageError
 from snowmelt.pipe.definition import Pipe
 from snowmelt.pipe.identity import (
+    Arrival,
     Identity,
     IdentityRules,
     LiveLoad,
@@ -163,7 +164,7 @@ def test_the_table_of_rules(
     given: IdentityRules,
     expected: Verdict | tuple[Verdict, tuple[int, ...]],
 ) -> None:
-    found = identify(name, sha, live, given, at=NOON)
+    found = identify(Arrival(name, sha, NOON), live, given)
     if isinstance(expected, Verdict):
         assert found.verdict is expected, told
     else:
@@ -172,7 +173,7 @@ def test_the_table_of_rules(
 
 
 def test_a_warned_copy_names_what_it_repeats() -> None:
-    found = identify("b", "1", [A1], rules(content="warn"))
+    found = identify(Arrival("b", "1"), [A1], rules(content="warn"))
     assert found == Identity(Verdict.LOAD, (), repeats=1)
 
 
@@ -180,7 +181,7 @@ def test_a_warned_copy_names_what_it_repeats() -> None:
 def test_a_reload_supersedes_all_of_its_name(given: IdentityRules) -> None:
     live = [A1, LEFT_OUT, LiveLoad(3, "a", "r", 1, replay=True)]
     for sha in ("1", "2", "5"):
-        found = identify("a", sha, live, given, at=NOON, reload=True)
+        found = identify(Arrival("a", sha, NOON, reload=True), live, given)
         assert (found.verdict, found.supersedes) == (Verdict.LOAD, (1, 2, 3))
 
 

@@ -15,14 +15,9 @@ from small_shop import open_shop
 
 from snowmelt.bronze.inference.draft import Draft, draft_pipe
 from snowmelt.bronze.inference.pipe_text import render_pipe
-from snowmelt.pipe.contract import Column
 from snowmelt.warehouse.duckdb.scratch import scratch
 
 Samples = dict[str, bytes]
-# A header that is no name of a column needs the key `source` of a contract.
-NEEDS_SOURCE = pytest.mark.skipif(
-    "source" not in Column.model_fields, reason="contracts have no `source`"
-)
 
 
 def lines(*texts: str, encoding: str = "utf-8", ends: str = "\n") -> bytes:
@@ -216,15 +211,27 @@ def test_parquet_samples_load_whole(
     }
 
 
-@NEEDS_SOURCE
 @pytest.mark.parametrize(
     "samples",
     [
-        {"a.csv": lines("Order ID,Größe,2024,_x,a b,a_b", "1,2.5,3,4,x,y")},
+        {"a.csv": lines("Order ID,Größe,2024,_x,a b,a_b,v1.2", "1,2.5,3,4,x,y,z")},
         {"a.csv": lines("Price (€);Datum", "1,50;01.02.2024", "2,25;28.02.2024")},
     ],
 )
-def test_headers_that_are_no_names_load_by_their_source(
+def test_headers_that_are_no_names_load_by_their_path(
     tmp_path: Path, samples: Samples
 ) -> None:
     load_all(tmp_path, samples)
+
+
+def test_parquet_columns_that_are_no_names_load_by_their_path(tmp_path: Path) -> None:
+    sql = 'select 1 as "Order ID", 2.5 as "v1.2", 3 as "_x", 4 as "a_b", 5 as "A B"'
+    content = parquet(tmp_path / "made.parquet", sql)
+    draft = load_all(tmp_path, {"a.parquet": content})
+    assert [column.path for column in draft.columns] == [
+        "Order ID",
+        '"v1.2"',
+        "_x",
+        None,
+        "A B",
+    ]

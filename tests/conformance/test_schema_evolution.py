@@ -441,6 +441,43 @@ def test_a_column_of_another_type_is_held_and_widened(
         assert [row["id"] for row in bronze(shop)] == [*found, five]
 
 
+def test_all_that_is_different_is_held_and_approved_at_once(
+    tmp_path: Path, kind: str
+) -> None:
+    contract = f"{CONTRACT}, due date"
+    records: Records = [{"id": "A-1", "name": "x", "colour": "red"}]
+    with opened_shop(tmp_path, "hold", kind, contract) as shop:
+        shop.land("orders/good", WRITERS[kind]([A | {"due": "2024-02-29"}]))
+        file = land(shop, kind, "odd", records)
+        (held,) = drift_document(shop.parts, None)["held"]
+        assert [each["column_name"] for each in held["new"]] == ["colour"]
+        assert held["missing"] == ["due"]
+        assert held["retyped"] == [
+            {
+                "column_name": "id",
+                "column_type": "integer",
+                "proposed_type": "varchar",
+                "samples": ["A-1"],
+            }
+        ]
+        checked = check_file(
+            shop.parts,
+            shop.parts.project.landing / file,
+            shop.parts.project.pipes[0],
+        )
+        assert (checked["would_be"], checked["drift"]["missing"]) == ("held", ["due"])
+        approve(shop.loop, file, None)
+        assert [row[0:3] for row in shop.rows(EVOLUTION)] == [
+            ("colour", "varchar", "ADD_COLUMN"),
+            ("due", "date", "DROP_NOT_NULL"),
+            ("id", "varchar", "WIDEN_TYPE"),
+        ]
+        assert [(row["id"], row["colour"]) for row in bronze(shop)] == [
+            ("1", None),
+            ("A-1", "red"),
+        ]
+
+
 def test_one_good_value_is_no_other_type(tmp_path: Path) -> None:
     with opened_shop(tmp_path, "hold") as shop:
         shop.land("orders/a", b"id,name\nx,a\n2,b\ny,c\n")

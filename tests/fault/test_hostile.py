@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 from small_shop import Shop, columns, open_shop
 
-from snowmelt.bronze import intake
+from snowmelt.bronze.decoding import inflate
 from snowmelt.pipe.history import open_attempts
-from snowmelt.service import trial
 
 CONTRACT = columns("id integer, name varchar")
 PIPES: list[dict[str, Any]] = [
@@ -43,7 +42,7 @@ def status(shop: Shop, name: str) -> str:
 def test_a_file_that_takes_too_long_fails_and_the_others_of_its_batch_load(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = intake.inflate
+    original = inflate
     waiting = threading.Event()
 
     def slow(chunks: Iterator[bytes], compression: Any) -> Iterator[bytes]:
@@ -52,7 +51,7 @@ def test_a_file_that_takes_too_long_fails_and_the_others_of_its_batch_load(
                 waiting.wait(1.3)
             yield chunk
 
-    monkeypatch.setattr(intake, "inflate", slow)
+    monkeypatch.setattr("snowmelt.bronze.intake.inflate", slow)
     for number in range(3):
         shop.land(f"slow/{number}.csv", f"id,name\n{number},a\n".encode())
     shop.land("slow/hostile.csv", b"id,name\n9,slow\n")
@@ -86,7 +85,7 @@ def test_the_engine_is_interrupted_when_the_time_is_over(
 def test_other_pipes_load_while_one_is_slow(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = intake.inflate
+    original = inflate
     go_on = threading.Event()
 
     def stuck(chunks: Iterator[bytes], compression: Any) -> Iterator[bytes]:
@@ -95,7 +94,7 @@ def test_other_pipes_load_while_one_is_slow(
                 go_on.wait(20)
             yield chunk
 
-    monkeypatch.setattr(intake, "inflate", stuck)
+    monkeypatch.setattr("snowmelt.bronze.intake.inflate", stuck)
     shop.land("slow/a.csv", b"id,name\n1,slow\n")
     shop.land("quick/a.csv", b"id,name\n1,a\n")
     shop.loop.ask_refresh()
@@ -128,7 +127,7 @@ def test_a_file_that_kills_its_readers_is_held(
     tries = tmp_path / "tries"
     deadly.write_text(f"#!/bin/sh\necho x >> {tries}\nkill -9 $$\n")
     deadly.chmod(0o755)
-    monkeypatch.setattr(trial.sys, "executable", str(deadly))
+    monkeypatch.setattr("snowmelt.service.trial.sys.executable", str(deadly))
     shop.land("quick/a.csv", b"id,name\n1,a\n")
     shop.land("quick/b.csv", b"id,name\n2,b\n")
     cut_off(shop, "quick/a.csv", 1)

@@ -344,7 +344,7 @@ def test_leaves_are_scalars_and_the_rest_is_json() -> None:
     assert found == {
         "a": "number",
         "b.c": "text",
-        'b."d e"': "json",
+        "b.d e": "json",
         "f": "boolean",
         "g": "json",
         "h": "mixed",

@@ -13,7 +13,7 @@ from snowmelt.landing.settle import Noticed, Sighting, sight, whole_at
 from snowmelt.landing.stage import StagedFile, find_hidden
 from snowmelt.pipe.batch import LoadConfig, Pending, due
 from snowmelt.pipe.history import LoadStatus
-from snowmelt.pipe.identity import Identity, LiveLoad, Verdict, identify
+from snowmelt.pipe.identity import Arrival, Identity, LiveLoad, Verdict, identify
 from snowmelt.pipe.pattern import can_overlap, compile_pattern
 from snowmelt.pipe.version import version_at
 
@@ -123,7 +123,7 @@ def live(
 def test_identity(
     told: str, name: str, sha: str, loads: list[LiveLoad], expected: Identity
 ) -> None:
-    assert identify(name, sha, loads) == expected, told
+    assert identify(Arrival(name, sha), loads) == expected, told
 
 
 def pending(name: str, size: int = 10, age: float = 0, cut_off: int = 0) -> Pending:

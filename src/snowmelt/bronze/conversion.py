@@ -46,9 +46,9 @@ def cleaned(text: str, text_format: TextFormat) -> str:
     if text_format.trim_space:
         text = f"trim({text}, ' \t')"
     if text_format.null_if:
-        text = (
-            f"(case when {text} not in {_tuple(text_format.null_if)} then {text} end)"
-        )
+        # `in` with more than four texts is a join to the engine, which mixes the rows
+        null = f"list_contains({literals(text_format.null_if)}, {text})"
+        text = f"(case when not {null} then {text} end)"
     return text
 
 
@@ -67,7 +67,3 @@ def typed(text: str, column: Column, text_format: TextFormat) -> str:
             f"(case when not contains({text}, '.') then replace({text}, ',', '.') end)"
         )
     return f"try_cast({text} as {column.type})"
-
-
-def _tuple(texts: Sequence[str]) -> str:
-    return "(" + ", ".join(literal(text) for text in texts) + ")"

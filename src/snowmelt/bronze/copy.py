@@ -42,7 +42,7 @@ from snowmelt.pipe.history import (
     settle_files,
     supersede,
 )
-from snowmelt.pipe.identity import Identity, Verdict, identify
+from snowmelt.pipe.identity import Arrival, Identity, Verdict, identify
 from snowmelt.pipe.known import known_loads
 from snowmelt.pipe.version import version_at
 from snowmelt.warehouse.port import Session, Warehouse
@@ -201,7 +201,7 @@ class Copier:
         prepared.reading = Reading(session, fitting.pipe, self._spool)
         found = prepared.reading.read(fitting.to_read)
         reads = {read.inspection.file.name: read for read in found}
-        fitting.hold_retyped(session, found)
+        fitting.hold_retyped(session, found, prepared.reading)
         prepared.again.update(fitting.again)
         there = self._stage.looks([pending.file.name for pending, *_ in chosen])
         for pending, inspection, identity in chosen:
@@ -264,17 +264,7 @@ class Copier:
             (
                 pending,
                 inspection,
-                identify(
-                    inspection.file.name,
-                    inspection.content_sha256,
-                    live,
-                    rules,
-                    at=now,
-                    reload=pending.reload,
-                    version_at=version_at(
-                        inspection.file.name, inspection.file.modified_at
-                    ),
-                ),
+                identify(_arrival(pending, inspection, now), live, rules),
             )
             for pending, inspection in inspected.values()
         ]
@@ -376,6 +366,18 @@ class Copier:
         pipe = prepared.fitting.evolve(session, records, now)
         for table, steps in tables.items():
             append_rows(session, pipe, table, steps, refused[table], now)
+
+
+def _arrival(pending: Pending, inspection: Inspection, now: datetime) -> Arrival:
+    """Return what the rules of identity are asked about."""
+    file = inspection.file
+    return Arrival(
+        file.name,
+        inspection.content_sha256,
+        now,
+        pending.reload,
+        version_at(file.name, file.modified_at),
+    )
 
 
 def _rejects_kept(outcome: Outcome) -> list[Reject]:

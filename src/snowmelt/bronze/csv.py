@@ -165,6 +165,8 @@ class CsvReader:
                 return False
             if copied is None and reports and read.inspection.blank_lines:
                 return False
+            if copied is not None:
+                reports = copied.number(reports, read.inspection.csv)
             finder = RejectFinder(read.inspection, self._record_bytes_max)
             read.rejects = finder.find(reports, by_ordinal=copied is not None)
         except ChangedError:

@@ -19,6 +19,7 @@ from snowmelt.bronze.conversion import identifier
 from snowmelt.bronze.fileread import FileRead
 from snowmelt.bronze.inspection import Inspection
 from snowmelt.bronze.layout import match_header
+from snowmelt.bronze.reading import Reading
 from snowmelt.bronze.table import add_columns
 from snowmelt.errors import FileError
 from snowmelt.pipe.contract import Column
@@ -40,6 +41,7 @@ from snowmelt.pipe.evolved import (
     EvolutionType,
     effective_pipe,
     insert_evolutions,
+    with_all_optional,
     with_columns,
 )
 from snowmelt.pipe.file_format import CsvFormat
@@ -68,6 +70,8 @@ class Fitting:
     known: Pipe
     pipe: Pipe
     to_read: list[Inspection] = field(default_factory=list)
+    to_look_at: list[Inspection] = field(default_factory=list)
+    """Held files, to be read for what else is different about them."""
     added: dict[str, tuple[Column, ...]] = field(default_factory=dict)
     held: dict[str, Difference] = field(default_factory=dict)
     again: dict[str, str] = field(default_factory=dict)
@@ -76,20 +80,26 @@ class Fitting:
     evolved: bool = False
     """Did the commit add columns to bronze?"""
 
-    def hold_retyped(self, session: Session, reads: Iterable[FileRead]) -> None:
+    def hold_retyped(
+        self, session: Session, reads: Iterable[FileRead], reading: Reading
+    ) -> None:
         """Hold files of which no value of some column is of the contract's type.
 
-        That shows when they are read. Their rows are in no load, so nothing has to be
-        taken back.
+        That shows when they are read: so those that are held are read too. The rows
+        are in no load, so that nothing has to be taken back.
         """
         if self.pipe.schema_evolution is not SchemaEvolution.HOLD:
             return
-        for read in reads:
+        looked_at = reading.read(self.to_look_at) if self.to_look_at else []
+        for read in (*reads, *looked_at):
             name = read.inspection.file.name
-            if name not in self.released:
-                retyped = _find_retyped(session, read, self.known)
-                if retyped:
-                    self.held[name] = Difference(retyped=retyped)
+            if name in self.released:
+                continue
+            retyped = _find_retyped(session, read, self.known)
+            before = self.held.get(name, Difference())
+            found = {each.name: each for each in (*before.retyped, *retyped)}
+            if found:
+                self.held[name] = replace(before, retyped=tuple(found.values()))
 
     def why_held(
         self, inspection: Inspection, digest: str, now: datetime
@@ -159,7 +169,10 @@ def fit(
             continue
         difference, decision = judge_columns(session, inspection, known, spool)
         _follow(fitting, inspection, difference, decision, fresh)
-    fitting.pipe = with_columns(known, list(fresh.values())) if fresh else known
+    if fresh:
+        fitting.pipe = with_columns(known, list(fresh.values()))
+    elif fitting.to_look_at:
+        fitting.pipe = with_all_optional(known)
     return fitting
 
 
@@ -191,6 +204,8 @@ def _follow(
     name = inspection.file.name
     if decision.action is Action.HOLD:
         fitting.held[name] = difference
+        if difference.matched:
+            fitting.to_look_at.append(inspection)
         return
     if decision.action is Action.FAIL:
         inspection = replace(inspection, problem=decision.reason)

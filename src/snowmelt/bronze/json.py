@@ -235,8 +235,9 @@ class JsonReader:
         rowids = list(lines)
         if self._session.value(f"select count(*) from {fixed}") != len(rowids):
             raise FileError("", "two readers disagree on records that were rewritten")
-        self._session.execute(f"create temp table {fixed}_at (place bigint, target bigint)")
-        self._session.insert(f"{fixed}_at", {"place": range(len(rowids)), "target": rowids})
+        at = f"{fixed}_at"
+        self._session.execute(f"create temp table {at} (place bigint, target bigint)")
+        self._session.insert(at, {"place": range(len(rowids)), "target": rowids})
         checked = [BAD + column.name for column in statement.checked]
         taken = ", ".join(
             f"{identifier(name)} = fixed.{identifier(name)}"
@@ -244,8 +245,8 @@ class JsonReader:
         )
         self._session.execute(
             f"update {table} set {taken} from {fixed} as fixed "
-            f"join {fixed}_at on {fixed}_at.place = fixed.rowid "
-            f"where {table}.rowid = {fixed}_at.target"
+            f"join {at} on {at}.place = fixed.rowid "
+            f"where {table}.rowid = {at}.target"
         )
 
     def _broken(

@@ -129,8 +129,7 @@ def _write(
 ) -> int:
     """Write the records and where the first value of each is."""
     count = int(session.value(f"select count(*) from {table}_labels"))
-    places = PlaceIndex(index)
-    with path.open("xb") as copy:
+    with PlaceIndex(index) as places, path.open("xb") as copy:
         for first in range(1, count + 1, _BATCH):
             rows = session.rows(
                 f"select ordinal, name, first, last from {table} "
@@ -146,5 +145,4 @@ def _write(
                     value = on_one_line(read_all(file, start, end))
                     members.append(name.encode() + b":" + value)
                 copy.write(b"{" + b",".join(members) + b"}\n")
-    places.close()
     return count

@@ -138,6 +138,13 @@ class PlaceIndex:
         self._bounds = array("Q")
         self._file = path.open("xb")
 
+    def __enter__(self) -> PlaceIndex:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bounds.tofile(self._file)
+        self._file.close()
+
     def add(self, start: int, end: int) -> None:
         """Note the next record."""
         self._bounds.extend((start, end))
@@ -145,11 +152,6 @@ class PlaceIndex:
         if len(self._bounds) >= 1 << 14:
             self._bounds.tofile(self._file)
             del self._bounds[:]
-
-    def close(self) -> None:
-        """Write what is noted."""
-        self._bounds.tofile(self._file)
-        self._file.close()
 
 
 def pieces(file: OpenedFile, start: int) -> Iterator[bytes]:

@@ -130,12 +130,10 @@ class JsonSpool:
         return Source(path, records, places, self._keys(path), shape)
 
     def _write_elements(self, found: Iterator[Element], path: Path, index: Path) -> int:
-        places = PlaceIndex(index)
-        with path.open("xb") as copy:
+        with PlaceIndex(index) as places, path.open("xb") as copy:
             for element in found:
                 places.add(element.offset, element.offset + len(element.raw))
                 copy.write(self._short(on_one_line(element.raw)) + b"\n")
-        places.close()
         return places.count
 
     def _short(self, line: bytes) -> bytes:

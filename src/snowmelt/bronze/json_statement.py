@@ -167,7 +167,8 @@ class JsonStatement:
         if not usual:
             return " or ".join(signs)
         known = ", ".join(f"{literals(keys)}::varchar[]" for keys in usual)
-        return f"case when keys in ({known}) then false else {' or '.join(signs)} end"
+        is_usual = f"list_contains([{known}], keys)"
+        return f"case when {is_usual} then false else {' or '.join(signs)} end"
 
     def _reads_all_of(self, keys: Sequence[str]) -> bool:
         """Is each column's key among these, or no key like it?"""
@@ -199,8 +200,8 @@ class JsonStatement:
         """Return conditions: what is read may be another value than is written."""
         name = self._value(column, steps)
         if column.type == "varchar":
-            short = f"strlen({name}) < 10 and lower({name}) in {_tuple(_NO_NUMBERS)}"
-            return [f"coalesce({short}, false)"]
+            listed = f"list_contains({literals(_NO_NUMBERS)}, lower({name}))"
+            return [f"coalesce(strlen({name}) < 10 and {listed}, false)"]
         if column.type == "double":
             return [f"coalesce(isnan({name}) or isinf({name}), false)"]
         if column.type == "json":
@@ -212,7 +213,3 @@ class JsonStatement:
         if column.type.startswith("decimal"):
             return [f"coalesce(strlen({self._text(steps)}) > {_SURE_DIGITS}, false)"]
         return []
-
-
-def _tuple(texts: Sequence[str]) -> str:
-    return "(" + ", ".join(literal(text) for text in texts) + ")"

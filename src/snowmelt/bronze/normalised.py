@@ -2,27 +2,60 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from snowmelt.bronze.inspection import Inspection
-from snowmelt.bronze.raw import Reject, RejectError
+from snowmelt.bronze.raw import Reject, RejectError, RejectReport
 from snowmelt.bronze.rawfile import RawFile, RawRecord, opened_raw
-from snowmelt.bronze.records import is_well_quoted, split_record, unclosed_field
+from snowmelt.bronze.records import (
+    Checkpoint,
+    find_records,
+    is_well_quoted,
+    split_record,
+    unclosed_field,
+)
 from snowmelt.errors import FileError
+from snowmelt.pipe.file_format import CsvFormat
+
+_CHECKPOINT_EVERY = 1000
 
 
 @dataclass(frozen=True)
 class Copied:
-    """A copy of a file, and how many records it has.
+    """A copy of a file, and how many records it has, the header left out.
 
-    `unclosed` is the file's last record, if a quote in it never closes: it is not in
-    the copy, because the engine may leave it out without a word.
+    `checkpoints` are places in the copy at which records begin. `unclosed` is the
+    file's last record, if a quote in it never closes: it is not in the copy, because
+    the engine may leave it out without a word.
     """
 
     path: Path
     records: int
+    checkpoints: Sequence[Checkpoint]
     unclosed: Reject | None
+
+    def number(
+        self, reports: Sequence[RejectReport], csv: CsvFormat
+    ) -> list[RejectReport]:
+        """Return the engine's reports on the copy, each with the line of its position.
+
+        The line that the engine tells may be wrong by one from some place on.
+        """
+        lines: dict[int, int] = {}
+        with self.path.open("rb") as copy:
+            for position in {report.line_byte_position for report in reports}:
+                end = position - 1
+                at = bisect_right(self.checkpoints, end, key=lambda each: each.offset)
+                start = self.checkpoints[at - 1]
+                copy.seek(start.offset)
+                before = find_records(copy.read(end - start.offset), csv)
+                lines[position] = start.records + sum(1 for _ in before) + 1
+        return [
+            replace(report, line=lines[report.line_byte_position]) for report in reports
+        ]
 
 
 def write_normalised(
@@ -35,6 +68,7 @@ def write_normalised(
     """
     written = -1
     unclosed = None
+    checkpoints = []
     csv, content = inspection.csv, inspection.plain
     with (
         opened_raw(content, csv, record_bytes_max) as raw,
@@ -46,10 +80,12 @@ def write_normalised(
             if last and unclosed_field(record.raw, csv) is not None:
                 unclosed = _refuse(raw, record, written + 1, inspection)
                 break
+            if (written + 1) % _CHECKPOINT_EVERY == 0:
+                checkpoints.append(Checkpoint(copy.tell(), written + 1))
             copy.write(record.raw + b"\n")
             written += 1
         raw.require_same()
-    return Copied(path, written, unclosed)
+    return Copied(path, written, checkpoints, unclosed)
 
 
 def _require_whole(raw: RawFile, record: RawRecord, inspection: Inspection) -> None:

@@ -71,7 +71,8 @@ class RejectFinder:
         """Turn the engine's report on one file into rejects, in file order.
 
         `by_ordinal` reports are on a normalised copy: there the ordinal is right and
-        the position is not.
+        the position is not. In the file itself the position is right; the ordinal is
+        counted once more, because the engine's may be wrong by one from some place on.
         """
         if not reports:
             return []
@@ -81,14 +82,13 @@ class RejectFinder:
             for line, group in groupby(ordered, lambda report: report.line)
         }
         with self._opened() as raw:
-            places = (
-                raw.find(grouped, self._checkpoints)
-                if by_ordinal
-                else {
-                    ordinal: _record_at(raw, group)
-                    for ordinal, group in grouped.items()
-                }
-            )
+            if by_ordinal:
+                places = raw.find(grouped, self._checkpoints)
+            else:
+                records = [_record_at(raw, group) for group in grouped.values()]
+                ordinals = self._find_ordinals(raw, records, list(grouped))
+                places = dict(zip(ordinals, records, strict=True))
+                grouped = dict(zip(ordinals, grouped.values(), strict=True))
             header = self._inspection.header
             errors = {
                 ordinal: _explain_all(group, header)
@@ -102,6 +102,23 @@ class RejectFinder:
         """Return rejects for records, by ordinal, that break the contract."""
         with self._opened() as raw:
             return self._rejects(raw, raw.find(errors, self._checkpoints), errors)
+
+    def _find_ordinals(
+        self, raw: RawFile, records: Sequence[RawRecord], reported: list[int]
+    ) -> list[int]:
+        """Return the ordinals of records by our own count of what is before them.
+
+        Raises FileError when it is not the engine's and ours cannot be relied upon.
+        """
+        known = self._inspection
+        count = raw.count_lines if known.line_records else raw.count_records
+        offsets = [record.offset for record in records]
+        if offsets != sorted(set(offsets)):
+            raise FileError("", "the engine's positions of refused records disagree")
+        ordinals = raw.find_ordinals(offsets, self._checkpoints, count)
+        if ordinals != reported and not known.exact:
+            raise FileError("", "the engine's count of records is not ours")
+        return ordinals
 
     def _opened(self) -> AbstractContextManager[RawFile]:
         return opened_raw(

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from snowmelt.bronze.inspection import Inspection
+from snowmelt.bronze.json_split import on_one_line
 from snowmelt.bronze.lines import write_record
 from snowmelt.pipe.definition import Pipe
 from snowmelt.pipe.file_format import Concrete, CsvFormat, JsonFormat
@@ -18,6 +19,7 @@ from snowmelt.pipe.file_format import Concrete, CsvFormat, JsonFormat
 _MARKS = ("field_delimiter", "field_optionally_enclosed_by", "escape")
 _SHARED = ("null_if", "trim_space", "date_format", "time_format", "timestamp_format")
 _OF_CSV = ("empty_field_as_null", "decimal_separator")
+_OF_JSON = ("strip_null_values", "allow_duplicate")
 
 
 @dataclass(frozen=True)
@@ -50,19 +52,21 @@ class RawForm:
 
     def format_of(self, pipe: Pipe) -> Concrete:
         """Return how a file of raw records is read, under the pipe's options of now."""
-        names = _SHARED if self.marks is None else (*_SHARED, *_OF_CSV)
+        names = (*_SHARED, *(_OF_JSON if self.marks is None else _OF_CSV))
         options = {
             name: getattr(pipe.file_format, name)
             for name in names
             if hasattr(pipe.file_format, name)
         }
         if self.marks is None:
-            return JsonFormat(compression="none", **options)
+            return JsonFormat(
+                compression="none", strip_outer_array=False, orient="records", **options
+            )
         return CsvFormat(compression="none", **(options | self.marks))
 
     def compose(self, raws: Sequence[bytes]) -> bytes:
         """Return a file of raw records."""
         if self.marks is None:
-            return b"\n".join([*raws, b""])
+            return b"\n".join([*map(on_one_line, raws), b""])
         header = write_record(self.header, CsvFormat.model_validate(self.marks))
         return b"\n".join([header, *raws, b""])

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
 from snowmelt.bronze.content import Content
-from snowmelt.bronze.records import BOM, Checkpoint, find_records, nearest
+from snowmelt.bronze.records import (
+    BOM,
+    Checkpoint,
+    RecordCount,
+    find_records,
+    nearest,
+)
 from snowmelt.errors import FileError
 from snowmelt.landing.opened import OpenedFile, opened
 from snowmelt.pipe.file_format import CsvFormat
@@ -16,6 +23,10 @@ WINDOW = 1 << 20
 NEAR_WINDOW = 1 << 12
 _TOO_LONG = 4
 """How many times longer than allowed a record may be and still be found whole."""
+
+
+Count = Callable[[int, int], int]
+"""Counts the records between two byte offsets at which records begin."""
 
 
 class RawRecord(NamedTuple):
@@ -92,6 +103,28 @@ class RawFile:
                 self.require_same()
                 raise FileError("", f"the file has no record {ordinal}")
         return found
+
+    def find_ordinals(
+        self, offsets: Sequence[int], checkpoints: Sequence[Checkpoint], count: Count
+    ) -> list[int]:
+        """Return the ordinals of the records that begin at these ascending offsets."""
+        at = Checkpoint(0, 0)
+        ordinals = []
+        for offset in offsets:
+            place = bisect_right(checkpoints, offset, key=lambda point: point.offset)
+            if place and checkpoints[place - 1].offset > at.offset:
+                at = checkpoints[place - 1]
+            at = Checkpoint(offset, at.records + count(at.offset, offset))
+            ordinals.append(at.records)
+        return ordinals
+
+    def count_records(self, start: int, end: int) -> int:
+        """Count the records in [start, end) by the parity of quotes."""
+        count = RecordCount(self._csv)
+        for at in range(start, end, WINDOW):
+            count.feed(self._read(at, min(WINDOW, end - at)))
+        count.finish()
+        return count.records
 
     def count_lines(self, start: int, end: int) -> int:
         r"""Count the line ends in [start, end): \n, or \r where it stands alone."""

@@ -136,7 +136,6 @@ def insert_rejects(
             "pipe_name": [load.pipe_name] * count,
             "file_name": [load.file_name] * count,
             "file_row": [reject.file_row for reject in rejects],
-            "timestamp": [load.started_at] * count,
             "row_start_line": [reject.line for reject in rejects],
             "line": [reject.line for reject in rejects],
             "byte_offset": [reject.byte_offset for reject in rejects],

@@ -21,6 +21,7 @@ from snowmelt.bronze.append import Step, append_rows
 from snowmelt.bronze.fileread import FileRead, ordinal_of
 from snowmelt.bronze.inspection import inspect
 from snowmelt.bronze.intake import Intake
+from snowmelt.bronze.json_split import on_one_line
 from snowmelt.bronze.raw_form import RawForm
 from snowmelt.bronze.reading import Reading
 from snowmelt.bronze.records import find_records, unclosed_field
@@ -206,7 +207,7 @@ def _sound(origin: _Origin, known: Concrete) -> _Origin:
     """Leave out what is not one whole record: it would swallow its neighbours."""
     raws = origin.raws
     if not isinstance(known, CsvFormat):
-        raws = [b" ".join(raw.splitlines()) for raw in raws]  # one object a line
+        raws = [on_one_line(raw) for raw in raws]
     kept = [
         (file_row, raw)
         for file_row, raw in zip(origin.file_rows, raws, strict=True)

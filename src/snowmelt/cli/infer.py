@@ -68,8 +68,8 @@ def _tell_doubts(draft: Draft, files: tuple[Path, ...], pattern: str) -> None:
     for column in draft.columns:
         for note in column.decision.notes if column.decision.is_unsure else ():
             output.tell(f"{column.name}: {note}")
-        if column.source is not None:
-            output.tell(f"{column.name}: stands for the header {column.source!r}")
+        if column.path is not None and draft.file_format["type"] != "json":
+            output.tell(f"{column.name}: stands for the header {column.path}")
     for path in files:
         if not takes(pattern, path):
             output.tell(

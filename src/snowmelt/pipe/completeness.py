@@ -192,5 +192,7 @@ def _name_of(entry: Any) -> str:
     if isinstance(entry, dict):
         entry = entry.get("name", entry.get("path", entry.get("url")))
     if not isinstance(entry, str):
-        raise ValueError("an entry of the manifest has no name, path or url")
+        raise ValueError(  # noqa: TRY004 - as above
+            "an entry of the manifest has no name, path or url"
+        )
     return entry.rpartition("/")[2] if "://" in entry else entry

@@ -155,3 +155,10 @@ def with_columns(pipe: Pipe, added: Sequence[Column]) -> Pipe:
     own = [c for c in pipe.contract.columns if c.name == RESCUED]
     contract = Contract.model_construct(columns=[*columns, *added, *own])
     return pipe.model_copy(update={"contract": contract})
+
+
+def with_all_optional(pipe: Pipe) -> Pipe:
+    """Return a pipe that reads files whatever columns they lack."""
+    columns = [c.model_copy(update={"optional": True}) for c in pipe.contract.columns]
+    contract = Contract.model_construct(columns=columns)
+    return pipe.model_copy(update={"contract": contract})

@@ -108,8 +108,8 @@ class Identity:
 class Arrival:
     """A file that was read: its name, its content, when, and if it is asked for again.
 
-    `reload`: a person wants it loaded although it is loaded. `version_at`: the date it
-    is about.
+    `at` is the time of the decision, which Snowpipe's rules need. `reload`: a person
+    wants it loaded although it is loaded. `version_at`: the date it is about.
     """
 
     file_name: str
@@ -120,37 +120,38 @@ class Arrival:
 
 
 def identify(
-    file_name: str,
-    content_sha256: str,
-    live: Sequence[LiveLoad],
-    rules: IdentityRules = USUAL,
-    *,
-    at: datetime | None = None,
-    reload: bool = False,
-    version_at: datetime | None = None,
+    arrival: Arrival, live: Sequence[LiveLoad], rules: IdentityRules = USUAL
 ) -> Identity:
     """Decide from a file's name and content and the pipe's live loads.
 
     A file without records is never a duplicate of another: an empty day is not the
     same fact as another empty day. A reload supersedes every load of its name,
     whatever the rules; content that is loaded under another name stays a duplicate.
-    `at` is the time of the decision, which Snowpipe's rules need.
     """
-    arrival = Arrival(file_name, content_sha256, at, reload, version_at)
+    own = [load for load in live if load.file_name == arrival.file_name]
     if rules.snapshot:
         return _by_snapshot(arrival, live)
-    own = [load for load in live if load.file_name == file_name]
     if rules.snowpipe_compat:
         return _by_path(arrival, own)
+    return _by_content(arrival, own, live, rules)
+
+
+def _by_content(
+    arrival: Arrival,
+    own: Sequence[LiveLoad],
+    live: Sequence[LiveLoad],
+    rules: IdentityRules,
+) -> Identity:
+    """Decide by what is in the file, and by what the pipe says of likeness."""
     versions = [load for load in own if not load.ignored]
-    if not reload:
-        if any(load.content_sha256 == content_sha256 for load in _files(versions)):
+    if not arrival.reload:
+        if _has_content(versions, arrival):
             return Identity(Verdict.UNCHANGED)
         if versions and rules.same_name is SameName.IGNORE:
             told = "on_same_name_changed is ignore"
             return _ignored(arrival, own, versions[-1], told)
     supersedes = tuple(load.load_seq for load in own)
-    if versions and rules.same_name is SameName.APPEND and not reload:
+    if versions and rules.same_name is SameName.APPEND and not arrival.reload:
         supersedes = ()
     twin = _twin(arrival, live)
     if twin is None or rules.same_content is SameContent.LOAD:
@@ -163,9 +164,7 @@ def identify(
 def _by_snapshot(arrival: Arrival, live: Sequence[LiveLoad]) -> Identity:
     """Decide for a file that is the whole truth; equal dates: the last one is."""
     same = [load for load in _files(live) if load.file_name == arrival.file_name]
-    if not arrival.reload and any(
-        load.content_sha256 == arrival.content_sha256 for load in same
-    ):
+    if not arrival.reload and _has_content(same, arrival):
         return Identity(Verdict.UNCHANGED)
     newer = [
         load
@@ -220,6 +219,10 @@ def _ignored(
     return Identity(
         Verdict.IGNORED, reason=f"not loaded: load {known.load_seq} {ended}, and {told}"
     )
+
+
+def _has_content(loads: Sequence[LiveLoad], arrival: Arrival) -> bool:
+    return any(load.content_sha256 == arrival.content_sha256 for load in _files(loads))
 
 
 def _seq(load: LiveLoad) -> int:

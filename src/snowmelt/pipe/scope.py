@@ -48,6 +48,8 @@ class Scope:
 
 def widen(warehouse: Warehouse, scope: Scope, load_seqs: Sequence[int]) -> Scope:
     """Let a scope take the copies of what these loads superseded, too."""
+    if scope.is_whole:
+        return scope
     with warehouse.session() as session:
         freed = freed_files(session, load_seqs)
     return replace(scope, freed=scope.freed | set(freed))

@@ -18,8 +18,9 @@ from snowmelt.landing.folder import LocalFolder
 from snowmelt.pipe.definition import Pipe
 from snowmelt.pipe.evolution import Difference, describe
 from snowmelt.pipe.history import LoadStatus
-from snowmelt.pipe.identity import Verdict, identify
+from snowmelt.pipe.identity import Arrival, Verdict, identify
 from snowmelt.pipe.known import known_loads
+from snowmelt.pipe.version import version_at
 from snowmelt.serve.commands import Document
 from snowmelt.service.loop import Parts
 from snowmelt.service.questions import name_in_stage
@@ -67,7 +68,9 @@ def _read(parts: Parts, folder: Path, name: str, pipe: Pipe) -> Document:
         sha256 = inspection.content_sha256
         live = known_loads(session, pipe, [name], [sha256])
         now = parts.clock.now()
-        identity = identify(name, sha256, live, pipe.identity_rules, at=now)
+        version = version_at(name, staged.modified_at)
+        arrival = Arrival(name, sha256, now, version_at=version)
+        identity = identify(arrival, live, pipe.identity_rules)
         waits = waiting_reasons(session, parts, name, pipe)
         fitting = fit(session, pipe, [inspection], spool)
         reading = opened.enter_context(closing(Reading(session, fitting.pipe, spool)))

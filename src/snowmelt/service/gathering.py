@@ -116,12 +116,10 @@ class Gathering:
     def _names(self, file: StagedFile) -> list[str]:
         if file in self._read:
             return self._read[file]
-        content = b""
+        if file.size > _MANIFEST_BYTES_MAX:
+            return []
         try:
-            for chunk in self._stage.chunks(file):
-                content += chunk
-                if len(content) > _MANIFEST_BYTES_MAX:
-                    raise ValueError("it is too long")
+            content = b"".join(self._stage.chunks(file))
             names = read_manifest(content, file.name)
         except (ChangedError, UnreachableError):
             return []

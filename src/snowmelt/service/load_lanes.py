@@ -103,7 +103,7 @@ class LoadLanes:
                 (min(each.since for each in batch), pipe.name, pipe, batch)
                 for pipe in pipes
                 if pipe.name not in self._busy.values()
-                and (batch := due(gathering.ready(pipe, now), now, self._limits_of(pipe)))
+                and (batch := self._due(pipe, gathering, now))
             ]
             if not batches:
                 return
@@ -113,6 +113,9 @@ class LoadLanes:
             file_bytes = sum(each.file.size for each in batch)
             events.emit(CopyStarted(pipe.name, len(batch), file_bytes))
             lane.begin(partial(self._copy, pipe, batch))
+
+    def _due(self, pipe: Pipe, gathering: Gathering, now: datetime) -> list[Pending]:
+        return due(gathering.ready(pipe, now), now, self._limits_of(pipe))
 
     def _limits_of(self, pipe: Pipe) -> LoadConfig:
         """Return the limits of a pipe's batches: snapshots come one at a time."""

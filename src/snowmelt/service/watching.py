@@ -10,7 +10,6 @@ from snowmelt.pipe.definition import Pipe
 from snowmelt.pipe.expectation import Expectation, Freshness, Watch, read_expectation
 from snowmelt.warehouse.port import Session, Warehouse
 
-
 _WORSE = {
     Freshness.RECOVERED: 0,
     Freshness.FRESH: 0,

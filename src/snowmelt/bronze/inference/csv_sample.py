@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from snowmelt.bronze.inference.dialect import Dialect, tell_dialect
+from snowmelt.bronze.inference.names import path_of
 from snowmelt.bronze.inference.sample import (
     TABLE,
     Sample,
@@ -163,7 +164,7 @@ def _columns(
     seen: dict[str, tuple[str, set[int]]] = {}
     for number, dialect in enumerate(dialects):
         for name in dialect.header or ():
-            if name.strip():
+            if path_of([name.strip()]) is not None:
                 key = name.strip().lower()
                 seen.setdefault(key, (name.strip(), set()))[1].add(number)
     return [
@@ -342,8 +343,11 @@ def _notes(dialect: Dialect, files: Sequence[SampleFile]) -> list[str]:
             notes.append("the first record is taken for a record, no header: a guess")
     if len(dialect.first) == 1:
         notes.append("no field delimiter was found: one column")
-    if any(not name.strip() for name in dialect.header or ()):
-        notes.append("a column without a name in the header is not loaded")
+    for name in dialect.header or ():
+        if path_of([name.strip()]) is None:
+            notes.append(
+                f"no column can stand for the header {name!r}: it is not loaded"
+            )
     return notes
 
 

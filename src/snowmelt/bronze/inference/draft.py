@@ -21,7 +21,11 @@ from snowmelt.bronze.inference.evidence import Evidence, gather_evidence
 from snowmelt.bronze.inference.json_sample import read_json_samples
 from snowmelt.bronze.inference.keys import Candidate, Key, find_keys
 from snowmelt.bronze.inference.kinds import Family, Kind
-from snowmelt.bronze.inference.names import matches_by_name, propose_names
+from snowmelt.bronze.inference.names import (
+    matches_by_name,
+    path_of,
+    propose_names,
+)
 from snowmelt.bronze.inference.parquet_sample import read_parquet_samples
 from snowmelt.bronze.inference.sample import TABLE, Sample, SampleColumn, prepare
 from snowmelt.bronze.inference.sample_files import SampleFile, open_samples
@@ -47,7 +51,7 @@ _FIXED_AT_ONCE = 100
 class DraftColumn:
     """A column of the contract, and what there is to say of it.
 
-    `source` is the header as written, where the name alone does not match it.
+    `path` is where it is in the samples, if its name alone does not say so.
     """
 
     name: str
@@ -55,7 +59,6 @@ class DraftColumn:
     records: int
     empty: int
     optional: bool = False
-    source: str | None = None
     path: str | None = None
 
 
@@ -217,18 +220,17 @@ def _drafted(
     evidence: Evidence,
     sample: Sample,
 ) -> DraftColumn:
-    path = column.path if column.path != name else None
-    source = None
-    if column.path is None and column.written is not None:
-        source = None if matches_by_name(column.written, name) else column.written
+    path = column.path
+    if path is None and column.written is not None:
+        named = matches_by_name(column.written, name)
+        path = None if named else path_of([column.written])
     return DraftColumn(
         name=name,
         decision=decision,
         records=evidence.records,
         empty=evidence.records - evidence.values,
         optional=len(column.files) < len(sample.records),
-        source=source,
-        path=path,
+        path=path if path != name else None,
     )
 
 

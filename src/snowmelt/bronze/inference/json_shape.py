@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from snowmelt.pipe.contract import PATH
+from snowmelt.bronze.inference.names import path_of
 
 KEYS_MAX = 300
 DEPTH_MAX = 8
 NUMBERS = frozenset({"UBIGINT", "BIGINT", "DOUBLE", "HUGEINT", "UHUGEINT"})
-_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 @dataclass
@@ -55,12 +53,7 @@ class Leaf:
     @property
     def path(self) -> str | None:
         """Return the path as a contract has it; None if it cannot be written."""
-        if not all(self.keys) or any('"' in key for key in self.keys):
-            return None
-        path = ".".join(
-            key if _PLAIN_KEY.fullmatch(key) else f'"{key}"' for key in self.keys
-        )
-        return path if re.fullmatch(PATH, path) else None
+        return path_of(self.keys)
 
     @property
     def pointer(self) -> str:

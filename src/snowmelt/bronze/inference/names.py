@@ -6,11 +6,14 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from snowmelt.pipe.contract import PATH
+
 NAME_LENGTH_MAX = 255
 _WRITTEN_OUT = str.maketrans(
     {"ß": "ss", "æ": "ae", "Æ": "ae", "ø": "o", "Ø": "o", "ł": "l", "Ł": "l"}
     | {"%": " percent ", "#": " number ", "€": " eur ", "$": " usd ", "&": " and "}
 )
+_PLAIN_KEY = re.compile(r"[^\s.\[\]\"$](?:[^.\[\]\"$]*[^\s.\[\]\"$])?")
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
@@ -58,3 +61,10 @@ def propose_names(written: Sequence[str]) -> list[str]:
 def matches_by_name(written: str, name: str) -> bool:
     """Say whether a contract finds this header by the column's name alone."""
     return written.strip().lower() == name
+
+
+def path_of(keys: Sequence[str]) -> str | None:
+    """Return the path to a value as a contract has it; None if none can be written."""
+    path = ".".join(key if _PLAIN_KEY.fullmatch(key) else f'"{key}"' for key in keys)
+    sound = all(keys) and not any('"' in key for key in keys)
+    return path if sound and re.fullmatch(PATH, path) else None

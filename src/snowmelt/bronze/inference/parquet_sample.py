@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from snowmelt.bronze.inference.column_type import Traits
+from snowmelt.bronze.inference.names import path_of
 from snowmelt.bronze.inference.sample import (
     TABLE,
     Sample,
@@ -89,8 +90,8 @@ def _columns(
     columns: list[SampleColumn] = []
     notes: list[str] = []
     for written, kinds in seen.values():
-        if not written.strip():
-            notes.append("a column without a name is not loaded")
+        if path_of([written]) is None:
+            notes.append(f"no column can stand for the name {written!r}: not loaded")
             continue
         type_name, note = _type(list(kinds.values()))
         columns.append(

@@ -53,8 +53,6 @@ def render_pipe(
 def column_keys(column: DraftColumn) -> dict[str, object]:
     """Return the keys of one column of a contract, those left out that say nothing."""
     keys: dict[str, object] = {"name": column.name, "type": column.decision.type}
-    if column.source is not None:
-        keys["source"] = column.source
     if column.path is not None:
         keys["path"] = column.path
     if not column.decision.nullable:
