@@ -18,6 +18,7 @@ from pathlib import Path
 from snowmelt.bronze.content import Content
 from snowmelt.bronze.decoding import compression_of, decode, inflate, kind_of
 from snowmelt.bronze.digest import Digest
+from snowmelt.bronze.layout import header_of
 from snowmelt.bronze.lines import LinesTaken, take_lines
 from snowmelt.bronze.records import BOM
 from snowmelt.bronze.sniffing import tell_format
@@ -166,7 +167,7 @@ def _lines_of(known: Concrete, pipe: Pipe) -> LinesTaken | None:
         return None
     header: Sequence[str] = ()
     if not known.parse_header:
-        header = [column.name for column in pipe.contract.columns]
+        header = [header_of(column) for column in pipe.contract.columns]
     if not (known.skip_header or known.comment or header):
         return None
     return LinesTaken(known, tuple(header))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from snowmelt.bronze.json_path import steps_of
 from snowmelt.errors import FileError
-from snowmelt.pipe.contract import Contract
+from snowmelt.pipe.contract import Column, Contract
 from snowmelt.pipe.evolution import describe_missing
 from snowmelt.pipe.evolved import RESCUED
 
@@ -28,6 +29,11 @@ class Layout:
         return frozenset(name for name in self.columns if name)
 
 
+def header_of(column: Column) -> str:
+    """Return what a column is called in a header: its path, or its name."""
+    return str(steps_of(column)[0]).strip().lower()
+
+
 def match_header(header: tuple[str, ...], contract: Contract) -> Layout:
     """Match a header with a contract by name, whatever the order and the case.
 
@@ -37,9 +43,10 @@ def match_header(header: tuple[str, ...], contract: Contract) -> Layout:
     """
     wanted = {column.name: column for column in contract.columns}
     rescues = wanted.pop(RESCUED, None) is not None
-    names = [name.strip().lower() for name in header]
-    if not any(name in wanted for name in names):
-        raise FileError("", _no_match(header, list(wanted)))
+    called = {header_of(column): name for name, column in wanted.items()}
+    names = [called.get(name.strip().lower()) for name in header]
+    if not any(names):
+        raise FileError("", _no_match(header, list(called)))
     twice = next((name for name in wanted if names.count(name) > 1), None)
     if twice:
         raise FileError("", f"column '{twice}' is in the header twice")
@@ -50,7 +57,7 @@ def match_header(header: tuple[str, ...], contract: Contract) -> Layout:
     ]
     if missing:
         raise FileError("", describe_missing(missing, "the header"))
-    columns = tuple(name if name in wanted else None for name in names)
+    columns = tuple(names)
     return Layout(columns, _name_rescued(header, columns) if rescues else ())
 
 

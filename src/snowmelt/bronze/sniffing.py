@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from snowmelt.bronze.decoding import kind_of
+from snowmelt.bronze.layout import header_of
 from snowmelt.bronze.records import BOM, find_records, split_record
 from snowmelt.errors import FileError
 from snowmelt.pipe.contract import Contract
@@ -38,7 +39,7 @@ def tell_format(first: bytes, given: FileFormat, contract: Contract) -> Concrete
 
 def _fitting_csv(first: bytes, csv: CsvFormat, contract: Contract) -> CsvFormat:
     """Choose the delimiter under which the header has most of the columns."""
-    wanted = {column.name for column in contract.columns}
+    wanted = {header_of(column) for column in contract.columns}
 
     def score(candidate: CsvFormat) -> int:
         start = len(BOM) if first.startswith(BOM) else 0
