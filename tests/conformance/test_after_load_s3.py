@@ -38,7 +38,8 @@ def load(shop: Shop, stage: S3Stage, pipe: Pipe) -> None:
     parts = shop.parts
     file = stage.look("t.csv")
     assert file is not None
-    copier = Copier(parts.warehouse, stage, parts.clock, parts.project.spool)
+    spool = parts.project.spool
+    copier = Copier(parts.warehouse, stage, parts.clock, spool, parts.attempts)
     prepared = copier.copy(pipe, [Pending(file, pipe.name, parts.clock.now())])
     (outcome,) = prepared.outcomes
     assert outcome.record.status.value == "Loaded", outcome.record

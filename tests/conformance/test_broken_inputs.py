@@ -238,7 +238,7 @@ def test_a_file_that_changes_is_offered_again(
     assert shop.history(name) == []
     assert shop.bronze("moved", name) == {}
     assert set(shop.bronze("moved", other)) == {1}
-    assert shop.rows("select * from snowmelt.attempts") == []
+    assert shop.parts.attempts.interrupted() == {}
 
 
 def test_a_file_that_vanishes_before_its_rejects_are_looked_up(

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from snowmelt.landing.stage import StagedFile
+from snowmelt.pipe import history
 from snowmelt.pipe.history import (
     LOOKUP_MAX,
-    READ_WHOLE_MIN,
     LoadRecord,
     LoadStatus,
     insert_loads,
@@ -101,7 +101,7 @@ class Explained:
 
 
 def test_what_a_batch_looks_up_is_looked_up_by_index(
-    warehouse: DuckDBWarehouse,
+    warehouse: DuckDBWarehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with warehouse.session() as session:
         for first in (0, 3000, 6000):
@@ -114,6 +114,7 @@ def test_what_a_batch_looks_up_is_looked_up_by_index(
                 [(staged(f"t_{n}", 1), "t", "d", "Loaded", n) for n in range(100)],
             )
         asked: Any = Explained(session)
+        monkeypatch.setattr(history, "ROWS_PER_LOOKUP", 0)
         for count in (1, LOOKUP_MAX, LOOKUP_MAX + 1, 1000):
             names = [f"t_{n}" for n in range(count)]
             contents = [f"sha-{n}" for n in range(count)]
@@ -121,8 +122,12 @@ def test_what_a_batch_looks_up_is_looked_up_by_index(
             assert len(settled_files(asked, names)) == min(count, 100)
             assert set(asked.scans) == {"index"}, count
         asked.scans.clear()
-        settled_files(asked, [f"t_{n}" for n in range(READ_WHOLE_MIN + 1)])
-        assert asked.scans == ["whole"]
+        monkeypatch.setattr(history, "ROWS_PER_LOOKUP", 3000)
+        live_loads(asked, "t", [f"t_{n}" for n in range(3 * LOOKUP_MAX)], [])
+        assert asked.scans == ["whole"], "three lookups cost as much as 9,000 rows"
+        asked.scans.clear()
+        live_loads(asked, "t", [f"t_{n}" for n in range(2 * LOOKUP_MAX)], [])
+        assert asked.scans == ["index", "index"]
 
 
 Facts = tuple[int, str, str | None, int, bool]

@@ -279,11 +279,12 @@ ALIKE = {
 
 @pytest.mark.parametrize("packed", ["plain", "gzip", "zstd"])
 def test_a_format_is_told_by_the_file(tmp_path: Path, packed: str) -> None:
-    pack: Callable[[bytes], bytes] = {
-        "plain": bytes,
-        "gzip": gzip.compress,
-        "zstd": zstandard.compress,
-    }[packed]
+    packers: dict[str, Callable[[bytes], bytes]] = {
+        "plain": lambda content: content,
+        "gzip": lambda content: gzip.compress(content),
+        "zstd": lambda content: zstandard.compress(content),
+    }
+    pack = packers[packed]
     pipe = {
         "name": "t",
         "pattern": "t/*",

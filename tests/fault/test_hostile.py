@@ -11,7 +11,6 @@ import pytest
 from small_shop import Shop, columns, open_shop
 
 from snowmelt.bronze.decoding import inflate
-from snowmelt.pipe.history import open_attempts
 
 CONTRACT = columns("id integer, name varchar")
 PIPES: list[dict[str, Any]] = [
@@ -29,9 +28,8 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 
 def cut_off(shop: Shop, name: str, times: int) -> None:
     """Leave attempts open, as a process that was killed does."""
-    with shop.parts.warehouse.session() as session:
-        for _ in range(times):
-            open_attempts(session, [name], "quick", shop.parts.clock.now())
+    for _ in range(times):
+        shop.parts.attempts.begin([name])
     shop.parts.pending.interrupted[name] = times
 
 
@@ -60,7 +58,7 @@ def test_a_file_that_takes_too_long_fails_and_the_others_of_its_batch_load(
     message = shop.history("slow/hostile.csv")[-1]["first_error_message"]
     assert "took longer than 1 s (limits.load_timeout)" in message
     assert shop.rows("select id from bronze.slow order by id") == [(0,), (1,), (2,)]
-    assert shop.rows("select count(*) from snowmelt.attempts") == [(0,)]
+    assert shop.parts.attempts.interrupted() == {}
 
 
 def test_the_engine_is_interrupted_when_the_time_is_over(
@@ -110,6 +108,18 @@ def test_other_pipes_load_while_one_is_slow(
     shop.load()
 
 
+def test_an_attempt_left_open_after_its_commit_is_over_with_the_next_listing(
+    shop: Shop,
+) -> None:
+    shop.land("quick/a.csv", b"id,name\n1,a\n")
+    shop.load()
+    cut_off(shop, "quick/a.csv", 1)
+    shop.load()
+    assert shop.parts.attempts.interrupted() == {}
+    assert shop.parts.pending.interrupted == {}
+    assert len(shop.history("quick/a.csv")) == 1
+
+
 def test_a_file_whose_reading_was_cut_off_is_tried_by_a_child_and_loads(
     shop: Shop,
 ) -> None:
@@ -117,7 +127,7 @@ def test_a_file_whose_reading_was_cut_off_is_tried_by_a_child_and_loads(
     cut_off(shop, "quick/a.csv", 1)
     shop.load()
     assert status(shop, "quick/a.csv") == "Loaded"
-    assert shop.rows("select count(*) from snowmelt.attempts") == [(0,)]
+    assert shop.parts.attempts.interrupted() == {}
 
 
 def test_a_file_that_kills_its_readers_is_held(

@@ -29,16 +29,15 @@ from snowmelt.clock import Clock
 from snowmelt.errors import SlowError
 from snowmelt.landing.stage import Stage
 from snowmelt.pipe.after_load import insert_due
+from snowmelt.pipe.attempts import Attempts
 from snowmelt.pipe.batch import Pending
 from snowmelt.pipe.definition import Pipe
 from snowmelt.pipe.held import HeldFile, forget_held, insert_held
 from snowmelt.pipe.history import (
     LoadRecord,
     LoadStatus,
-    close_attempts,
     insert_loads,
     next_load_seq,
-    open_attempts,
     settle_files,
     supersede,
 )
@@ -101,6 +100,7 @@ class Copier:
         stage: Stage,
         clock: Clock,
         spool: Path,
+        attempts: Attempts,
         evolved: Callable[[], None] = lambda: None,
     ) -> None:
         """`evolved` is called after a commit that added columns to bronze."""
@@ -109,24 +109,19 @@ class Copier:
         self._stage = stage
         self._clock = clock
         self._spool = spool
+        self._attempts = attempts
 
     def copy(self, pipe: Pipe, batch: Sequence[Pending]) -> Prepared:
         """Copy one batch in one commit; an attempt is on record before it is read."""
-        with self._warehouse.session() as session:
-            names = [each.file.name for each in batch]
-            open_attempts(session, names, pipe.name, self._clock.now())
-            try:
-                prepared = self._prepare_in_time(session, pipe, batch)
-                with (
-                    closing(prepared),
-                    self._warehouse.commit_lock,
-                    session.transaction(),
-                ):
-                    self.commit(session, [prepared])
-                    close_attempts(session, names)
-            except Exception:
-                close_attempts(session, names)  # this process lives: it will say so
-                raise
+        names = [each.file.name for each in batch]
+        with self._warehouse.session() as session, self._attempts.at(names):
+            prepared = self._prepare_in_time(session, pipe, batch)
+            with (
+                closing(prepared),
+                self._warehouse.commit_lock,
+                session.transaction(),
+            ):
+                self.commit(session, [prepared])
         if prepared.fitting.evolved:
             self.evolved()
         return prepared

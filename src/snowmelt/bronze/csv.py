@@ -130,12 +130,12 @@ class CsvReader:
         csv = reads[0].inspection.csv
         statement = CsvStatement(csv, self._pipe.contract, layout, sizes)
         try:
-            self._session.execute(statement.sql(paths, table, rejects))
+            rows = self._session.value(statement.sql(paths, table, rejects))
         except EngineError:
             raise
         except Exception as error:  # the driver's; which one depends on the backend
             raise FileError("", _first_line(error)) from error
-        spans = self._spans(table, len(paths))
+        spans = {0: (0, rows)} if len(paths) == 1 else self._spans(table)
         reports = self._reports(rejects, paths)
         sound, doubtful, too_long = {}, [], []
         for index, (read, path) in enumerate(zip(reads, paths, strict=True)):
@@ -194,11 +194,8 @@ class CsvReader:
         self._spooled.append(link)
         return str(link)
 
-    def _spans(self, table: str, files: int) -> dict[int, tuple[int, int]]:
+    def _spans(self, table: str) -> dict[int, tuple[int, int]]:
         """Return {file index: (first rowid, rows)}."""
-        if files == 1:
-            rows = self._session.value(f"select count(*) from {table}")
-            return {0: (0, rows)}
         found = self._session.rows(
             f"select _file_index, min(rowid), max(rowid) - min(rowid) + 1, count(*) "
             f"from {table} group by all"
@@ -209,13 +206,15 @@ class CsvReader:
         return {index: (first, span) for index, first, span, _ in found}
 
     def _reports(self, rejects: str, paths: list[str]) -> dict[str, list[RejectReport]]:
+        reports: dict[str, list[RejectReport]] = defaultdict(list)
+        if not self._session.value(f"select count(*) from {rejects}"):
+            return reports
         rows: list[Row] = self._session.rows(
             f"select file_path, line, line_byte_position, byte_position, column_name, "
             f"error_type, error_message "
             f"from {rejects} join {rejects}_scans using (scan_id, file_id) "
             f"order by file_path, line_byte_position, column_idx"
         )
-        reports: dict[str, list[RejectReport]] = defaultdict(list)
         for path, *rest in rows:
             reports[path].append(RejectReport(*rest))
         return reports

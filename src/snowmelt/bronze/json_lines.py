@@ -2,7 +2,10 @@ r"""Lines of JSON: what they are, and how many. A line ends with \n alone."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+
+_MAY_BE_BLANK = re.compile(rb"\n[ \t\n\r\x0b\x0c]")
 
 
 class LineCount:
@@ -25,15 +28,7 @@ class LineCount:
 
 def has_blank_line(block: bytes) -> bool:
     """May a block of whole lines hold one of blanks alone?"""
-    return (
-        block[:1].isspace()
-        or b"\n\n" in block
-        or b"\n\r" in block
-        or b"\n " in block
-        or b"\n\t" in block
-        or b"\n\x0b" in block
-        or b"\n\x0c" in block
-    )
+    return block[:1].isspace() or _MAY_BE_BLANK.search(block) is not None
 
 
 def count_records(block: bytes) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NoReturn
 
 from snowmelt.bronze.json_path import Steps, steps_of
@@ -19,6 +20,8 @@ from snowmelt.pipe.evolved import RESCUED
 from snowmelt.pipe.file_format import JsonFormat
 
 _MISSING = object()
+_WORDS = {None: "null", True: "true", False: "false"}
+_quoted = json.encoder.encode_basestring
 
 
 class NotJson(Exception):
@@ -62,29 +65,35 @@ class Judge:
             return _broken(
                 "NOT AN OBJECT", f"a record must be an object, not {kind_of(record)}"
             )
-        return self._write(record)
+        try:
+            return self._write(record)
+        except RecursionError:
+            return _broken("INVALID JSON", "the record is nested too deeply")
 
     def _write(self, record: Members) -> bytes | RejectError:
         found: list[tuple[str, Any]] = []
-        for column in self.columns:
-            if column.name == RESCUED:
-                continue
+        for column, steps in self._placed:
             try:
-                value = self._find(record, steps_of(column))
+                value = self._find(record, steps)
             except NotOne as error:
                 return RejectError(column.name, "DUPLICATE KEY", str(error))
             if value is not _MISSING:
                 found.append((column.name, self._fitted(value, column)))
-        rest = self._rest(record)
-        if rest:
-            found.append((RESCUED, rest))
+        if len(self._placed) < len(self.columns):
+            found.append((RESCUED, self._rest(record) or None))
         return write_json(Members(found)).encode()
+
+    @cached_property
+    def _placed(self) -> list[tuple[Column, Steps]]:
+        """Return the columns that a record has a place for, and the steps there."""
+        return [(c, steps_of(c)) for c in self.columns if c.name != RESCUED]
 
     def _rest(self, record: Members) -> Members:
         """Return the members that no column is read from, but for nulls."""
-        named = {str(steps_of(c)[0]).lower() for c in self.columns if c.name != RESCUED}
-        rest = [(n, v) for n, v in record if n.lower() not in named and v is not None]
-        return Members(rest if any(c.name == RESCUED for c in self.columns) else [])
+        named = {str(steps[0]).lower() for _, steps in self._placed}
+        return Members(
+            (n, v) for n, v in record if n.lower() not in named and v is not None
+        )
 
     def _find(self, record: Members, steps: Steps) -> Any:
         """Walk to a value; nothing is there where a step leads nowhere."""
@@ -136,7 +145,8 @@ def read_json(raw: bytes) -> Any:
             parse_float=Number,
             parse_constant=_refuse_constant,
         )
-        write_json(value).encode()
+        if "\\u" in text:
+            write_json(value).encode()
     except json.JSONDecodeError as error:
         place = f"byte {len(text[: error.pos].encode())} of the record"
         raise NotJson(f"{error.msg} at {place}") from None
@@ -160,11 +170,7 @@ def write_json(value: Any) -> str:
         return "{" + ",".join(parts) + "}"
     if isinstance(value, list):
         return "[" + ",".join(write_json(each) for each in value) + "]"
-    return _quoted(value)
-
-
-def _quoted(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
+    return _quoted(value) if isinstance(value, str) else _WORDS[value]
 
 
 def without_nulls(value: Any) -> Any:

@@ -21,6 +21,7 @@ ODD = "_odd"
 """The name of what says whether a record has to be judged by itself."""
 _SURE_DIGITS = 15
 _NO_NUMBERS = ("nan", "-nan", "inf", "-inf", "infinity", "-infinity")
+"""What the engine takes for numbers, in any case, and what is no JSON."""
 
 
 @dataclass(frozen=True)
@@ -200,8 +201,9 @@ class JsonStatement:
         """Return conditions: what is read may be another value than is written."""
         name = self._value(column, steps)
         if column.type == "varchar":
-            listed = f"list_contains({literals(_NO_NUMBERS)}, lower({name}))"
-            return [f"coalesce(strlen({name}) < 10 and {listed}, false)"]
+            begins = " or ".join(f"ascii({name}) = {ord(mark)}" for mark in "nNiI-")
+            signs = [f"lower({name}) = {literal(sign)}" for sign in _NO_NUMBERS]
+            return [f"case when {begins} then {' or '.join(signs)} else false end"]
         if column.type == "double":
             return [f"coalesce(isnan({name}) or isinf({name}), false)"]
         if column.type == "json":

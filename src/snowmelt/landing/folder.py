@@ -50,7 +50,7 @@ class LocalFolder:
 
     def _scan(self, folder: Path, prefix: str) -> Iterator[StagedFile]:
         for entry in self._entries(folder, prefix):
-            if find_hidden([entry.name]):
+            if find_hidden((entry.name,)):
                 continue
             if entry.is_dir(follow_symlinks=False):
                 yield from self._scan(folder / entry.name, f"{prefix}{entry.name}/")
@@ -235,4 +235,6 @@ def _staged(name: str, found: os.stat_result) -> StagedFile:
 
 def _printable(name: str) -> str:
     """Return a name as text that can be written anywhere."""
+    if name.isascii():
+        return name
     return os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -8,6 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+_HIDDEN = (".", "_SUCCESS", "_temporary")
+_UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".swp", ".filepart", "~")
+
 
 @dataclass(frozen=True)
 class StagedFile:
@@ -128,10 +131,7 @@ def find_hidden(names: Iterable[str]) -> str | None:
     Hidden files, and the names that browsers, editors, rsync and Spark give to
     files that are not finished.
     """
-    endings = (".tmp", ".part", ".partial", ".crdownload", ".swp", ".filepart", "~")
     for name in names:
-        if name.startswith((".", "_SUCCESS", "_temporary")):
-            return name
-        if name.lower().endswith(endings):
+        if name.startswith(_HIDDEN) or name.lower().endswith(_UNFINISHED):
             return name
     return None

@@ -40,8 +40,8 @@ class Column(BaseModel):
     path: str | None = Field(
         None,
         pattern=PATH,
-        description="Where it is in a JSON record, such as customer.address[0].city, or "
-        "what its column is called in a header or in Parquet; its name without it.",
+        description="Where it is in a JSON record, such as customer.address[0].city, "
+        "or what its column is called in a header or in Parquet; its name without it.",
     )
     nullable: bool = Field(True, description="May a record leave it empty?")
     optional: bool = Field(

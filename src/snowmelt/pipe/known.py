@@ -38,7 +38,7 @@ def _registered_loads(
 ) -> list[LiveLoad]:
     """Return the loads under these names, failed ones too: Snowpipe knows both."""
     found: list[LiveLoad] = []
-    for chosen in in_parts(names):
+    for chosen in in_parts(session, "load_history", names):
         rows = session.rows(
             """
             select load_seq, file_name, content_sha256,

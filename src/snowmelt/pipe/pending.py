@@ -54,11 +54,14 @@ class PendingFiles:
         settled: dict[str, Settled],
         now: datetime,
         noticed: Noticed,
-    ) -> None:
+    ) -> list[str]:
         """Take files that were seen; those dealt with before are left out.
 
         A file that failed is offered again once its pipe's definition changed.
+        Returns the files at which the last attempt did end, although a process was
+        killed before it could say so.
         """
+        ended = []
         for file in files:
             pipe = self.pipe_of(file.name) if file.loadable else None
             if pipe is None:
@@ -71,6 +74,9 @@ class PendingFiles:
             if self._is_kept_back(file, settled.get(file.name), pipe):
                 self._settling.pop(file.name, None)
                 self._waiting.pop(file.name, None)
+                if file.name in self.interrupted and file.name not in self._loading:
+                    del self.interrupted[file.name]
+                    ended.append(file.name)
                 continue
             waiting = self._waiting.pop(file.name, None)
             if waiting is not None and waiting.file == file:
@@ -79,6 +85,7 @@ class PendingFiles:
             before = self._settling.get(file.name)
             seen = sight(before[1] if before else None, file, now, noticed)
             self._settling[file.name] = (pipe, seen)
+        return ended
 
     def _is_kept_back(
         self, file: StagedFile, known: Settled | None, pipe: Pipe

@@ -61,6 +61,10 @@ class Project:
         return self.state / "spool"
 
     @property
+    def attempts_path(self) -> Path:
+        return self.state / "attempts.log"
+
+    @property
     def socket(self) -> Path:
         return self.state / "service.sock"
 

@@ -11,10 +11,8 @@ from snowmelt.gold.publication import RunResult
 from snowmelt.pipe.batch import Pending
 from snowmelt.pipe.definition import Pipe
 from snowmelt.pipe.history import (
-    close_attempts,
     failed_files,
     next_load_seq,
-    open_attempts,
 )
 from snowmelt.pipe.scope import Scope, is_forgotten
 from snowmelt.serve.commands import Document
@@ -198,7 +196,7 @@ class Loading:
             try:
                 for pipe, files in waiting:
                     names = [each.file.name for each in files]
-                    open_attempts(session, names, pipe.name, parts.clock.now())
+                    parts.attempts.begin(names)
                     aborting = pipe.model_copy(update={"on_error": "skip_file"})
                     parts.pending.begin(files)
                     prepared = parts.copier.prepare(session, aborting, files)
@@ -224,7 +222,7 @@ class Loading:
                     prepared.close()
                 for _, files in waiting:
                     parts.pending.end(files)
-                    close_attempts(session, [each.file.name for each in files])
+                    parts.attempts.end(each.file.name for each in files)
 
     def _settled_files(self) -> Sequence[tuple[Pipe, list[Pending]]]:
         """Wait until every file has rested, and return them by pipe."""

@@ -21,9 +21,10 @@ from snowmelt.events import Events, FilesFound
 from snowmelt.gold.publication import Publication, RunResult
 from snowmelt.landing.settle import Noticed
 from snowmelt.landing.stage import Notifications, Stage, StagedFile
+from snowmelt.pipe.attempts import Attempts
 from snowmelt.pipe.batch import Pending
 from snowmelt.pipe.held import HeldReason, hold_file, insert_held
-from snowmelt.pipe.history import close_attempts, open_attempts, settled_files
+from snowmelt.pipe.history import settled_files
 from snowmelt.pipe.pending import PendingFiles
 from snowmelt.pipe.scope import Scope, offered, widen
 from snowmelt.project.project import Project
@@ -49,6 +50,7 @@ class Parts:
     stage: Stage
     pending: PendingFiles
     copier: Copier
+    attempts: Attempts
     publication: Publication
     clock: Clock
     events: Events
@@ -271,7 +273,7 @@ class Loop:
         with self.parts.warehouse.session() as session:
             settled = settled_files(session, [file.name for file in files])
         before = self.parts.pending.count
-        self.parts.pending.offer(files, settled, now, noticed)
+        self.parts.attempts.end(self.parts.pending.offer(files, settled, now, noticed))
         found = self.parts.pending.count - before
         if found > 0:
             self.parts.events.emit(FilesFound(found))
@@ -344,16 +346,15 @@ class Loop:
         """A file killed its reader: it is tried again, or held for a person."""
         self.parts.pending.killed(each)
         tries = each.interrupted + 1
+        if tries < self.parts.project.settings.load.tries_max:
+            self.parts.attempts.begin([each.file.name])
+            return
+        detail = {"problem": problem, "tries": tries}
+        reason = HeldReason.KILLED_READER
+        held = hold_file(each.file, each.pipe_name, reason, detail, now)
         with self.parts.warehouse.session() as session, session.transaction():
-            if tries < self.parts.project.settings.load.tries_max:
-                open_attempts(session, [each.file.name], each.pipe_name, now)
-                return
-            detail = {"problem": problem, "tries": tries}
-            held = hold_file(
-                each.file, each.pipe_name, HeldReason.KILLED_READER, detail, now
-            )
             insert_held(session, [held])
-            close_attempts(session, [each.file.name])
+        self.parts.attempts.end([each.file.name])
         self.parts.pending.hold([held])
 
     def _list_by(self, instant: datetime) -> None:

@@ -17,9 +17,9 @@ from snowmelt.events import Events
 from snowmelt.gold.publication import Publication
 from snowmelt.gold.run_history import close_interrupted
 from snowmelt.landing.open_stage import open_stage
+from snowmelt.pipe.attempts import Attempts
 from snowmelt.pipe.evolved import effective_pipe, record_widened
 from snowmelt.pipe.held import held_files
-from snowmelt.pipe.history import interrupted_attempts
 from snowmelt.pipe.pause import paused_pipes
 from snowmelt.pipe.pending import PendingFiles
 from snowmelt.project.project import Project, write_schemas
@@ -73,11 +73,11 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
     try:
         ensure_system_tables(warehouse, clock)
         _empty(project.spool)
+        attempts = Attempts(project.attempts_path)
         with warehouse.session() as session, session.transaction():
             for pipe in project.pipes:
                 record_widened(session, pipe, ensure_table(session, pipe), clock.now())
             close_interrupted(session, clock.now())
-            interrupted = interrupted_attempts(session)
             paused = set(paused_pipes(session))
             held = held_files(session)
         with warehouse.session() as session:
@@ -93,11 +93,12 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
             pending=PendingFiles(
                 project.pipes,
                 project.settings.landing.settle,
-                interrupted,
+                attempts.interrupted(),
                 paused=paused,
                 held=held,
             ),
-            copier=Copier(warehouse, stage, clock, project.spool, describe),
+            copier=Copier(warehouse, stage, clock, project.spool, attempts, describe),
+            attempts=attempts,
             publication=Publication(
                 warehouse,
                 Dbt(project.root, project.warehouse_path),

@@ -54,6 +54,11 @@ class FileContent:
     def sha256(self) -> str:
         return hashlib.sha256(self.raw).hexdigest()
 
+    @property
+    def has_parts(self) -> bool:
+        """Can a part of it be there before the rest, and be read?"""
+        return len(self.records) > 1 and not self.packed and not self.poison
+
     def id_of(self, row: int) -> int:
         return self.number * 100 + row
 
@@ -73,7 +78,7 @@ class FileContent:
 
 def draw_contents(rng: random.Random, count: int, *, poison: bool) -> list[FileContent]:
     """Draw different contents; few, so that files often hold the same bytes."""
-    drawn = []
+    drawn: list[FileContent] = []
     for number in range(1, count + 1):
         kind = rng.choices(
             ["good", "some bad", "all bad", "no records", "empty"],

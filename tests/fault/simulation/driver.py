@@ -23,11 +23,13 @@ from simulation.history import Users, take_step
 from simulation.invariants import check_deletion, check_rest, check_told
 from simulation.sqs import FakeQueue, InlineListener
 from simulation.stages import FakeBucket, FaultyFolder, FaultyStage
-from simulation.weave import Crash, LaneExecutor, Weave
+from simulation.weave import Crash, InlineExecutor, LaneExecutor, Weave
 from simulation.world import World, draw_chances
+from snowmelt.bronze import inspecting
 from snowmelt.clock import SystemClock
 from snowmelt.events import Event, Events, FileSettled
 from snowmelt.landing.config import LandingConfig
+from snowmelt.landing.stage import Notifications
 from snowmelt.pipe.batch import Pending
 from snowmelt.pipe.held import HeldReason, held_files
 from snowmelt.project.project import Project, load_project
@@ -104,11 +106,22 @@ def made_site() -> Iterator[Site]:
             pass
         site = Site(root, project)
         shutil.copy(project.warehouse_path, site.template)
-        # The driver looks for pandas at each parameter, which is a tenth of the time.
-        with patch.dict(sys.modules, {"pandas": cast("Any", None)}):
-            yield site
+        yield site
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _without_pandas() -> Iterator[None]:
+    """Spare the driver its search at each parameter, a tenth of the time."""
+    there = "pandas" in sys.modules
+    if not there:
+        sys.modules["pandas"] = cast("Any", None)
+    try:
+        yield
+    finally:
+        if not there:
+            del sys.modules["pandas"]
 
 
 @dataclass
@@ -171,17 +184,9 @@ class Simulation:
         running = ExitStack()
         events = Events()
         events.subscribe(self._hear)
-        with patch.multiple(
-            opening,
-            open_warehouse=partial(open_faulty, world),
-            open_stage=lambda *_: self.stage,
-            write_sources=lambda *_: None,
-            write_schemas=lambda *_: None,
-        ):
-            project = self.site.project
-            parts = running.enter_context(
-                opening.opened(project, world.clock, events)
-            )
+        project = self.site.project
+        with patch.object(opening, "open_warehouse", partial(open_faulty, world)):
+            parts = running.enter_context(opening.opened(project, world.clock, events))
         weave = world.weave
         parts.trial = self._try
         parts.make_lane = lambda name, wake: Lane(name, wake, LaneExecutor(weave, name))
@@ -190,9 +195,9 @@ class Simulation:
         self._raw = connection.real.cursor()
         check_told(self)
         self.told.clear()
-        self.first_seq = self.ask("select max(load_seq) from snowmelt.load_history")[
-            0
-        ][0] or 0
+        self.first_seq = (
+            self.ask("select max(load_seq) from snowmelt.load_history")[0][0] or 0
+        )
         self.loop = Loop(parts, publishes=False)
 
     def queue_opened(self) -> None:
@@ -204,9 +209,7 @@ class Simulation:
         elif isinstance(self.stage, FaultyFolder):
             self.stage.forget_events()
 
-    def _notified(self) -> Any:
-        from snowmelt.landing.stage import Notifications
-
+    def _notified(self) -> Notifications:
         assert self.listener is not None
         self.world.moment("what was noticed")
         return Notifications(placed=self.listener.real.take())
@@ -220,7 +223,7 @@ class Simulation:
                 return
             except Crash:
                 self._bury()
-            except Exception as error:  # noqa: BLE001 - a start may fail as a turn may
+            except Exception as error:
                 self.world.tell(f"it does not start: {error}")
                 if self.world.calm:
                     self.world.violate(f"it does not start in peace: {error!r}")
@@ -255,9 +258,7 @@ class Simulation:
         """Read a file in a process of its own: poison kills that one."""
         self.world.moment(f"try {pending.file.name}")
         raw = self.stage.lying().get(pending.file.name, (b"", None))[0]
-        poison = any(
-            known.poison and known.raw == raw for known in self.users.contents
-        )
+        poison = any(known.poison and known.raw == raw for known in self.users.contents)
         if poison or self.world.chance(0.05):
             self.world.tell(f"{pending.file.name} kills its reader")
             return f"{pending.file.name}: a trial reader was killed"
@@ -292,8 +293,21 @@ class Simulation:
 
     def run(self) -> Result:
         """Live through the history, and look at what is left in the end."""
-        logging.getLogger("snowmelt").setLevel(int(os.environ.get("SIMLOG", 60)))
         self.site.clear()
+        with (
+            patch.multiple(
+                opening,
+                open_stage=lambda *_: self.stage,
+                write_sources=lambda *_: None,
+                write_schemas=lambda *_: None,
+            ),
+            patch.object(inspecting, "ThreadPoolExecutor", InlineExecutor),
+            patch.object(logging.getLogger("snowmelt"), "disabled", True),
+            _without_pandas(),
+        ):
+            return self._run()
+
+    def _run(self) -> Result:
         rows: list[Row] = []
         try:
             self.start_somehow()
@@ -304,6 +318,8 @@ class Simulation:
                 if self.world.violations:
                     break
                 check_rest(self)
+                self.world.calm = False
+            self.world.calm = True
             rows = self.ask(
                 "select load_seq, file_name, status, row_count, content_sha256, "
                 "superseded_by, duplicate_of from snowmelt.load_history order by all"
@@ -324,6 +340,13 @@ class Simulation:
         except Crash:
             self._bury()
             self.start_somehow()
+            if self.world.chance(0.2):
+                self._live(self._look_in)
+
+    def _look_in(self) -> None:
+        """Somebody only looks whether it starts, then starts it for good."""
+        self.stop()
+        self.start_somehow()
 
     def _rest(self) -> None:
         """Let the faults end, and wait until nothing is left to do."""
@@ -333,21 +356,19 @@ class Simulation:
         stage.come_back()
         for name in sorted(self.users.unfinished):
             self.users.finish(name)
-        self._live(self._set_free)
+        self._set_free()
         listings, until = stage.listings, world.clock.monotonic() + REST_SECONDS_MAX
         while world.clock.monotonic() < until:
             self._live(self._settle_down)
-            if self.loop.is_quiet() and stage.listings > listings + 1:
-                if self.queue is None or not self.queue.messages:
-                    break
+            told = self.queue is None or not self.queue.messages
+            listed = stage.listings > listings + 1
+            if told and listed and self.loop.is_quiet() and not self._set_free():
+                break
             world.clock.advance(self.loop.seconds_to_next())
         else:
             left = self.queue.messages if self.queue else ""
             states = self.loop.parts.pending.states()
             world.violate(f"never at rest: {states} {left} {self.loop.problems[-1:]}")
-        if not world.violations:
-            return
-        world.calm = False
 
     def _settle_down(self) -> None:
         self.turn()
@@ -358,8 +379,9 @@ class Simulation:
         elif isinstance(self.stage, FaultyFolder):
             self.stage.deliver()
 
-    def _set_free(self) -> None:
+    def _set_free(self) -> int:
         """Resume every pipe, and release what was held, but for what kills."""
+        released = 0
         operating = Operating(self.loop)
         for name in ON_ERROR:
             operating.resume(name)
@@ -370,6 +392,8 @@ class Simulation:
             poison = any(c.poison and c.raw == raw for c in self.users.contents)
             if not (poison and file.reason is HeldReason.KILLED_READER):
                 operating.release(name)
+                released += 1
+        return released
 
 
 def simulate(site: Site, seed: int) -> Result:

@@ -60,16 +60,16 @@ class Users:
     def _put(self, name: str) -> None:
         world, content = self.world, self.world.rng.choice(self.contents)
         in_folder = isinstance(self.stage, FaultyFolder)
-        if in_folder and len(content.records) > 1 and not content.packed:
-            if world.chance(world.chances.partial) and not content.poison:
-                world.tell(f"USER begins to write {content.number} as {name}")
-                begun = FileContent(content.number, content.records[:1])
-                self.unfinished[name] = content
-                self.stage.put(name, begun, whole=False)
-                return
+        if in_folder and content.has_parts and world.chance(world.chances.partial):
+            world.tell(f"USER begins to write {content.number} as {name}")
+            begun = FileContent(content.number, content.records[:1])
+            self.unfinished[name] = content
+            self.stage.put(name, begun, whole=False)
+            return
         self.unfinished.pop(name, None)
         whole = not in_folder or world.rng.random() < 0.6
-        world.tell(f"USER puts {content.number} as {name}{'' if whole else ', in place'}")
+        how = "puts" if whole else "writes"
+        world.tell(f"USER {how} {content.number} as {name}")
         self.stage.put(name, content, whole=whole)
 
     def finish(self, name: str) -> None:
@@ -80,9 +80,7 @@ class Users:
 
     def _content_of(self, name: str) -> FileContent:
         raw, _ = self.stage.lying()[name]
-        return next(
-            known for known in self.world.contents.values() if known.raw == raw
-        )
+        return next(known for known in self.world.contents.values() if known.raw == raw)
 
     def _copy(self, origin: str, name: str) -> None:
         self.world.tell(f"USER copies {origin} to {name}")
@@ -148,6 +146,7 @@ def _ask(simulation: Simulation) -> None:
     world.tell(f"VERB {verb} {name}")
     try:
         if verb == "pause":
+            world.paused.add(name[0])
             operating.pause(name[0], None)
         elif verb == "resume":
             operating.resume(name[0])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from simulation.contents import FileContent
 from simulation.stages import FakeBucket
 from snowmelt.landing.stage import StagedFile
+from snowmelt.pipe.attempts import Attempts
 
 if TYPE_CHECKING:
     from simulation.driver import Simulation
@@ -91,11 +92,9 @@ def check_deletion(simulation: Simulation, message: Message) -> None:
     assert isinstance(stage, FakeBucket)
     if stage.puts.get(name) != message.put or pipe_of(name) is None:
         return  # it is gone, or there is another, of which another message told
-    if name in stage.missed:
+    if name in stage.missed or pipe_of(name) in simulation.world.paused:
         return
     raw, _ = stage.lying()[name]
-    if simulation.loop.parts.pending.paused & {pipe_of(name)}:
-        return
     content = next(c for c in simulation.world.contents.values() if c.raw == raw)
     loads = [
         load
@@ -122,9 +121,7 @@ def check_rest(simulation: Simulation) -> None:
     check_told(simulation)
 
 
-def check_loads(
-    simulation: Simulation, findings: Findings, loads: list[Load]
-) -> None:
+def check_loads(simulation: Simulation, findings: Findings, loads: list[Load]) -> None:
     """Every load has its own position, an account, and a file that was there."""
     seqs = [load.load_seq for load in loads]
     findings.require(len(set(seqs)) == len(seqs), f"a load_seq is there twice: {seqs}")
@@ -172,8 +169,8 @@ def check_rows(simulation: Simulation, findings: Findings, loads: list[Load]) ->
     for pipe_name in "ab":
         found: dict[int, list[tuple[int, int, str]]] = defaultdict(list)
         for seq, file, *row in simulation.ask(
-            f'select _load_seq, _file, _file_row, id, note from bronze."{pipe_name}__all"'
-            " order by all"
+            "select _load_seq, _file, _file_row, id, note "
+            f'from bronze."{pipe_name}__all" order by all'
         ):
             found[seq].append((row[0], row[1], row[2]))
             right = seq in by_seq and by_seq[seq].file_name == file
@@ -308,8 +305,8 @@ def _check_version(
 
 def check_left_overs(simulation: Simulation, findings: Findings) -> None:
     """Nothing is left of what was under way."""
-    attempts = simulation.ask("select file_name from snowmelt.attempts")
-    left = [name for (name,) in attempts if name in simulation.stage.lying()]
+    attempts = Attempts(simulation.site.project.attempts_path).interrupted()
+    left = [name for name in attempts if name in simulation.stage.lying()]
     findings.require(not left, f"attempts are left: {left}")
     spool = simulation.site.project.spool
     findings.require(not list(spool.iterdir()), "files are left in the spool")

@@ -33,7 +33,7 @@ class FaultyStage(ABC):
         self.away = False
         """Nothing of it can be reached."""
         self.missed: set[str] = set()
-        """What the last listing did not show although it was there."""
+        """What some listing did not show although it was there."""
         self.listings = 0
         self._stamps = 0
 
@@ -84,12 +84,12 @@ class FaultyStage(ABC):
         self._world.moment("list")
         found = self._list()
         self.listings += 1
-        self.missed = {
-            file.name for file in found if self._world.chance(self._world.chances.missed)
-        }
-        if self.missed:
-            self._world.tell(f"the listing misses {sorted(self.missed)}")
-        shown = [file for file in found if file.name not in self.missed]
+        missed = self._world.chances.missed
+        left_out = {file.name for file in found if self._world.chance(missed)}
+        if left_out:
+            self._world.tell(f"the listing misses {sorted(left_out)}")
+        self.missed |= left_out
+        shown = [file for file in found if file.name not in left_out]
         self._world.moment(f"listed {len(shown)}")
         return sorted(shown, key=lambda file: (file.mtime_ns, file.name))
 
@@ -119,9 +119,11 @@ class FaultyStage(ABC):
     @abstractmethod
     def _pieces(self, file: StagedFile) -> Iterator[bytes]: ...
 
-    def watch(self, wake: Callable[[], None]) -> None: ...
+    def watch(self, wake: Callable[[], None]) -> None:  # noqa: B027
+        """News is brought by steps of the simulation."""
 
-    def unwatch(self) -> None: ...
+    def unwatch(self) -> None:  # noqa: B027
+        """No thread has to be ended."""
 
     def tag(self, file: StagedFile, tags: Mapping[str, str]) -> None:
         raise NotImplementedError

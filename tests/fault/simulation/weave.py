@@ -24,6 +24,7 @@ class Strand:
     def __init__(self, name: str, work: Callable[[], None]) -> None:
         self.name = name
         self.over = False
+        self.ident: int | None = None
         self._work = work
         self._go = threading.Lock()
         self._still = threading.Lock()
@@ -46,6 +47,7 @@ class Strand:
 
     def _run(self) -> None:
         self._go.acquire()
+        self.ident = threading.get_ident()
         try:
             self._work()
         finally:
@@ -61,6 +63,7 @@ class Weave:
         self.running: Strand | None = None
         """The strand that runs now; None means the service's own thread."""
         self.dead = False
+        self._own = threading.get_ident()
         self._made = 0
 
     def begin(self, name: str, work: Callable[[], None]) -> Strand:
@@ -94,6 +97,11 @@ class Weave:
         while self.strands:
             with suppress(Crash):
                 self.resume(self.strands[0])
+
+    def knows_this_thread(self) -> bool:
+        """Is it the one thread whose turn it is?"""
+        ident = self.running.ident if self.running else self._own
+        return ident == threading.get_ident()
 
     def finish(self, strands: list[Strand] | None = None) -> None:
         """Let strands run to their ends, in turns."""
@@ -130,6 +138,24 @@ class LaneExecutor(Executor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Let what is under way end."""
         self._weave.finish([each for each in self._own if not each.over])
+
+
+class InlineExecutor(Executor):
+    """What work that waits side by side runs on: one piece after the other."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        pass
+
+    def submit(self, fn: Callable[..., Any], /, *words: Any, **named: Any) -> Any:
+        """Do a piece of work at once; a crash ends more than it."""
+        future: Future[Any] = Future()
+        try:
+            result = fn(*words, **named)
+        except Exception as error:  # noqa: BLE001 - as the real executor does
+            future.set_exception(error)
+        else:
+            future.set_result(result)
+        return future
 
 
 class WovenLock:

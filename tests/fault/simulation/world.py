@@ -114,6 +114,8 @@ class World:
     starts_again: bool = False
     """A process did not start: the next one does, unless it is killed."""
     contents: dict[str, FileContent] = field(default_factory=dict)
+    paused: set[str] = field(default_factory=set)
+    """Pipes that ever were: the messages of their files are let go of meanwhile."""
     placed: set[tuple[str, str]] = field(default_factory=set)
     """Every (name, SHA-256) that ever lay in the stage."""
     interfere: Callable[[], None] = lambda: None
@@ -143,6 +145,9 @@ class World:
         if self.weave.dead:
             raise Crash
         if self._aside:
+            return
+        if not self.weave.knows_this_thread():
+            self.violate(f"{what}: from a thread that the simulation does not lead")
             return
         self.moments += 1
         self.tell(f"  {what}")

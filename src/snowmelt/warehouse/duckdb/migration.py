@@ -37,6 +37,8 @@ set
         where replay.load_seq = rejects.replayed_by
     );
 
+drop table snowmelt.attempts;
+
 create table snowmelt.held_files (
     file_name varchar not null,
     pipe_name varchar not null,

@@ -102,12 +102,6 @@ create table snowmelt.rejects (
     replayed_at timestamptz
 );
 
-create table snowmelt.attempts (
-    file_name varchar not null,
-    pipe_name varchar not null,
-    started_at timestamptz not null
-);
-
 -- evolution_type: ADD_COLUMN, DROP_NOT_NULL, WIDEN_TYPE
 -- evolution_mode: COPY, APPROVED; query_id: load_seq as text
 create table snowmelt.schema_evolution (

@@ -24,6 +24,8 @@ from snowmelt.errors import EngineError, InUseError, UnreachableError, UsageErro
 from snowmelt.warehouse.port import Row, Table
 
 STORAGE_VERSION = "v1.5.0"
+_ROWS_WRITTEN_MAX = 8
+_BYTES_WRITTEN_MAX = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,12 @@ class DuckDBSession:
         names = list(columns)
         rows = list(zip(*columns.values(), strict=True))
         if not rows:
+            return
+        written = _write_rows(rows) if len(rows) <= _ROWS_WRITTEN_MAX else ""
+        if written:
+            self._connection.execute(
+                f"insert into {table} ({', '.join(names)}) values {written}"  # noqa: S608
+            )
             return
         raw = {i for row in rows for i, value in enumerate(row) if _is_raw(value)}
         values = ", ".join(
@@ -229,6 +237,33 @@ def _encode(values: Sequence[object]) -> str:
     For each value of a list it looks for pandas, which is not here.
     """
     return json.dumps(values, ensure_ascii=False, default=_encode_value)
+
+
+def _write_rows(rows: Sequence[Sequence[object]]) -> str:
+    """Write a few rows as literals, which take half the time of parameters.
+
+    Empty if that cannot be done: a text with a NUL ends a statement.
+    """
+    try:
+        written = ", ".join(
+            "(" + ", ".join(_write_literal(value) for value in row) + ")"
+            for row in rows
+        )
+    except TypeError:
+        return ""
+    return "" if "\0" in written or len(written) > _BYTES_WRITTEN_MAX else written
+
+
+def _write_literal(value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool | int):
+        return str(value)
+    if isinstance(value, str):
+        return quote(str.__str__(value))
+    if _is_raw(value):
+        return f"from_base64({quote(_encode_value(value))})"
+    return quote(_encode_value(value))
 
 
 def _is_raw(value: object) -> TypeGuard[bytes]:
