@@ -24,6 +24,13 @@ LINES = [
     good("one_line", L1, {1: A}, file_format=JSON),
     good("lines_bom", BOM + L1 + b"\n" + L2 + b"\n", AB, file_format=JSON),
     partly(
+        "lines_bom_and_blank",
+        BOM + b"\r\n" + L1 + b"\n" + BAD + b"\n" + L3,
+        [(2, 3, "id", BAD)],
+        A_C,
+        file_format=JSON,
+    ),
+    partly(
         "lines_bom_and_reject",
         BOM + L1 + b"\n" + BAD + b"\n" + L3,
         [(2, 2, "id", BAD)],

@@ -71,15 +71,11 @@ class JsonSpool:
         if shape is not Shape.LINES:
             return self._unfolded(content, shape)
         places = LinePlaces(content, self._record_bytes_max)
-        keys = self._keys(content.path)
-        return Source(
-            content.path,
-            inspection.records,
-            places,
-            keys,
-            shape,
-            is_exact=False,
-        )
+        records, keys = inspection.records, self._keys(content.path)
+        source = Source(content.path, records, places, keys, shape, is_exact=False)
+        with content.path.open("rb") as file:
+            has_mark = file.read(len(BOM)) == BOM  # to the engine it is a record's
+        return self.exact(inspection, source) if has_mark else source
 
     def exact(self, inspection: Inspection, source: Source) -> Source:
         """Return the source of a copy without what the engine may take otherwise."""

@@ -103,10 +103,10 @@ class Weave:
         ident = self.running.ident if self.running else self._own
         return ident == threading.get_ident()
 
-    def finish(self, strands: list[Strand] | None = None) -> None:
-        """Let strands run to their ends, in turns."""
-        while left := [s for s in self.strands if strands is None or s in strands]:
-            for strand in left:
+    def finish(self, wanted: list[Strand] | None = None) -> None:
+        """Let strands run to their ends, in turns with those they may wait for."""
+        while [each for each in self.strands if wanted is None or each in wanted]:
+            for strand in list(self.strands):
                 self.resume(strand)
 
 
