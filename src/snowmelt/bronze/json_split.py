@@ -25,8 +25,12 @@ _NEAR_BYTES = 1 << 12
 
 
 def _nested(depth: int) -> bytes:
-    """Return an expression for a value in brackets, nested no deeper than `depth`."""
-    inner = rb'[^"{}\[\]]*+(?:%s[^"{}\[\]]*+)*+'
+    """Return an expression for a value in brackets, nested no deeper than `depth`.
+
+    Groups with alternatives repeat greedily: where a repeat of such a group gives
+    nothing back, Python 3.11.2 matches what is no match.
+    """
+    inner = rb'[^"{}\[\]]*+(?:%s[^"{}\[\]]*+)*'
     value = inner % _STRING
     for _ in range(depth):
         either = rb"(?:%s|\{%s\}|\[%s\])" % (_STRING, value, value)
