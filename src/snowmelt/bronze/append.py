@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from snowmelt.bronze.fileread import FileRead, ordinal_of
@@ -13,6 +13,8 @@ from snowmelt.pipe.history import LoadRecord
 from snowmelt.warehouse.port import Session
 
 _BUCKET_BITS = 10
+_ONE_BUCKET_BITS = 62
+_FEW_STEPS = 4
 _TREE_STEPS_MAX = 4096
 
 
@@ -28,6 +30,20 @@ class Step:
     load: LoadRecord | None
 
 
+@dataclass
+class Rows:
+    """What is wanted of one temporary table.
+
+    The last step has no load: it says where the wanted rows end. `in_odd_groups`: see
+    `FileRead`.
+    """
+
+    table: str
+    in_odd_groups: bool = False
+    steps: list[Step] = field(default_factory=list)
+    refused_rowids: list[int] = field(default_factory=list)
+
+
 def steps_of(record: LoadRecord, read: FileRead) -> list[Step]:
     """Return where in the temporary table this file's records change their ordinal."""
     first, end = read.first_rowid, read.first_rowid + read.row_span
@@ -40,27 +56,18 @@ def steps_of(record: LoadRecord, read: FileRead) -> list[Step]:
     return [*{step.from_rowid: step for step in steps}.values(), Step(end, 0, None)]
 
 
-def append_rows(
-    session: Session,
-    pipe: Pipe,
-    table: str,
-    steps: Sequence[Step],
-    refused_rowids: Sequence[int],
-    now: datetime,
-) -> None:
-    """Append the wanted rows of a temporary table to the pipe's bronze table.
-
-    The last step has no load: it says where the wanted rows end.
-    """
+def append_rows(session: Session, pipe: Pipe, rows: Rows, now: datetime) -> None:
+    """Append the wanted rows of a temporary table to the pipe's bronze table."""
     columns = [f'"{column.name}"' for column in pipe.contract.columns]
     into = ", ".join([*columns, *LOAD_COLUMNS])
     chosen = ", ".join(f"row.{column}" for column in columns)
-    origin, source, parameters = _find_origin(session, table, steps)
+    origin, source, parameters = _find_origin(session, rows)
     where = ""
-    if refused_rowids:
-        session.execute(f"create temp table {table}_refused (refused_rowid bigint)")
-        session.insert(f"{table}_refused", {"refused_rowid": list(refused_rowids)})
-        where = f"where row.rowid not in (select refused_rowid from {table}_refused)"
+    if rows.refused_rowids:
+        refused = f"{rows.table}_refused"
+        session.execute(f"create temp table {refused} (refused_rowid bigint)")
+        session.insert(refused, {"refused_rowid": rows.refused_rowids})
+        where = f"where row.rowid not in (select refused_rowid from {refused})"
     session.execute(
         f"insert into {all_rows(pipe)} ({into}) "
         f"select {chosen}, {origin} from {source} {where}",
@@ -68,20 +75,20 @@ def append_rows(
     )
 
 
-def _find_origin(
-    session: Session, table: str, steps: Sequence[Step]
-) -> tuple[str, str, list[object]]:
+def _find_origin(session: Session, rows: Rows) -> tuple[str, str, list[object]]:
     """Return how a row's origin is written, where rows come from, and parameters.
 
     The first parameter, the time of the load, is the caller's.
 
     The rows of one file need only their shift, looked up in a tree of comparisons;
-    those of many, or with very many rejects, are joined with their spans.
+    those of many, or with very many rejects, are joined with their spans. So are rows
+    that lie in groups of odd sizes: behind a join the engine makes full ones.
     """
-    ordered = _order(steps)
+    table, ordered = rows.table, _order(rows.steps)
     loads = {step.load.load_seq: step.load for step in ordered if step.load}
     whole = ordered[0].from_rowid == 0 and not any(s.load is None for s in ordered[:-1])
-    if len(loads) == 1 and whole and len(ordered) <= _TREE_STEPS_MAX:
+    simple = len(loads) == 1 and whole and len(ordered) <= _TREE_STEPS_MAX
+    if simple and not rows.in_odd_groups:
         (load,) = loads.values()
         shift, end = _tree(ordered[:-1]), ordered[-1].from_rowid
         return (
@@ -89,12 +96,13 @@ def _find_origin(
             f"(select *, rowid from {table} where rowid < {end}) as row",
             [load.file_name, load.load_seq, load.version_at, load.replay_of],
         )
-    _write_spans(session, table, ordered)
+    bits = _BUCKET_BITS if len(ordered) > _FEW_STEPS else _ONE_BUCKET_BITS
+    _write_spans(session, table, ordered, bits)
     return (
         "span.file_name, row.rowid + span.shift, span.load_seq, span.version_at, $1, "
         "span.replay_of",
         f"{table} as row join {table}_spans as span "
-        f"on row.rowid >> {_BUCKET_BITS} = span.bucket "
+        f"on row.rowid >> {bits} = span.bucket "
         f"and row.rowid >= span.from_rowid and row.rowid < span.to_rowid",
         [],
     )
@@ -120,7 +128,9 @@ def _tree(steps: Sequence[Step]) -> str:
     )
 
 
-def _write_spans(session: Session, table: str, ordered: Sequence[Step]) -> None:
+def _write_spans(
+    session: Session, table: str, ordered: Sequence[Step], bits: int
+) -> None:
     """Write the wanted steps as spans, cut where rowids enter another bucket.
 
     By its bucket a row finds its span with a hash join, at half the cost of an asof
@@ -143,8 +153,8 @@ def _write_spans(session: Session, table: str, ordered: Sequence[Step]) -> None:
     )
     session.execute(
         f"create temp table {table}_spans as "
-        f"select *, unnest(range(from_rowid >> {_BUCKET_BITS}, "
-        f"((to_rowid - 1) >> {_BUCKET_BITS}) + 1)) as bucket "
+        f"select *, unnest(range(from_rowid >> {bits}, "
+        f"((to_rowid - 1) >> {bits}) + 1)) as bucket "
         "from (select *, lead(from_rowid) over (order by from_rowid) as to_rowid "
         f"from {table}_steps) where load_seq is not null"
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
-from snowmelt.bronze.append import Step, append_rows, steps_of
+from snowmelt.bronze.append import Rows, append_rows, steps_of
 from snowmelt.bronze.deadline import Deadline
 from snowmelt.bronze.fileread import FileRead
 from snowmelt.bronze.fitting import Fitting, fit
@@ -348,19 +348,21 @@ class Copier:
         records = [outcome.record for outcome in changed]
         insert_loads(session, records)
         insert_due(session, prepared.pipe.after_load, records, now)
-        tables: dict[str, list[Step]] = {}
-        refused: dict[str, list[int]] = {}
+        tables: dict[str, Rows] = {}
         for outcome in changed:
             read = outcome.read
             if read is None:
                 continue
             insert_rejects(session, outcome.record, _rejects_kept(outcome))
             if read.row_count and outcome.record.status is not LoadStatus.LOAD_FAILED:
-                tables.setdefault(read.table, []).extend(steps_of(outcome.record, read))
-                refused.setdefault(read.table, []).extend(read.refused_rowids)
+                rows = tables.setdefault(
+                    read.table, Rows(read.table, read.in_odd_groups)
+                )
+                rows.steps.extend(steps_of(outcome.record, read))
+                rows.refused_rowids.extend(read.refused_rowids)
         pipe = prepared.fitting.evolve(session, records, now)
-        for table, steps in tables.items():
-            append_rows(session, pipe, table, steps, refused[table], now)
+        for rows in tables.values():
+            append_rows(session, pipe, rows, now)
 
 
 def _arrival(pending: Pending, inspection: Inspection, now: datetime) -> Arrival:

@@ -26,6 +26,8 @@ from snowmelt.warehouse.port import Row, Session
 
 _MAGIC, _MAGIC_ENCRYPTED = b"PAR1", b"PARE"
 _DIGITS_MAX = 38
+_GROUP_ROWS = 122_880
+"""How many rows the engine puts into a group of a table."""
 
 
 class ParquetReader:
@@ -81,6 +83,7 @@ class ParquetReader:
         if rows != told:
             raise FileError("", f"the footer says {told} records, {rows} were read")
         read.row_span = rows
+        read.in_odd_groups = rows > _GROUP_ROWS
         self._refuse(read, statement, source + ", file_row_number = true)")
 
     def _columns(self, path: str, source: str) -> tuple[FileColumn, ...]:

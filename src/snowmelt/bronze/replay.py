@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from snowmelt.bronze.append import Step, append_rows
+from snowmelt.bronze.append import Rows, Step, append_rows
 from snowmelt.bronze.fileread import FileRead, ordinal_of
 from snowmelt.bronze.inspection import inspect
 from snowmelt.bronze.intake import Intake
@@ -162,14 +162,8 @@ class Replayer:
             if rowid not in refused:
                 passed.append(file_row)
         steps.append(Step(read.first_rowid + read.row_span, 0, None))
-        append_rows(
-            session,
-            pipe,
-            read.table,
-            steps,
-            read.refused_rowids,
-            record.last_load_time,
-        )
+        rows = Rows(read.table, False, steps, read.refused_rowids)
+        append_rows(session, pipe, rows, record.last_load_time)
         session.execute(
             "update snowmelt.rejects set replayed_by = $1, replayed_at = $2 "
             "where load_seq = $3 and file_row in (select unnest($4::json::bigint[]))",
