@@ -329,14 +329,14 @@ def test_new_files_are_told_and_then_let_go_of(
 def test_a_message_the_loop_has_not_taken_is_not_deleted(bucket: Bucket) -> None:
     with watching(bucket) as stage:
         bucket.put("in/a.csv")
-        state = stage.queue_state
+        state = stage.channel
         assert state is not None
-        wait_until(lambda: state.held == 1)
+        wait_until(lambda: state.outstanding == 1)
         stage.acknowledge(lambda _: False)
-        assert state.held == 1
+        assert state.outstanding == 1
         assert stage.notified().placed == {"a.csv"}
         stage.acknowledge(lambda _: False)
-        assert state.held == 0
+        assert state.outstanding == 0
 
 
 def test_what_is_none_of_our_business_is_deleted(bucket: Bucket) -> None:
@@ -404,7 +404,7 @@ def test_a_message_that_cannot_be_read_goes_to_the_dead_letter_queue(
     changes = {"dead_letter_queue": dead_arn, "queue_receives_max": 2}
     with watching(bucket, visibility_timeout="1s", **changes) as stage:
         wait_until(lambda: bucket.queued() == 0)
-        state = stage.queue_state
+        state = stage.channel
         assert state is not None
         assert state.unread_count == 2
     answer = bucket.server.sqs.receive_message(QueueUrl=dead_url)
@@ -417,7 +417,7 @@ def test_without_a_dead_letter_queue_it_is_left_to_the_queue(bucket: Bucket) -> 
     with watching(bucket, visibility_timeout="1s", queue_receives_max=1) as stage:
         bucket.put("in/a.csv")
         assert told_to(stage, 1) == {"a.csv"}
-        state = stage.queue_state
+        state = stage.channel
         assert state is not None
         wait_until(lambda: state.unread_count >= 3)
 
@@ -433,13 +433,13 @@ def test_no_more_is_received_than_may_be_held(bucket: Bucket) -> None:
     for number in range(60):
         bucket.put(f"in/{number}.csv", b"x")
     with watching(bucket, queue_messages_max=20) as stage:
-        state = stage.queue_state
+        state = stage.channel
         assert state is not None
         told: set[str] = set()
 
         def all_told() -> bool:
             told.update(stage.notified().placed)
-            assert state.held <= 20
+            assert state.outstanding <= 20
             stage.acknowledge(lambda _: False)
             return len(told) == 60
 
@@ -467,7 +467,7 @@ def test_a_queue_that_is_not_there_is_said_and_waited_for(
 ) -> None:
     name = f"later-than-{bucket.name}"
     with watching(bucket, queue=name) as stage:
-        state = stage.queue_state
+        state = stage.channel
         assert state is not None
         wait_until(lambda: state.problem is not None)
         assert name in caplog.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -153,3 +154,33 @@ def test_a_file_that_kills_its_readers_is_held(
     shop.land("quick/a.csv", b"id,name\n3,another version\n")
     shop.load()
     assert shop.rows("select id from bronze.quick order by id") == [(2,), (3,)]
+
+
+def test_a_child_reads_by_the_contract_as_it_has_evolved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What kills may be in a column that the pipe's own file does not name."""
+    told = tmp_path / "told"
+    child = tmp_path / "child"
+    child.write_text(f"#!/bin/sh\ncat > {told}\n")
+    child.chmod(0o755)
+    pipe = {
+        "name": "grown",
+        "pattern": "*.csv",
+        "schema_evolution": "add_new_columns",
+        "contract": columns("id integer, name varchar"),
+    }
+    with open_shop(tmp_path / "shop", [pipe]) as shop:
+        shop.land("a.csv", b"id,name,colour\n1,a,red\n")
+        shop.load()
+        shop.land("b.csv", b"id,name,colour\n2,b,blue\n")
+        cut_off(shop, "b.csv", 1)
+        with monkeypatch.context() as patched:
+            patched.setattr("snowmelt.service.trial.sys.executable", str(child))
+            shop.load()
+        names = [each["name"] for each in json.loads(told.read_text())["columns"]]
+        assert names == ["id", "name", "colour"]
+        shop.land("c.csv", b"id,name,colour\n3,c,green\n")
+        cut_off(shop, "c.csv", 1)
+        shop.load()
+        assert status(shop, "c.csv") == "Loaded"

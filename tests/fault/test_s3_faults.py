@@ -122,11 +122,11 @@ def run_to_the_end(reader: Reader, faults: Faults, names: set[str]) -> None:
         if now - listed_at > 2:
             listed_at = now
             reader.refresh()
-        state = reader.stage.queue_state
+        state = reader.stage.channel
         assert state is not None
         if names <= set(reader.read):
             faults.healed = True
-        if faults.healed and not reader.pending and state.held == 0:
+        if faults.healed and not reader.pending and state.outstanding == 0:
             return
         CLOCK.wait(threading.Event(), 0.005)
     raise AssertionError(f"{len(names - set(reader.read))} files were not read")

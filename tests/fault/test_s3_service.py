@@ -14,6 +14,7 @@ from small_shop import Shop, columns, open_shop
 
 from s3_server import Bucket, S3Server, started_server
 from snowmelt.clock import SystemClock
+from snowmelt.service.status import status_document
 
 CLOCK = SystemClock()
 PIPES = [
@@ -176,3 +177,29 @@ def test_a_bucket_that_cannot_be_reached_is_said_and_gone_on_with(
         loaded = "select count(*) from bronze.one"
         turn_until(shop, lambda: shop.rows(loaded) == [(1,)], 60)
         assert shop.loop.stage_problem is None
+
+
+def test_a_queue_that_is_not_there_is_in_the_status(
+    server: S3Server, tmp_path: Path
+) -> None:
+    bucket = server.make_bucket()
+    name = f"later-than-{bucket.name}"
+    landing = landing_of(bucket, queue=name)
+    with open_shop(tmp_path / "shop", PIPES, landing=landing) as shop:
+
+        def status() -> dict[str, Any]:
+            return status_document(shop.loop, serving=True)
+
+        shop.parts.stage.watch(shop.loop.wake.set)
+        try:
+            turn_until(shop, lambda: status()["problems"], 60)
+            assert name in status()["problems"][0]
+            server.sqs.create_queue(QueueName=name)
+            turn_until(shop, lambda: not status()["problems"], 60)
+            told = status()
+        finally:
+            shop.parts.stage.unwatch()
+        assert (told["channel"]["name"], told["channel"]["outstanding"]) == (name, 0)
+        pipe_status = told["pipes"][0]["pipe_status"]
+        assert pipe_status["notificationChannelName"] == name
+        assert "channelErrorMessage" not in pipe_status

@@ -40,6 +40,7 @@ def _tell(document: dict[str, Any]) -> None:
         else "No service runs. Start it with: snowmelt up"
     )
     _tell_waiting(document)
+    _tell_channel(document["channel"])
     run = document["last_run"]
     if run is None:
         output.tell("Nothing was published yet.")
@@ -65,6 +66,12 @@ def _tell_waiting(document: dict[str, Any]) -> None:
         output.tell(f"{each['file_name']}: {each['state']} since {each['since'][:19]}")
     for name in document["unmatched"]:
         output.tell(f"{name}: unmatched by any pipe; see: snowmelt why {name}")
+
+
+def _tell_channel(channel: dict[str, Any] | None) -> None:
+    """Tell of messages that are kept until what they told of is loaded."""
+    if channel is not None and channel["outstanding"]:
+        output.tell(f"{channel['name']}: {channel['outstanding']} messages not done")
 
 
 def _paused(pipe: dict[str, Any]) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,6 +27,7 @@ from snowmelt.landing.s3_event import (
     remedy_of,
     settle,
 )
+from snowmelt.landing.stage import Channel
 
 log = logging.getLogger("snowmelt")
 POLL_SECONDS = 20
@@ -92,16 +93,6 @@ class Queue:
 
 
 @dataclass
-class QueueState:
-    """What `status` shows of a queue."""
-
-    held: int = 0
-    received_count: int = 0
-    unread_count: int = 0
-    problem: str | None = None
-
-
-@dataclass
 class QueueListener:
     """Receives what a queue tells, until it is let go of."""
 
@@ -110,9 +101,9 @@ class QueueListener:
     config: LandingConfig
     clock: Clock
     poll_seconds: int = POLL_SECONDS
-    state: QueueState = field(default_factory=QueueState)
 
     def __post_init__(self) -> None:
+        self.channel = Channel(self.config.queue or "")
         self._queue = Queue(self.aws, self.config.queue or "")
         buried = self.config.dead_letter_queue
         self._dead_letters = Queue(self.aws, buried) if buried else None
@@ -171,7 +162,7 @@ class QueueListener:
             for each in held:
                 if self._is_current(each):
                     self._receipts[each.message_id] = each
-            self.state.held = len(self._receipts)
+            self.channel.outstanding = len(self._receipts)
         if over:
             self._room.set()
         self._outbox.add(over, held)
@@ -218,9 +209,12 @@ class QueueListener:
             VisibilityTimeout=self._visibility,
             MessageSystemAttributeNames=["ApproximateReceiveCount"],
         )
-        self.state.problem = None
+        self.channel.problem = None
+        self.channel.last_pulled_at = self.clock.now()
         messages = answer.get("Messages", [])
-        self.state.received_count += len(messages)
+        self.channel.received_count += len(messages)
+        if messages:
+            self.channel.last_received_at = self.channel.last_pulled_at
         # The time of a message begins to run when it leaves the queue: after asking,
         # before the answer is here. A long poll on an empty queue is no part of it.
         held_at = max(asked_at, self.clock.monotonic() - 1.0)
@@ -232,7 +226,7 @@ class QueueListener:
                 (told if receipt.names else ignored).append(receipt)
         with self._lock:
             self._receipts.update((each.message_id, each) for each in told)
-            self.state.held = len(self._receipts)
+            self.channel.outstanding = len(self._receipts)
         self._outbox.add(ignored)
         return bool(told)
 
@@ -251,7 +245,7 @@ class QueueListener:
     ) -> None:
         """Leave a message to its queue, or have it buried; say so each time."""
         counted = message.get("Attributes", {}).get("ApproximateReceiveCount", "1")
-        self.state.unread_count += 1
+        self.channel.unread_count += 1
         remedy = remedy_of(
             int(counted),
             self.config.queue_receives_max,
@@ -285,6 +279,6 @@ class QueueListener:
             log.info("%d messages: %s failed", len(failed), letter.operation)
 
     def _note(self, problem: str) -> None:
-        if self.state.problem != problem:
+        if self.channel.problem != problem:
             log.warning("%s", problem)
-        self.state.problem = problem
+        self.channel.problem = problem

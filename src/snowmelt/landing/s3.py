@@ -15,11 +15,11 @@ from snowmelt.aws import PreconditionError, calling, list_keys
 from snowmelt.clock import Clock
 from snowmelt.errors import ChangedError, ConfigError, UnreachableError
 from snowmelt.landing.config import LandingConfig
-from snowmelt.landing.queue import QueueListener, QueueState
+from snowmelt.landing.queue import QueueListener
 from snowmelt.landing.s3_client import BucketClient, if_match, open_aws
 from snowmelt.landing.s3_event import name_of
 from snowmelt.landing.s3_version import StagedVersion, is_marker, staged_version
-from snowmelt.landing.stage import Notifications, StagedFile
+from snowmelt.landing.stage import Channel, Notifications, StagedFile
 
 # One request asks for no more than this, so that its time has a limit.
 RANGE_BYTES_MAX = 1 << 25
@@ -51,9 +51,9 @@ class S3Stage:
             self._listener.poll_seconds = poll_seconds or self._listener.poll_seconds
 
     @property
-    def queue_state(self) -> QueueState | None:
+    def channel(self) -> Channel | None:
         """Return how the queue is doing, if there is one."""
-        return self._listener.state if self._listener else None
+        return self._listener.channel if self._listener else None
 
     def refresh(self) -> list[StagedFile]:
         """List every object whose name says it is meant for loading.

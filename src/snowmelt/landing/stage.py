@@ -51,6 +51,23 @@ class Notifications:
     lost: bool = False
 
 
+@dataclass
+class Channel:
+    """A queue that notifications come by, as far as this process knows it.
+
+    `outstanding` messages were received and not let go of yet; `unread_count` could
+    not be read; `problem` is why it cannot be reached now.
+    """
+
+    name: str
+    outstanding: int = 0
+    received_count: int = 0
+    unread_count: int = 0
+    last_pulled_at: datetime | None = None
+    last_received_at: datetime | None = None
+    problem: str | None = None
+
+
 class Stage(Protocol):
     """Notifications are hints; the listing is the truth.
 
@@ -64,6 +81,11 @@ class Stage(Protocol):
     """Does a file appear whole, so that a listing need not wait for it to rest?"""
     unreadable: list[str]
     """Parts of the stage that the last listing could not read."""
+
+    @property
+    def channel(self) -> Channel | None:
+        """Return how the queue is doing that notifications come by, if they do."""
+        ...
 
     def refresh(self) -> list[StagedFile]:
         """List every file that is there, whole or not."""

@@ -21,7 +21,7 @@ class WarehouseConfig(BaseModel):
     path: str = Field(".snowmelt/warehouse.duckdb", description="The database file.")
     threads: int | None = Field(None, ge=1, description="All cores without it.")
     memory_limit: str = Field(
-        "1GB",
+        "1200MB",
         pattern=r"^\d+(\.\d+)? ?[KMGT]i?B$",
         description="What does not fit is put on disk for the time being.",
     )

@@ -24,7 +24,7 @@ from snowmelt.pipe.pause import paused_pipes
 from snowmelt.pipe.pending import PendingFiles
 from snowmelt.project.project import Project, write_schemas
 from snowmelt.service.load_lanes import PipeLocks
-from snowmelt.service.loop import Parts
+from snowmelt.service.parts import Parts
 from snowmelt.service.trial import try_file
 from snowmelt.transform.dbt import Dbt
 from snowmelt.transform.sources import write_sources
@@ -109,7 +109,7 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
             clock=clock,
             events=events,
             loading=PipeLocks(project.pipes),
-            trial=partial(try_file, project),
+            trial=partial(try_file, project, warehouse),
         )
     finally:
         warehouse.close()

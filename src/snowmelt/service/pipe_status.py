@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from snowmelt.landing.stage import Channel
 from snowmelt.serve.commands import Document
 from snowmelt.warehouse.port import Session
 
@@ -46,24 +47,14 @@ class PendingFacts:
     error_at: datetime | None = None
 
 
-@dataclass(frozen=True)
-class ChannelFacts:
-    """What is known of the channel that notifications come by; all may be unknown."""
-
-    name: str | None = None
-    outstanding: int | None = None
-    last_received_at: datetime | None = None
-    last_pulled_at: datetime | None = None
-    last_forwarded_at: datetime | None = None
-    last_forwarded_path: str | None = None
-    error: str | None = None
-
-
 def pipe_status_document(
-    history: HistoryFacts, pending: PendingFacts, channel: ChannelFacts | None = None
+    history: HistoryFacts, pending: PendingFacts, channel: Channel | None = None
 ) -> Document:
-    """Return the status; what is not known, or does not apply, has no key."""
-    channel = channel or ChannelFacts()
+    """Return the status; what is not known, or does not apply, has no key.
+
+    What Snowpipe forwards from a channel we take from it at once: there are no keys
+    for that.
+    """
     waits = pending.count > 0
     document: Document = {
         "executionState": history.execution_state,
@@ -73,17 +64,18 @@ def pipe_status_document(
         "lastPipeErrorTimestamp": _instant(pending.error_at),
         "lastIngestedTimestamp": _instant(history.last_ingested_at),
         "lastIngestedFilePath": history.last_ingested_path,
-        "notificationChannelName": channel.name,
-        "numOutstandingMessagesOnChannel": channel.outstanding,
-        "lastReceivedMessageTimestamp": _instant(channel.last_received_at),
-        "lastForwardedMessageTimestamp": _instant(channel.last_forwarded_at),
-        "channelErrorMessage": channel.error,
         "lastErrorRecordTimestamp": _instant(history.last_error_record_at),
         "error": pending.error,
-        "lastPulledFromChannelTimestamp": _instant(channel.last_pulled_at),
-        "lastForwardedFilePath": channel.last_forwarded_path,
         "pendingAsOfTimestamp": _instant(pending.as_of),
     }
+    if channel is not None:
+        document |= {
+            "notificationChannelName": channel.name,
+            "numOutstandingMessagesOnChannel": channel.outstanding,
+            "lastReceivedMessageTimestamp": _instant(channel.last_received_at),
+            "lastPulledFromChannelTimestamp": _instant(channel.last_pulled_at),
+            "channelErrorMessage": channel.problem,
+        }
     return {key: value for key, value in document.items() if value is not None}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import asdict
 from typing import Any
 
 from snowmelt.bronze.copy import REJECTS_OF_FAILED_MAX
@@ -28,7 +29,7 @@ from snowmelt.service.standing import held_document, pause_document
 def status_document(loop: Loop, *, serving: bool) -> Document:
     """Return the status; what lies in the stage was looked at before."""
     parts = loop.parts
-    project, pending = parts.project, parts.pending
+    project, pending, channel = parts.project, parts.pending, parts.stage.channel
     with loop.lock:
         waiting = pending.states()
         unmatched = sorted(pending.unmatched)
@@ -52,6 +53,7 @@ def status_document(loop: Loop, *, serving: bool) -> Document:
         "project": project.settings.name,
         "service": {"running": serving, "pid": os.getpid()},
         "landing": project.location,
+        "channel": plain(asdict(channel)) if channel else None,
         "problems": _problems(loop),
         "warnings": list(loop.warnings),
         "pipes": pipes,
@@ -73,7 +75,9 @@ def pipe_statuses(loop: Loop) -> dict[str, Document]:
     now = parts.clock.now()
     return {
         pipe.name: pipe_status_document(
-            known.get(pipe.name, HistoryFacts()), pending_facts(waiting, pipe.name, now)
+            known.get(pipe.name, HistoryFacts()),
+            pending_facts(waiting, pipe.name, now),
+            parts.stage.channel,
         )
         for pipe in parts.project.pipes
     }
@@ -97,7 +101,9 @@ def _problems(loop: Loop) -> list[str]:
         for folder in parts.stage.unreadable
     ]
     stage = [loop.stage_problem] if loop.stage_problem else []
-    return [*stage, *unreadable, *loop.problems]
+    channel = parts.stage.channel
+    queue = [channel.problem] if channel and channel.problem else []
+    return [*stage, *queue, *unreadable, *loop.problems]
 
 
 def _limits(loop: Loop) -> Document:

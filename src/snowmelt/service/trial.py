@@ -22,22 +22,30 @@ from snowmelt.clock import SystemClock
 from snowmelt.errors import ChangedError
 from snowmelt.landing.open_stage import open_stage
 from snowmelt.pipe.batch import Pending
+from snowmelt.pipe.contract import Contract
+from snowmelt.pipe.evolved import effective_pipe
 from snowmelt.project.project import Project, load_project
 from snowmelt.warehouse.duckdb.system import ensure_system_tables
 from snowmelt.warehouse.duckdb.warehouse import Limits, open_warehouse
+from snowmelt.warehouse.port import Warehouse
 
 _GRACE_SECONDS = 60.0
 
 
-def try_file(project: Project, pending: Pending) -> str | None:
-    """Have a child read a file; return how the child ended, if badly."""
+def try_file(project: Project, warehouse: Warehouse, pending: Pending) -> str | None:
+    """Have a child read a file; return how the child ended, if badly.
+
+    The warehouse is ours alone: the child is told the contract as it has evolved.
+    """
     pipe = next(each for each in project.pipes if each.name == pending.pipe_name)
+    with warehouse.session() as session:
+        contract = effective_pipe(session, pipe).contract
     limit = pipe.limits.load_timeout.total_seconds() + _GRACE_SECONDS
     command = [sys.executable, "-m", "snowmelt.service.trial"]
     try:
         ended = subprocess.run(
             [*command, str(project.root), pipe.name, pending.file.name],
-            stdin=subprocess.DEVNULL,
+            input=contract.model_dump_json().encode(),
             capture_output=True,
             timeout=limit,
             check=False,
@@ -54,10 +62,11 @@ def try_file(project: Project, pending: Pending) -> str | None:
     return f"{pending.file.name}: a trial reader {told}"
 
 
-def read_once(root: Path, pipe_name: str, file_name: str) -> None:
+def read_once(root: Path, pipe_name: str, file_name: str, contract: Contract) -> None:
     """Read a file as its pipe does, into a warehouse that is thrown away."""
     project = load_project(root)
     pipe = next(each for each in project.pipes if each.name == pipe_name)
+    pipe = pipe.model_copy(update={"contract": contract})
     with tempfile.TemporaryDirectory(prefix="trial-", dir=project.spool) as folder:
         spool = Path(folder)
         limits = Limits(
@@ -84,4 +93,5 @@ def read_once(root: Path, pipe_name: str, file_name: str) -> None:
 
 
 if __name__ == "__main__":
-    read_once(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
+    given = Contract.model_validate_json(sys.stdin.buffer.read())
+    read_once(Path(sys.argv[1]), sys.argv[2], sys.argv[3], given)
