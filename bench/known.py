@@ -9,7 +9,7 @@ from typing import Any
 
 from snowmelt.landing.stage import StagedFile
 from snowmelt.pipe.history import LoadRecord, LoadStatus, insert_loads, settle_files
-from snowmelt.service.loop import Parts
+from snowmelt.service.parts import Parts
 from snowmelt.warehouse.port import Session
 
 _THEN = datetime(2024, 1, 1, tzinfo=UTC)

@@ -21,8 +21,9 @@ from bench.project import write_project
 from snowmelt.clock import SystemClock
 from snowmelt.events import Event, Events, FileSettled
 from snowmelt.project.project import load_project
-from snowmelt.service.loop import Loop, Parts
+from snowmelt.service.loop import Loop
 from snowmelt.service.opening import opened
+from snowmelt.service.parts import Parts
 
 SECONDS_MAX = 60.0
 

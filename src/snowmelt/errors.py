@@ -76,6 +76,10 @@ class SlowError(SnowmeltError):
     """Reading a batch took longer than its pipe allows."""
 
 
+class RereadError(SnowmeltError):
+    """A file was not read a second time as it was the first: it is read otherwise."""
+
+
 class ChangedError(SnowmeltError):
     """The file changed or vanished while it was read; it will be offered again."""
 

@@ -22,8 +22,8 @@ from snowmelt.errors import EngineError, UnreachableError, UsageError
 from snowmelt.events import Events
 from snowmelt.pipe.batch import Pending
 from snowmelt.project.project import load_project
-from snowmelt.service.loop import Parts
 from snowmelt.service.opening import opened
+from snowmelt.service.parts import Parts
 from snowmelt.warehouse.duckdb.backup import Counts, backup, read_manifest, restore
 
 PROJECT = {

@@ -15,8 +15,9 @@ from snowmelt.clock import Clock, SystemClock
 from snowmelt.events import Events
 from snowmelt.pipe.definition import Pipe
 from snowmelt.project.project import load_project
-from snowmelt.service.loop import Loop, Parts
+from snowmelt.service.loop import Loop
 from snowmelt.service.opening import opened
+from snowmelt.service.parts import Parts
 from snowmelt.warehouse.port import Row
 
 TURNS_MAX = 2000

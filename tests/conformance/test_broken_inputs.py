@@ -265,8 +265,8 @@ def test_a_file_that_may_not_be_read_fails_and_is_not_offered_for_ever(
     path = shop.land("denied/file.csv", HEAD + b"1,a,1\n")
     real_open = os.open
 
-    def refuse(target: Path, flags: int) -> int:
-        if target == path:
+    def refuse(target: Path | str, flags: int) -> int:
+        if Path(target) == path:
             raise PermissionError(13, "Permission denied")
         return real_open(target, flags)
 

@@ -42,7 +42,7 @@ RARE = {
     mutations.overtaken_forgotten: 1000,
     mutations.log_left_to_the_engine: 1000,
 }
-OFTEN = 100
+OFTEN = 300
 
 
 def parts() -> list[object]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from snowmelt.bronze.content import Content
+from snowmelt.bronze.deadline import Deadline
 from snowmelt.bronze.fileread import FileRead, ordinal_of
 from snowmelt.bronze.table import LOAD_COLUMNS, all_rows
+from snowmelt.errors import EngineError, RereadError
+from snowmelt.landing.opened import opened
 from snowmelt.pipe.definition import Pipe
 from snowmelt.pipe.history import LoadRecord
 from snowmelt.warehouse.port import Session
@@ -16,6 +20,8 @@ _BUCKET_BITS = 10
 _ONE_BUCKET_BITS = 62
 _FEW_STEPS = 4
 _TREE_STEPS_MAX = 4096
+_VIEWED_SECONDS = 5.0
+_VIEWED_BYTES_A_SECOND = 10e6
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,8 @@ class Rows:
     in_odd_groups: bool = False
     steps: list[Step] = field(default_factory=list)
     refused_rowids: list[int] = field(default_factory=list)
+    viewed: Content | None = None
+    """The file that the table is a view of, if it is one."""
 
 
 def steps_of(record: LoadRecord, read: FileRead) -> list[Step]:
@@ -57,7 +65,38 @@ def steps_of(record: LoadRecord, read: FileRead) -> list[Step]:
 
 
 def append_rows(session: Session, pipe: Pipe, rows: Rows, now: datetime) -> None:
-    """Append the wanted rows of a temporary table to the pipe's bronze table."""
+    """Append the wanted rows of a temporary table to the pipe's bronze table.
+
+    Raises RereadError when they are read from a file only now, and it cannot be read
+    as it was, or not within a time that other loads can wait.
+    """
+    if rows.viewed is None:
+        _append(session, pipe, rows, now)
+        return
+    size = rows.viewed.state.size
+    limit = timedelta(seconds=_VIEWED_SECONDS + size / _VIEWED_BYTES_A_SECOND)
+    try:
+        _require_same(rows.viewed)
+        with Deadline(limit, session.interrupt):
+            appended = _append(session, pipe, rows, now)
+        _require_same(rows.viewed)
+    except EngineError:
+        raise
+    except Exception as error:  # the driver's; which one depends on the backend
+        raise RereadError(rows.viewed.state.name, str(error)) from error
+    wanted = rows.steps[-1].from_rowid - len(rows.refused_rowids)
+    if appended != wanted:
+        problem = f"{appended} records were read, not {wanted}"
+        raise RereadError(rows.viewed.state.name, problem)
+
+
+def _require_same(content: Content) -> None:
+    with opened(content.path, content.state):
+        return
+
+
+def _append(session: Session, pipe: Pipe, rows: Rows, now: datetime) -> int:
+    """Append rows and return how many they were."""
     columns = [f'"{column.name}"' for column in pipe.contract.columns]
     into = ", ".join([*columns, *LOAD_COLUMNS])
     chosen = ", ".join(f"row.{column}" for column in columns)
@@ -68,11 +107,12 @@ def append_rows(session: Session, pipe: Pipe, rows: Rows, now: datetime) -> None
         session.execute(f"create temp table {refused} (refused_rowid bigint)")
         session.insert(refused, {"refused_rowid": rows.refused_rowids})
         where = f"where row.rowid not in (select refused_rowid from {refused})"
-    session.execute(
+    appended = session.value(
         f"insert into {all_rows(pipe)} ({into}) "
         f"select {chosen}, {origin} from {source} {where}",
         [now, *parameters],
     )
+    return int(appended)
 
 
 def _find_origin(session: Session, rows: Rows) -> tuple[str, str, list[object]]:
@@ -91,9 +131,10 @@ def _find_origin(session: Session, rows: Rows) -> tuple[str, str, list[object]]:
     if simple and not rows.in_odd_groups:
         (load,) = loads.values()
         shift, end = _tree(ordered[:-1]), ordered[-1].from_rowid
+        rowid = "" if rows.viewed else ", rowid"  # of a view it is a column
         return (
             f"$2, row.rowid + {shift}, $3, $4, $1, $5",
-            f"(select *, rowid from {table} where rowid < {end}) as row",
+            f"(select *{rowid} from {table} where rowid < {end}) as row",
             [load.file_name, load.load_seq, load.version_at, load.replay_of],
         )
     bits = _BUCKET_BITS if len(ordered) > _FEW_STEPS else _ONE_BUCKET_BITS

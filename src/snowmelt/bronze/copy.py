@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -21,23 +21,25 @@ from snowmelt.bronze.inspecting import inspect_all
 from snowmelt.bronze.inspection import Inspection, unreadable
 from snowmelt.bronze.intake import Intake
 from snowmelt.bronze.on_error import with_account
+from snowmelt.bronze.prepared import Outcome, Prepared
 from snowmelt.bronze.raw import Reject
 from snowmelt.bronze.raw_form import RawForm
 from snowmelt.bronze.reading import Reading
 from snowmelt.bronze.rejects import insert_rejects
 from snowmelt.clock import Clock
-from snowmelt.errors import SlowError
+from snowmelt.errors import RereadError, SlowError
 from snowmelt.landing.stage import Stage
 from snowmelt.pipe.after_load import insert_due
 from snowmelt.pipe.attempts import Attempts
 from snowmelt.pipe.batch import Pending
 from snowmelt.pipe.definition import Pipe
-from snowmelt.pipe.held import HeldFile, forget_held, insert_held
+from snowmelt.pipe.evolved import EffectivePipes
+from snowmelt.pipe.held import forget_held, insert_held
 from snowmelt.pipe.history import (
     LoadRecord,
+    LoadSeqs,
     LoadStatus,
     insert_loads,
-    next_load_seq,
     settle_files,
     supersede,
 )
@@ -47,48 +49,6 @@ from snowmelt.pipe.version import version_at
 from snowmelt.warehouse.port import Session, Warehouse
 
 REJECTS_OF_FAILED_MAX = 100
-
-
-@dataclass
-class Outcome:
-    """What one file of a batch came to, before and after it has its position."""
-
-    pending: Pending
-    inspection: Inspection
-    identity: Identity
-    read: FileRead | None
-    record: LoadRecord
-
-
-@dataclass
-class Prepared:
-    """A batch that was read. `again` are files to offer once more, with the reason.
-
-    `held` are files that wait for a person instead of being loaded.
-    """
-
-    pipe: Pipe
-    fitting: Fitting
-    intake: Intake
-    reading: Reading
-    held: list[HeldFile] = field(default_factory=list)
-    outcomes: list[Outcome] = field(default_factory=list)
-    again: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def errors(self) -> list[LoadRecord]:
-        """Return the records of files that have an error of any kind."""
-        return [
-            each.record
-            for each in self.outcomes
-            if each.record.first_error_message
-            and each.identity.verdict is not Verdict.IGNORED
-        ]
-
-    def close(self) -> None:
-        """Remove what was put aside for reading."""
-        self.reading.close()
-        self.intake.close()
 
 
 class Copier:
@@ -110,24 +70,34 @@ class Copier:
         self._clock = clock
         self._spool = spool
         self._attempts = attempts
+        self._effective = EffectivePipes()
+        self._load_seqs = LoadSeqs()
 
     def copy(self, pipe: Pipe, batch: Sequence[Pending]) -> Prepared:
         """Copy one batch in one commit; an attempt is on record before it is read."""
         names = [each.file.name for each in batch]
-        with self._warehouse.session() as session, self._attempts.at(names):
-            prepared = self._prepare_in_time(session, pipe, batch)
-            with (
-                closing(prepared),
-                self._warehouse.commit_lock,
-                session.transaction(),
-            ):
-                self.commit(session, [prepared])
+        with self._attempts.at(names):
+            try:
+                prepared = self._copy(pipe, batch, by_views=True)
+            except RereadError:
+                prepared = self._copy(pipe, batch, by_views=False)
         if prepared.fitting.evolved:
             self.evolved()
         return prepared
 
+    def _copy(
+        self, pipe: Pipe, batch: Sequence[Pending], *, by_views: bool
+    ) -> Prepared:
+        with self._warehouse.session() as session:
+            prepared = self._prepare_in_time(session, pipe, batch, by_views)
+            with closing(prepared), self._warehouse.commit_lock:
+                with session.transaction():
+                    self.commit(session, [prepared])
+                self._load_seqs.committed()
+        return prepared
+
     def _prepare_in_time(
-        self, session: Session, pipe: Pipe, batch: Sequence[Pending]
+        self, session: Session, pipe: Pipe, batch: Sequence[Pending], by_views: bool
     ) -> Prepared:
         """Prepare a batch; a single file that takes too long has failed.
 
@@ -136,7 +106,7 @@ class Copier:
         """
         try:
             with Deadline(pipe.limits.load_timeout, session.interrupt) as deadline:
-                return self.prepare(session, pipe, batch, deadline.check)
+                return self.prepare(session, pipe, batch, deadline.check, by_views)
         except SlowError as error:
             if len(batch) > 1:
                 raise
@@ -167,10 +137,16 @@ class Copier:
         pipe: Pipe,
         batch: Sequence[Pending],
         check: Callable[[], None] = lambda: None,
+        by_views: bool = False,
     ) -> Prepared:
-        """Read a batch into temporary tables of this session, and judge each file."""
+        """Read a batch into temporary tables of this session, and judge each file.
+
+        `by_views`: of a large file it may be only a view, if that is enough to judge
+        it. Then the commit may raise RereadError, which undoes it.
+        """
         started_at = self._clock.now()
         prepared = self._begin(session, pipe, check)
+        prepared.by_views = by_views
         try:
             self._judge(session, prepared, batch, started_at)
         except BaseException:
@@ -192,8 +168,11 @@ class Copier:
             for _, inspection, identity in chosen
             if identity.verdict is Verdict.LOAD
         ]
-        fitting = prepared.fitting = fit(session, pipe, to_load, self._spool)
-        prepared.reading = Reading(session, fitting.pipe, self._spool)
+        known = self._effective.of(session, pipe)
+        fitting = prepared.fitting = fit(session, pipe, to_load, self._spool, known)
+        prepared.reading = Reading(
+            session, fitting.pipe, self._spool, by_views=prepared.by_views
+        )
         found = prepared.reading.read(fitting.to_read)
         reads = {read.inspection.file.name: read for read in found}
         fitting.hold_retyped(session, found, prepared.reading)
@@ -309,7 +288,7 @@ class Copier:
         A version that fails leaves the version before it live.
         """
         now = self._clock.now()
-        load_seq = next_load_seq(session)
+        load_seq = self._load_seqs.next(session)
         for prepared in batches:
             superseded: dict[int, int] = {}
             settled = []
@@ -334,10 +313,16 @@ class Copier:
                     )
                 )
             self._append(session, prepared, now)
-            settle_files(session, settled)
-            forget_held(session, [file.name for file, *_ in settled])
+            on_record = [
+                outcome.inspection.file.name
+                for outcome in prepared.outcomes
+                if not outcome.pending.fresh
+            ]
+            settle_files(session, settled, on_record)
+            forget_held(session, on_record)
             insert_held(session, prepared.held)
             supersede(session, superseded)
+        self._load_seqs.taken(load_seq)
 
     def _append(self, session: Session, prepared: Prepared, now: datetime) -> None:
         changed = [
@@ -358,6 +343,8 @@ class Copier:
                 rows = tables.setdefault(
                     read.table, Rows(read.table, read.in_odd_groups)
                 )
+                if read.is_view:
+                    rows.viewed = read.inspection.plain
                 rows.steps.extend(steps_of(outcome.record, read))
                 rows.refused_rowids.extend(read.refused_rowids)
         pipe = prepared.fitting.evolve(session, records, now)

@@ -36,9 +36,14 @@ MAGIC = {
 }
 
 
+_KINDS = tuple(MAGIC.values())
+_ANY_MAGIC = re.compile(b"|".join(b"(%s)" % magic for magic in MAGIC))
+
+
 def kind_of(first: bytes) -> str:
     """Return what a file's first bytes say it is; nothing if they say nothing."""
-    return next((kind for magic, kind in MAGIC.items() if re.match(magic, first)), "")
+    found = _ANY_MAGIC.match(first)
+    return _KINDS[found.lastindex - 1] if found and found.lastindex else ""
 
 
 def compression_of(first: bytes, given: str) -> Compression:

@@ -16,6 +16,7 @@ class FileRead:
     Its rows are `table`'s rowids from `first_rowid`, `row_span` of them; those in
     `refused_rowids` were parsed but break the contract. `problem`: why nothing of it
     can be loaded. `changed`: it is not the file that was staged any more.
+    `is_view`: the table is a view of the file, read when its rows are appended.
     `in_odd_groups`: the table has its rows in groups of the file's sizes; appended so,
     a checkpoint would find small groups to join and write all rows a second time.
     """
@@ -29,6 +30,7 @@ class FileRead:
     engine_rejects: list[int] = field(default_factory=list)
     problem: str | None = None
     changed: bool = False
+    is_view: bool = False
     in_odd_groups: bool = False
 
     @property

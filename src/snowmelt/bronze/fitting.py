@@ -150,10 +150,17 @@ class Fitting:
 
 
 def fit(
-    session: Session, pipe: Pipe, inspections: Sequence[Inspection], spool: Path
+    session: Session,
+    pipe: Pipe,
+    inspections: Sequence[Inspection],
+    spool: Path,
+    known: Pipe | None = None,
 ) -> Fitting:
-    """Compare the files of a batch with their pipe's effective contract."""
-    known = effective_pipe(session, pipe)
+    """Compare the files of a batch with their pipe's effective contract.
+
+    `known` is the pipe with that contract, if it was asked for already.
+    """
+    known = known or effective_pipe(session, pipe)
     fitting = Fitting(known, known)
     if pipe.schema_evolution in (SchemaEvolution.NONE, SchemaEvolution.RESCUE):
         fitting.to_read = list(inspections)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 from snowmelt.bronze.content import Content
-from snowmelt.bronze.intake import Feed, Intake
+from snowmelt.bronze.intake import Feed, Intake, Taken
 from snowmelt.bronze.json_lines import LineCount
 from snowmelt.bronze.rawfile import opened_raw
 from snowmelt.bronze.records import (
@@ -83,21 +84,18 @@ def inspect(file: StagedFile, intake: Intake, record_bytes_max: int) -> Inspecti
         return counts[0].feed
 
     taken = intake.take(file, count)
-    inspection = Inspection(
+    if isinstance(taken.file_format, CsvFormat) and not taken.problem:
+        counts[0].finish()
+        return _inspect_csv(taken, taken.file_format, counts[0], record_bytes_max)
+    is_json = isinstance(taken.file_format, JsonFormat) and not taken.problem
+    return Inspection(
         file,
         taken.content_sha256,
         taken.content,
         taken.file_format,
+        records=lines.lines if is_json else -1,
         problem=taken.problem,
     )
-    if inspection.problem:
-        return inspection
-    if isinstance(inspection.file_format, JsonFormat):
-        return replace(inspection, records=lines.lines)
-    if not counts:
-        return inspection
-    counts[0].finish()
-    return _inspect_csv(inspection, taken.first, counts[0], record_bytes_max)
 
 
 def _ignore(chunk: bytes) -> None:
@@ -105,15 +103,17 @@ def _ignore(chunk: bytes) -> None:
 
 
 def _inspect_csv(
-    inspection: Inspection, first: bytes, count: RecordCount, record_bytes_max: int
+    taken: Taken, csv: CsvFormat, count: RecordCount, record_bytes_max: int
 ) -> Inspection:
+    file, sha256, content = taken.file, taken.content_sha256, taken.content
     try:
-        header = _read_header(first, inspection.csv)
+        header = _read_header(taken.first, csv)
     except FileError as error:
-        return replace(inspection, problem=error.problem)
-    inspection = _with_count(replace(inspection, header=header), count)
+        return Inspection(file, sha256, content, csv, problem=error.problem)
+    counted = _counted(count)
+    inspection = Inspection(file, sha256, content, csv, header=header, **counted)
     # the engine takes a blank line for a header, or for a record of one column
-    blank_first = first.removeprefix(BOM)[:1] in (b"\r", b"\n")
+    blank_first = taken.first.removeprefix(BOM)[:1] in (b"\r", b"\n")
     plain = count.exact and len(header) > 1 and not blank_first
     return inspection if plain else count_carefully(inspection, record_bytes_max)
 
@@ -128,21 +128,21 @@ def count_carefully(inspection: Inspection, record_bytes_max: int) -> Inspection
         for chunk in raw.chunks():
             count.feed(chunk)
     count.finish()
-    return replace(_with_count(inspection, count), careful=True)
+    return replace(inspection, careful=True, **_counted(count))
 
 
-def _with_count(inspection: Inspection, count: RecordCount) -> Inspection:
-    return replace(
-        inspection,
-        records=max(count.records - 1, 0),
-        exact=count.exact,
-        ends_exact=count.ends_exact,
-        line_ends=frozenset(count.line_ends),
-        blank_lines=count.blank_lines,
-        line_records=count.line_records,
-        nul_bytes=count.nul_bytes,
-        checkpoints=tuple(count.checkpoints),
-    )
+def _counted(count: RecordCount) -> dict[str, Any]:
+    """Return what an inspection takes over from a count."""
+    return {
+        "records": max(count.records - 1, 0),
+        "exact": count.exact,
+        "ends_exact": count.ends_exact,
+        "line_ends": frozenset(count.line_ends),
+        "blank_lines": count.blank_lines,
+        "line_records": count.line_records,
+        "nul_bytes": count.nul_bytes,
+        "checkpoints": tuple(count.checkpoints),
+    }
 
 
 def unreadable(file: StagedFile, problem: str) -> Inspection:

@@ -11,7 +11,7 @@ import os
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
@@ -31,11 +31,12 @@ FIRST_BYTES = 1 << 18
 Feed = Callable[[bytes], None]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Taken:
     """A file that was read once.
 
-    `problem` says why nothing of it can be loaded; then there is no content.
+    `content_sha256` is known when all of it was read. `problem` says why nothing of it
+    can be loaded; then there is no content.
     """
 
     file: StagedFile
@@ -80,7 +81,8 @@ class Intake:
                 taken = Taken(file, "", problem=error.problem)
             for _ in raw:
                 pass  # the digest is of the whole file, whatever was wrong with it
-        return replace(taken, content_sha256=digest.hexdigest())
+        taken.content_sha256 = digest.hexdigest()
+        return taken
 
     def _take(
         self, file: StagedFile, raw: Iterator[bytes], count: Callable[[Concrete], Feed]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from snowmelt.bronze.json_path import steps_of
 from snowmelt.errors import FileError
@@ -24,7 +25,7 @@ class Layout:
     columns: tuple[str | None, ...]
     rescued: tuple[tuple[int, str], ...] = ()
 
-    @property
+    @cached_property
     def present(self) -> frozenset[str]:
         return frozenset(name for name in self.columns if name)
 
@@ -34,6 +35,12 @@ def header_of(column: Column) -> str:
     return str(steps_of(column)[0]).strip().lower()
 
 
+class _Last:
+    """The last match: most files of a batch have the same header."""
+
+    match: tuple[tuple[str, ...], Contract, Layout] | None = None
+
+
 def match_header(header: tuple[str, ...], contract: Contract) -> Layout:
     """Match a header with a contract by name, whatever the order and the case.
 
@@ -41,6 +48,15 @@ def match_header(header: tuple[str, ...], contract: Contract) -> Layout:
     twice. Columns that the contract does not name are not loaded, unless it has the
     column that rescues them.
     """
+    last = _Last.match
+    if last is not None and last[0] == header and last[1] is contract:
+        return last[2]
+    layout = _match(header, contract)
+    _Last.match = header, contract, layout
+    return layout
+
+
+def _match(header: tuple[str, ...], contract: Contract) -> Layout:
     wanted = {column.name: column for column in contract.columns}
     rescues = wanted.pop(RESCUED, None) is not None
     called = {header_of(column): name for name, column in wanted.items()}

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import count
-from pathlib import Path
 
 from snowmelt.bronze.columns import plain_glob
 from snowmelt.bronze.conversion import literal
@@ -26,6 +25,7 @@ from snowmelt.warehouse.port import Row, Session
 
 _MAGIC, _MAGIC_ENCRYPTED = b"PAR1", b"PARE"
 _DIGITS_MAX = 38
+_VIEWED_BYTES = 1 << 24
 _GROUP_ROWS = 122_880
 """How many rows the engine puts into a group of a table."""
 
@@ -33,8 +33,13 @@ _GROUP_ROWS = 122_880
 class ParquetReader:
     """Reads a batch of one pipe's files on one session."""
 
-    def __init__(self, session: Session, pipe: Pipe, spool: Path) -> None:
-        del spool  # nothing is put aside: a Parquet file is read where it lies
+    def __init__(self, session: Session, pipe: Pipe, *, by_views: bool) -> None:
+        """Nothing is put aside: a Parquet file is read where it lies.
+
+        `by_views`: of a large one only the columns that have to be checked are read,
+        the others when its rows are appended.
+        """
+        self._by_views = by_views
         self._session = session
         self._pipe = pipe
         self._numbers = count(1)
@@ -71,20 +76,32 @@ class ParquetReader:
             file.require_same()
 
     def _read_table(self, read: FileRead, path: str) -> None:
-        source = f"read_parquet([{path}], hive_partitioning = false"
-        statement = ParquetStatement(
-            self._pipe.contract, self._columns(path, source + ")")
-        )
+        numbered = f"read_parquet([{path}], hive_partitioning = false"
+        source, numbered = f"{numbered})", f"{numbered}, file_row_number = true)"
+        statement = ParquetStatement(self._pipe.contract, self._columns(path, source))
         statement.require_columns()
         read.table = f"copy_parquet_{next(self._numbers)}"
-        self._ask(statement.sql(source + ")", read.table))
+        size = read.inspection.plain.state.size
+        read.is_view = self._by_views and size >= _VIEWED_BYTES
+        if read.is_view:
+            self._ask(statement.view_sql(numbered, read.table))
+        else:
+            self._ask(statement.sql(source, read.table))
         (rows,) = self._ask(f"select count(*) from {read.table}")[0]
         (told,) = self._ask(f"select num_rows from parquet_file_metadata({path})")[0]
         if rows != told:
             raise FileError("", f"the footer says {told} records, {rows} were read")
         read.row_span = rows
-        read.in_odd_groups = rows > _GROUP_ROWS
-        self._refuse(read, statement, source + ", file_row_number = true)")
+        read.in_odd_groups = rows > _GROUP_ROWS and self._has_odd_groups(path)
+        self._refuse(read, statement, numbered)
+
+    def _has_odd_groups(self, path: str) -> bool:
+        """Are there row groups, the last one aside, that fill none of the engine's?"""
+        sizes = self._ask(
+            "select row_group_num_rows from parquet_metadata("
+            f"{path}) where column_id = 0 order by row_group_id"
+        )
+        return any(rows % _GROUP_ROWS for (rows,) in sizes[:-1])
 
     def _columns(self, path: str, source: str) -> tuple[FileColumn, ...]:
         """Return the file's columns under their own names."""

@@ -45,6 +45,14 @@ class ParquetStatement:
             f"select {', '.join(chosen)}, 0 as _file_index from {source}"
         )
 
+    def view_sql(self, source: str, table: str) -> str:
+        """Return the statement that makes `table` a view of a file; see `sql`."""
+        chosen = [part for column in self.contract.columns for part in self._of(column)]
+        return (
+            f"create temp view {table} as select {', '.join(chosen)}, "
+            f"0 as _file_index, file_row_number as rowid from {source}"
+        )
+
     def records_sql(self, source: str, table: str) -> str:
         """Return a query: records, by their number from 0 in `table`, as JSON."""
         parts = ", ".join(

@@ -30,11 +30,14 @@ class Reader(Protocol):
 class Reading:
     """Gives each file of a batch to the reader of its format."""
 
-    def __init__(self, session: Session, pipe: Pipe, spool: Path) -> None:
+    def __init__(
+        self, session: Session, pipe: Pipe, spool: Path, *, by_views: bool = False
+    ) -> None:
+        """`by_views`: a large file may be read when its rows are appended."""
         self._readers: dict[str, Reader] = {
             "csv": CsvReader(session, pipe, spool),
             "json": JsonReader(session, pipe, spool),
-            "parquet": ParquetReader(session, pipe, spool),
+            "parquet": ParquetReader(session, pipe, by_views=by_views),
         }
 
     def read(self, inspections: Sequence[Inspection]) -> list[FileRead]:

@@ -152,7 +152,7 @@ class RecordCount:
         self._delimiter = csv.field_delimiter.encode()
         escape = csv.quote_escape.encode()
         self._escape = escape if escape != self._quote else b""
-        self._not_marks = bytes(set(range(256)) - set(self._quote + b"\n"))
+        self._not_marks = _all_but(self._quote + b"\n")
         self._tail = b""
         self._escaped = False
         self._inside = False
@@ -302,6 +302,11 @@ class RecordCount:
         for edge in (b"\n", self._delimiter):
             self._opening += text.count(edge + quote)
             self._closing += text.count(quote + edge)
+
+
+@lru_cache(maxsize=64)
+def _all_but(marks: bytes) -> bytes:
+    return bytes(set(range(256)) - set(marks))
 
 
 def nearest(

@@ -6,11 +6,12 @@ import os
 import stat
 import threading
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import count
+from operator import attrgetter
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol, runtime_checkable
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
@@ -20,9 +21,23 @@ from snowmelt.errors import UnreachableError, UsageError
 from snowmelt.landing.opened import opened
 from snowmelt.landing.stage import Notifications, StagedFile, find_hidden
 
+KnownStates = Callable[[Collection[str]], Mapping[str, tuple[int, int, int]]]
+"""Tells of names the (size, mtime_ns, ctime_ns) in which each was dealt with."""
+
+
+@runtime_checkable
+class ListsChanged(Protocol):
+    """A stage that need not make something of each file that did not change."""
+
+    def changed(self, known: KnownStates) -> list[StagedFile]:
+        """List what `refresh` does, but for files that lie there as they are known."""
+        ...
+
 
 class LocalFolder:
     """Files in a folder and its sub-folders; links are not followed."""
+
+    channel = None
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -38,26 +53,49 @@ class LocalFolder:
 
         Raises UnreachableError when the folder is gone or may not be read.
         """
+        return self.changed(lambda _: {})
+
+    def changed(self, known: KnownStates) -> list[StagedFile]:
+        """List what `refresh` does, but for files that lie there as they are known.
+
+        Raises UnreachableError when the folder is gone or may not be read.
+        """
         self.unreadable = []
+        found: list[StagedFile] = []
         try:
-            return sorted(self._scan(self.root, ""), key=lambda file: file.mtime_ns)
+            entries = dict(self._scan(self.root, ""))
+            states = known([name for name in entries if _printable(name) == name])
+            for name, entry in entries.items():
+                try:
+                    state = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue
+                seen = (state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+                if states.get(name) != seen:
+                    found.append(_staged(name, state))
         except OSError as error:
             raise UnreachableError(
                 str(self.root),
                 f"the landing folder cannot be listed: {error.strerror}",
                 "Make it, or let this user read it; loading goes on by itself.",
             ) from None
+        found.sort(key=attrgetter("mtime_ns"))
+        return found
 
-    def _scan(self, folder: Path, prefix: str) -> Iterator[StagedFile]:
-        for entry in self._entries(folder, prefix):
-            if find_hidden((entry.name,)):
+    def _scan(
+        self, folder: Path, prefix: str
+    ) -> Iterator[tuple[str, os.DirEntry[str]]]:
+        """Yield each plain file that is not hidden, with its path below the root."""
+        entries = self._entries(folder, prefix)
+        some_hidden = find_hidden(entry.name for entry in entries) is not None
+        for entry in entries:
+            name = entry.name
+            if some_hidden and find_hidden((name,)):
                 continue
-            if entry.is_dir(follow_symlinks=False):
-                yield from self._scan(folder / entry.name, f"{prefix}{entry.name}/")
-            elif entry.is_file(follow_symlinks=False):
-                with suppress(FileNotFoundError):
-                    found = entry.stat(follow_symlinks=False)
-                    yield _staged(prefix + entry.name, found)
+            if entry.is_file(follow_symlinks=False):
+                yield prefix + name, entry
+            elif entry.is_dir(follow_symlinks=False):
+                yield from self._scan(folder / name, f"{prefix}{name}/")
 
     def _entries(self, folder: Path, prefix: str) -> list[os.DirEntry[str]]:
         """List one folder; a sub-folder may be gone, or closed to this user."""
@@ -75,7 +113,7 @@ class LocalFolder:
 
     def look(self, name: str) -> StagedFile | None:
         try:
-            found = os.lstat(self.path(name))
+            found = os.lstat(f"{self.location}/{name}")
         except OSError:
             return None
         return _staged(name, found) if stat.S_ISREG(found.st_mode) else None
@@ -87,7 +125,7 @@ class LocalFolder:
         return self.root / name
 
     def chunks(self, file: StagedFile) -> Iterator[bytes]:
-        with opened(self.path(file.name), file) as raw:
+        with opened(f"{self.location}/{file.name}", file) as raw:
             yield from raw.chunks()
 
     def remove(self, file: StagedFile) -> None:

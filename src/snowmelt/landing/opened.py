@@ -56,7 +56,7 @@ class OpenedFile:
 
 
 @contextmanager
-def opened(path: Path, file: StagedFile) -> Iterator[OpenedFile]:
+def opened(path: Path | str, file: StagedFile) -> Iterator[OpenedFile]:
     """Open a file, for the length of a block, if it is the version that was staged.
 
     Raises ChangedError when it is gone, another one, or a link, UnreadableError when

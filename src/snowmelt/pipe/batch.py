@@ -42,6 +42,7 @@ class Pending:
 
     `interrupted`: how many attempts at it were cut off. `alone`: a batch with it
     failed as a whole. `reload`: a person wants it loaded although it is loaded.
+    `fresh`: its path was never dealt with, nor held.
     """
 
     file: StagedFile
@@ -50,6 +51,7 @@ class Pending:
     interrupted: int = 0
     alone: bool = False
     reload: bool = False
+    fresh: bool = False
 
 
 def due(pending: Sequence[Pending], now: datetime, config: LoadConfig) -> list[Pending]:
@@ -61,7 +63,8 @@ def due(pending: Sequence[Pending], now: datetime, config: LoadConfig) -> list[P
     """
     ordered = sorted(pending, key=lambda each: (each.file.mtime_ns, each.file.name))
     alone = [each for each in ordered if each.interrupted or each.alone]
-    ordered = [each for each in ordered if each not in alone]
+    if alone:
+        ordered = [each for each in ordered if not (each.interrupted or each.alone)]
     if not ordered:
         return alone[:1]
     chosen: list[Pending] = []

@@ -58,6 +58,7 @@ _COLUMNS = tuple(field.name for field in fields(Evolution))
 
 def insert_evolutions(session: Session, evolutions: Sequence[Evolution]) -> None:
     """Append records; part of the caller's transaction."""
+    _Recorded.evolutions = object()
     session.insert(
         "snowmelt.schema_evolution",
         {name: [getattr(each, name) for each in evolutions] for name in _COLUMNS},
@@ -113,6 +114,32 @@ def record_widened(
 def effective_pipe(session: Session, pipe: Pipe) -> Pipe:
     """Return a pipe with the contract that its files are read by."""
     return evolve_pipe(pipe, evolutions_of(session, pipe))
+
+
+class _Recorded:
+    """What was recorded last by this process; another one cannot meanwhile."""
+
+    evolutions = object()
+
+
+class EffectivePipes:
+    """Pipes as they evolved, read anew once more has been recorded.
+
+    Ask while the pipe is locked: what is recorded of it is committed then.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[object, Pipe, Pipe]] = {}
+
+    def of(self, session: Session, pipe: Pipe) -> Pipe:
+        """Return a pipe with the contract that its files are read by."""
+        recorded = _Recorded.evolutions
+        known = self._known.get(pipe.name)
+        if known is not None and known[0] is recorded and known[1] is pipe:
+            return known[2]
+        effective = effective_pipe(session, pipe)
+        self._known[pipe.name] = recorded, pipe, effective
+        return effective
 
 
 def evolve_pipe(pipe: Pipe, evolutions: Sequence[Evolution]) -> Pipe:

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from snowmelt.landing.stage import StagedFile
+from snowmelt.pipe.history import one_of
 from snowmelt.warehouse.port import Row, Session
 
 PIPE_DIGEST = "pipe_digest"
@@ -168,8 +169,10 @@ def decide_held(
 
 def forget_held(session: Session, names: Sequence[str]) -> None:
     """Drop open rows of files that are gone or came again as another version."""
+    if not names:
+        return
+    wanted, parameters = one_of("file_name", list(names))
     session.execute(
-        "delete from snowmelt.held_files where decided is null "
-        "and file_name in (select unnest($1::json::varchar[]))",
-        [list(names)],
+        f"delete from snowmelt.held_files where decided is null and {wanted}",  # noqa: S608 - ours
+        parameters,
     )

@@ -7,7 +7,7 @@ not grow with what was loaded before: names and contents are looked up by index.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
@@ -22,6 +22,8 @@ LOOKUP_MAX = 50
 """The engine looks up as many values by index; for more it reads the whole table."""
 ROWS_PER_LOOKUP = 25_000
 """To read so many rows costs as much as to look up as many values as that."""
+_NO_LIMIT = " limit 9223372036854775807"
+_FEW_ROWS = 8
 
 
 class LoadStatus(StrEnum):
@@ -84,6 +86,7 @@ COLUMNS = [field.name for field in fields(LoadRecord)]
 class Settled(NamedTuple):
     """What a path held when it was last dealt with."""
 
+    file_name: str
     size: int
     mtime_ns: int
     ctime_ns: int
@@ -98,6 +101,37 @@ def next_load_seq(session: Session) -> int:
     return (last or 0) + 1
 
 
+class _Written:
+    """What was written last by this process; another one cannot write meanwhile."""
+
+    loads = object()
+
+
+class LoadSeqs:
+    """The next position, remembered while nobody else writes load history.
+
+    A position is remembered once its commit was made: what a failed commit took is
+    asked for again. Call every method under the commit lock.
+    """
+
+    def __init__(self) -> None:
+        self._known: tuple[object, int] = (None, 0)
+        self._taken: tuple[object, int] = (None, 0)
+
+    def next(self, session: Session) -> int:
+        """Return the next position in commit order."""
+        written, load_seq = self._known
+        return load_seq if written is _Written.loads else next_load_seq(session)
+
+    def taken(self, load_seq: int) -> None:
+        """Loads were inserted; `load_seq` follows them once they are committed."""
+        self._taken = (_Written.loads, load_seq)
+
+    def committed(self) -> None:
+        """What was taken last is committed."""
+        self._known = self._taken
+
+
 def live_loads(
     session: Session, pipe_name: str, names: Sequence[str], contents: Sequence[str]
 ) -> list[LiveLoad]:
@@ -107,44 +141,55 @@ def live_loads(
     are known, and other bytes are a new version. A load without records is found by
     its name alone: its content says nothing.
     """
-    named = _find_live(session, pipe_name, "file_name", names)
-    same = _find_live(session, pipe_name, "content_sha256", contents)
-    found = {load.load_seq: load for load in same if load.row_parsed > 0}
-    found |= {load.load_seq: load for load in named}
+    lookups = [
+        (*one_of(column, chosen), len(chosen) <= LOOKUP_MAX)
+        for column, values in (("file_name", names), ("content_sha256", contents))
+        for chosen in in_parts(session, "load_history", values)
+    ]
+    written = [each for each in lookups if not each[1]]
+    asked = [written] if written else []
+    asked += [[each] for each in lookups if each[1]]
+    by_name = frozenset(names)
+    found = {
+        load.load_seq: load
+        for each in asked
+        for load in _find_live(session, pipe_name, each)
+        if load.row_parsed > 0 or load.file_name in by_name
+    }
     return [found[load_seq] for load_seq in sorted(found)]
 
 
 def _find_live(
-    session: Session, pipe_name: str, column: str, values: Sequence[str]
+    session: Session, pipe_name: str, lookups: Sequence[tuple[str, list[object], bool]]
 ) -> Iterator[LiveLoad]:
-    """Find live loads by the values of one column that has an index.
+    """Find live loads by the values of columns that have an index, in one statement.
 
     The limit keeps the conditions out of the inner query: the engine takes an index
     only if nothing else is asked of the table.
     """
-    for chosen in in_parts(session, "load_history", values):
-        limit = "limit 9223372036854775807" if len(chosen) <= LOOKUP_MAX else ""
-        wanted, value = one_of(column, "$2", chosen)
-        rows = session.rows(
-            f"""
-            select load_seq, file_name, content_sha256,
-                   case when status = 'Load skipped' then 0 else row_parsed end,
-                   replay_of is not null,
-                   status = 'Load skipped' and duplicate_of is null
-            from (
-                select load_seq, file_name, content_sha256, row_parsed, replay_of,
-                       status, pipe_name, superseded_by, duplicate_of
-                from snowmelt.load_history
-                where {wanted}
-                {limit}
-            )
-            where pipe_name = $1
-              and superseded_by is null
-              and status <> 'Load failed'
-            """,  # noqa: S608 - one of two names of ours
-            [pipe_name, value],
-        )
-        yield from (LiveLoad(*row) for row in rows)
+    columns = (
+        "load_seq, file_name, content_sha256, row_parsed, replay_of, status, "
+        "pipe_name, superseded_by, duplicate_of"
+    )
+    arms = " union all ".join(
+        f"(select {columns} from snowmelt.load_history where {wanted}"  # noqa: S608
+        f"{_NO_LIMIT if by_index else ''})"
+        for wanted, _, by_index in lookups
+    )
+    rows = session.rows(
+        f"""
+        select load_seq, file_name, content_sha256,
+               case when status = 'Load skipped' then 0 else row_parsed end,
+               replay_of is not null,
+               status = 'Load skipped' and duplicate_of is null
+        from ({arms})
+        where pipe_name = {literal(pipe_name)}
+          and superseded_by is null
+          and status <> 'Load failed'
+        """,  # noqa: S608 - names of ours, and texts as literals
+        [parameter for _, parameters, _ in lookups for parameter in parameters],
+    )
+    yield from (LiveLoad(*row) for row in rows)
 
 
 def in_parts(
@@ -164,31 +209,41 @@ def in_parts(
         yield distinct[start : start + size]
 
 
-def one_of(column: str, parameter: str, chosen: list[str]) -> tuple[str, object]:
-    """Return the condition that a column has one of these texts, and its parameter.
+def one_of(column: str, chosen: list[str]) -> tuple[str, list[object]]:
+    """Return the condition that a column has one of these texts, and its parameters.
 
-    For a single one the engine is twice as fast if it need not take a list apart.
+    A single one is written into the statement: the engine need not take a list apart,
+    nor the driver find out what a parameter is. A text with a NUL cannot be written.
     """
-    if len(chosen) == 1:
-        return f"{column} = {parameter}", chosen[0]
-    return f"{column} in (select unnest({parameter}::json::varchar[]))", chosen
+    if len(chosen) == 1 and "\0" not in chosen[0]:
+        return f"{column} = {literal(chosen[0])}", []
+    return f"{column} in (select unnest($1::json::varchar[]))", [chosen]
 
 
-def settled_files(session: Session, names: Sequence[str]) -> dict[str, Settled]:
+def literal(text: str) -> str:
+    """Write a text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def settled_files(session: Session, names: Collection[str]) -> dict[str, Settled]:
     """Return what is known of these paths; a path never seen is absent."""
-    rows: list[Row] = []
+    return {known.file_name: known for known in settled_rows(session, names)}
+
+
+def settled_rows(session: Session, names: Collection[str]) -> Iterator[Settled]:
+    """Yield what is known of these paths, one by one: there may be very many."""
     for chosen in in_parts(session, "staged_files", names):
-        wanted, value = one_of("file_name", "$1", chosen)
-        rows += session.rows(
+        wanted, parameters = one_of("file_name", chosen)
+        rows: list[Row] = session.rows(
             f"""
             select file_name, file_size, file_mtime_ns, file_ctime_ns, pipe_name,
                    pipe_digest, settled
             from snowmelt.staged_files
             where {wanted}
             """,  # noqa: S608 - a condition of ours
-            [value],
+            parameters,
         )
-    return {name: Settled(*rest) for name, *rest in rows}
+        yield from map(Settled._make, rows)
 
 
 def failed_files(session: Session, pipe_name: str) -> list[str]:
@@ -218,7 +273,8 @@ def insert_loads(session: Session, records: Sequence[LoadRecord]) -> None:
         name: [getattr(record, name) for record in records] for name in COLUMNS
     }
     columns["first_commit_time"] = columns["last_load_time"]
-    session.insert("snowmelt.load_history", columns)
+    _Written.loads = object()
+    _insert(session, "snowmelt.load_history", columns)
 
 
 def supersede(session: Session, superseded: dict[int, int]) -> None:
@@ -262,13 +318,18 @@ def supersede(session: Session, superseded: dict[int, int]) -> None:
 def settle_files(
     session: Session,
     settled: Iterable[tuple[StagedFile, str, str, str, int]],
+    seen: Sequence[str] | None = None,
 ) -> None:
-    """Remember (file, pipe name, pipe digest, status, load_seq) as last seen."""
+    """Remember (file, pipe name, pipe digest, status, load_seq) as last seen.
+
+    `seen`: the only names of which something is remembered already; not given: any.
+    """
     known = list(settled)
     names = [file.name for file, *_ in known]
-    _forget_settled(session, names)
+    _forget_settled(session, names if seen is None else seen)
     objects = [file if isinstance(file, StagedVersion) else None for file, *_ in known]
-    session.insert(
+    _insert(
+        session,
         "snowmelt.staged_files",
         {
             "file_name": names,
@@ -285,10 +346,44 @@ def settle_files(
     )
 
 
+def _insert(session: Session, table: str, columns: dict[str, Sequence[object]]) -> None:
+    """Append rows, each with a file name.
+
+    Of many rows the engine takes each column apart once; a column in which all have
+    the same is written into the statement.
+    """
+    if len(columns["file_name"]) <= _FEW_ROWS:
+        session.insert(table, columns)
+        return
+    chosen: list[str] = []
+    lists: list[object] = []
+    for name, values in columns.items():
+        written = None if name == "file_name" else _write_once(values)
+        if written is None:
+            lists.append(list(values))
+            written = f"unnest(${len(lists)}::json::varchar[])"
+        chosen.append(written)
+    session.execute(
+        f"insert into {table} ({', '.join(columns)}) select {', '.join(chosen)}",
+        lists,
+    )
+
+
+def _write_once(values: Sequence[object]) -> str | None:
+    """Write the one value that all are as a literal; None if that cannot be."""
+    first = values[0]
+    if values.count(first) != len(values):
+        return None
+    if first is None:
+        return "null"
+    text = first.isoformat() if isinstance(first, datetime) else str(first)
+    return None if "\0" in text else literal(text)
+
+
 def _forget_settled(session: Session, names: Sequence[str]) -> None:
     for chosen in in_parts(session, "staged_files", names):
-        wanted, value = one_of("file_name", "$1", chosen)
+        wanted, parameters = one_of("file_name", chosen)
         session.execute(
             f"delete from snowmelt.staged_files where {wanted}",  # noqa: S608 - ours
-            [value],
+            parameters,
         )

@@ -36,10 +36,15 @@ class PendingFiles:
     _suspects: set[str] = field(default_factory=set)
     _overtaken: set[str] = field(default_factory=set)
     _not_there: set[str] = field(default_factory=set)
+    _on_record: set[str] = field(default_factory=set)
+    """Names of which something may be on record already; all others are fresh."""
 
     def pipe_of(self, file_name: str) -> Pipe | None:
         """Return the one pipe whose pattern matches the file's path."""
-        return next((pipe for pipe in self.pipes if pipe.matches(file_name)), None)
+        for pipe in self.pipes:
+            if pipe.matches(file_name):
+                return pipe
+        return None
 
     def _is_manifest(self, file: StagedFile) -> bool:
         """Is this file a list of others that a pipe waits for?"""
@@ -65,19 +70,22 @@ class PendingFiles:
         for file in files:
             pipe = self.pipe_of(file.name) if file.loadable else None
             if pipe is None:
-                known = self.manifests if self._is_manifest(file) else self.unmatched
-                known[file.name] = file
+                others = self.manifests if self._is_manifest(file) else self.unmatched
+                others[file.name] = file
                 continue
             loading = self._loading.get(file.name)
             if loading is not None and loading.file != file:
                 self._overtaken.add(file.name)
-            if self._is_kept_back(file, settled.get(file.name), pipe):
+            known = settled.get(file.name)
+            if self._is_kept_back(file, known, pipe):
                 self._settling.pop(file.name, None)
                 self._waiting.pop(file.name, None)
                 if file.name in self.interrupted and file.name not in self._loading:
                     del self.interrupted[file.name]
                     ended.append(file.name)
                 continue
+            if known is not None:
+                self._on_record.add(file.name)
             waiting = self._waiting.pop(file.name, None)
             if waiting is not None and waiting.file == file:
                 self._waiting[file.name] = waiting
@@ -86,6 +94,27 @@ class PendingFiles:
             seen = sight(before[1] if before else None, file, now, noticed)
             self._settling[file.name] = (pipe, seen)
         return ended
+
+    def dealt_with(self, rows: Iterable[Settled]) -> dict[str, tuple[int, int, int]]:
+        """Return the (size, mtime_ns, ctime_ns) in which files need no offer.
+
+        `rows` is what is known of them.
+        """
+        concerned = self._concerned()
+        states = {}
+        for known in rows:
+            name, size, mtime_ns, ctime_ns, *_ = known
+            pipe = None if name in concerned else self.pipe_of(name)
+            if pipe is not None and _is_for_good(known, pipe):
+                states[name] = size, mtime_ns, ctime_ns
+        return states
+
+    def _concerned(self) -> frozenset[str]:
+        """Return the names of which more is known than load history tells."""
+        return frozenset().union(
+            *(self._settling, self._waiting, self._loading, self._reloads),
+            *(self.held, self.interrupted),
+        )
 
     def _is_kept_back(
         self, file: StagedFile, known: Settled | None, pipe: Pipe
@@ -111,6 +140,7 @@ class PendingFiles:
     def release(self, name: str) -> None:
         """This file was decided about: the next listing offers it, if it is due."""
         self.held = {key: each for key, each in self.held.items() if key != name}
+        self._on_record.add(name)
 
     def clock_went_back(self, now: datetime) -> None:
         """No file was first seen later than now: waits are counted from now."""
@@ -130,14 +160,13 @@ class PendingFiles:
 
     def promote(self, file: StagedFile, now: datetime) -> None:
         """A rested file was looked at again and had not changed: it is whole."""
-        pipe, seen = self._settling.pop(file.name)
-        self._waiting[file.name] = Pending(
-            file,
-            pipe.name,
-            seen.seen_at,
-            self.interrupted.get(file.name, 0),
-            file.name in self._suspects,
-            file.name in self._reloads,
+        name = file.name
+        pipe, seen = self._settling.pop(name)
+        interrupted = self.interrupted.get(name, 0)
+        alone, reload = name in self._suspects, name in self._reloads
+        fresh = not (interrupted or alone or reload or name in self._on_record)
+        self._waiting[name] = Pending(
+            file, pipe.name, seen.seen_at, interrupted, alone, reload, fresh
         )
 
     def ask_reload(self, names: Iterable[str]) -> None:
@@ -197,6 +226,9 @@ class PendingFiles:
             self._suspects.discard(each.file.name)
             if each.file.name not in again:
                 self._reloads.discard(each.file.name)
+                self._on_record.discard(each.file.name)
+            else:
+                self._on_record.add(each.file.name)
         return overtaken
 
     @property
@@ -254,17 +286,22 @@ class PendingFiles:
 
 
 def is_settled(file: StagedFile, known: Settled | None, pipe: Pipe) -> bool:
-    """Was this version of a file dealt with by this pipe, for good?
-
-    One that failed is tried again once its pipe reads files in another way, unless
-    the pipe has Snowpipe's rules: then only when a person asks.
-    """
+    """Was this version of a file dealt with by this pipe, for good?"""
     if known is None or (known.size, known.mtime_ns, known.ctime_ns) != (
         file.size,
         file.mtime_ns,
         file.ctime_ns,
     ):
         return False
+    return _is_for_good(known, pipe)
+
+
+def _is_for_good(known: Settled, pipe: Pipe) -> bool:
+    """Was what is known of a file dealt with by this pipe, for good?
+
+    One that failed is tried again once its pipe reads files in another way, unless
+    the pipe has Snowpipe's rules: then only when a person asks.
+    """
     if known.pipe_name != pipe.name:
         return False
     same = known.pipe_digest == pipe.digest or pipe.snowpipe_compat

@@ -22,7 +22,7 @@ from snowmelt.pipe.identity import Arrival, Verdict, identify
 from snowmelt.pipe.known import known_loads
 from snowmelt.pipe.version import version_at
 from snowmelt.serve.commands import Document
-from snowmelt.service.loop import Parts
+from snowmelt.service.parts import Parts
 from snowmelt.service.questions import name_in_stage
 from snowmelt.service.standing import waiting_reasons
 

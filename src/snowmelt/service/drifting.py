@@ -11,7 +11,7 @@ import logging
 from datetime import datetime
 from typing import Any
 
-from snowmelt.bronze.copy import Prepared
+from snowmelt.bronze.prepared import Prepared
 from snowmelt.bronze.table import add_columns, widen_columns
 from snowmelt.errors import UsageError
 from snowmelt.events import FileSettled
@@ -50,7 +50,8 @@ from snowmelt.service.documents import (
     plain,
     run_document,
 )
-from snowmelt.service.loop import Loop, Parts
+from snowmelt.service.loop import Loop
+from snowmelt.service.parts import Parts
 from snowmelt.service.questions import find_pipe, name_in_stage
 from snowmelt.transform.dbt import project_digest
 from snowmelt.warehouse.port import Session

@@ -9,7 +9,7 @@ from snowmelt.landing.stage import StagedFile, find_hidden
 from snowmelt.pipe.scope import is_forgotten
 from snowmelt.serve.commands import Document
 from snowmelt.service.documents import HISTORY_COLUMNS, as_documents
-from snowmelt.service.loop import Parts
+from snowmelt.service.parts import Parts
 from snowmelt.service.questions import name_in_stage
 from snowmelt.service.standing import waiting_reasons
 from snowmelt.warehouse.port import Session

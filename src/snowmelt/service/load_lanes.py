@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from snowmelt.bronze.copy import Copier, Prepared
+from snowmelt.bronze.copy import Copier
+from snowmelt.bronze.prepared import Prepared
 from snowmelt.errors import EngineError, UnreachableError
 from snowmelt.events import CopyStarted, Events
 from snowmelt.pipe.batch import LoadConfig, Pending, due

@@ -121,13 +121,13 @@ class Loading:
         """Turn until nothing is left to do, and tell what was done since `before`."""
         loop, warned = self._loop, set(self._loop.warnings)
         if scope is not None and not self._serving:
-            loop.scope = scope
+            loop.arrivals.scope = scope
         loop.ask_refresh()
         loop.ask_run()
         try:
             self.wait_until_quiet()
         finally:
-            loop.scope = Scope()
+            loop.arrivals.scope = Scope()
         if loop.stage_problem:
             raise UnreachableError("the landing folder", loop.stage_problem)
         with self._parts.warehouse.snapshot() as session:

@@ -9,7 +9,7 @@ from snowmelt.errors import UsageError
 from snowmelt.landing.stage import StagedFile
 from snowmelt.pipe.definition import Pipe
 from snowmelt.project.project import Project
-from snowmelt.service.loop import Parts
+from snowmelt.service.parts import Parts
 
 
 def find_pipe(project: Project, name: str, where: str = "--pipe") -> Pipe:

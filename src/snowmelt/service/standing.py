@@ -9,7 +9,7 @@ from snowmelt.pipe.held import HeldFile, HeldReason
 from snowmelt.pipe.pause import Pause, paused_pipes
 from snowmelt.serve.commands import Document
 from snowmelt.service.documents import plain
-from snowmelt.service.loop import Parts
+from snowmelt.service.parts import Parts
 from snowmelt.warehouse.port import Session
 
 _WHY_HELD = {

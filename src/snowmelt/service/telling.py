@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from snowmelt.bronze.copy import Outcome
+from snowmelt.bronze.prepared import Outcome
 from snowmelt.events import ContentRepeated, Events, FileSettled
 
 

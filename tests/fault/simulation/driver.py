@@ -6,7 +6,6 @@ import logging
 import os
 import random
 import shutil
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -109,19 +108,6 @@ def made_site() -> Iterator[Site]:
         yield site
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _without_pandas() -> Iterator[None]:
-    """Spare the driver its search at each parameter, a tenth of the time."""
-    there = "pandas" in sys.modules
-    if not there:
-        sys.modules["pandas"] = cast("Any", None)
-    try:
-        yield
-    finally:
-        if not there:
-            del sys.modules["pandas"]
 
 
 @dataclass
@@ -303,7 +289,6 @@ class Simulation:
             ),
             patch.object(inspecting, "ThreadPoolExecutor", InlineExecutor),
             patch.object(logging.getLogger("snowmelt"), "disabled", True),
-            _without_pandas(),
         ):
             return self._run()
 

@@ -13,7 +13,7 @@ from typing import Literal
 from simulation.contents import FileContent
 from simulation.world import World
 from snowmelt.errors import ChangedError, UnreachableError
-from snowmelt.landing.folder import LocalFolder
+from snowmelt.landing.folder import KnownStates, LocalFolder
 from snowmelt.landing.s3_version import StagedVersion, staged_version
 from snowmelt.landing.stage import Notifications, StagedFile
 
@@ -26,6 +26,7 @@ class FaultyStage(ABC):
 
     places_whole = False
     location = "the stage"
+    channel = None
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -82,7 +83,9 @@ class FaultyStage(ABC):
 
     def refresh(self) -> list[StagedFile]:
         self._world.moment("list")
-        found = self._list()
+        return self._shown(self._list())
+
+    def _shown(self, found: list[StagedFile]) -> list[StagedFile]:
         self.listings += 1
         missed = self._world.chances.missed
         left_out = {file.name for file in found if self._world.chance(missed)}
@@ -308,6 +311,10 @@ class FaultyFolder(FaultyStage):
 
     def _list(self) -> list[StagedFile]:
         return self._inner.refresh()
+
+    def changed(self, known: KnownStates) -> list[StagedFile]:
+        self._world.moment("list")
+        return self._shown(self._inner.changed(known))
 
     def _look(self, name: str) -> StagedFile | None:
         return self._inner.look(name)

@@ -1,0 +1,37 @@
+"""What the loop works with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from snowmelt.bronze.copy import Copier
+from snowmelt.clock import Clock
+from snowmelt.events import Events
+from snowmelt.gold.publication import Publication
+from snowmelt.landing.stage import Stage
+from snowmelt.pipe.attempts import Attempts
+from snowmelt.pipe.pending import PendingFiles
+from snowmelt.project.project import Project
+from snowmelt.service.lane import Lane, MakeLane
+from snowmelt.service.load_lanes import PipeLocks, Trial
+from snowmelt.warehouse.port import Warehouse
+
+
+@dataclass
+class Parts:
+    """What the loop works with."""
+
+    project: Project
+    warehouse: Warehouse
+    stage: Stage
+    pending: PendingFiles
+    copier: Copier
+    attempts: Attempts
+    publication: Publication
+    clock: Clock
+    events: Events
+    loading: PipeLocks
+    """Held while load history is read and added to: by copies and by replays."""
+    trial: Trial
+    """Tries a file in a process of its own."""
+    make_lane: MakeLane = Lane
