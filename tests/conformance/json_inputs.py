@@ -358,6 +358,20 @@ VALUES = [
         file_format=JSON,
     ),
     good(
+        "tiny_decimals",
+        b'{"d": 0.00000006}\n{"d": "5e-5"}\n{"d": -896.777E-8}\n{"d": 12345e-2}\n'
+        b'{"d": 5e-3}\n',
+        {
+            1: (Decimal("0.00"),),
+            2: (Decimal("0.00"),),
+            3: (Decimal("0.00"),),
+            4: (Decimal("123.45"),),
+            5: (Decimal("0.01"),),
+        },
+        contract="d decimal(12,2)",
+        file_format=JSON,
+    ),
+    good(
         "long_decimals",
         b'{"d": 12345678901234567.891}\n{"d": 0.12345678901234567890}\n',
         {

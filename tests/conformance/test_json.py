@@ -413,3 +413,27 @@ def test_what_nobody_named_is_rescued_from_odd_records_too(tmp_path: Path) -> No
             (2, '{"z":{"a":[1.5]}}'),
             (3, None),
         ]
+
+
+def test_columns_may_have_any_names(tmp_path: Path) -> None:
+    names = ["v1", "v0", "t1", "a0", "j", "json", "keys", "order"]
+    pipe = {
+        "name": "t",
+        "pattern": "t/*",
+        "on_error": "continue",
+        "file_format": {"type": "json"},
+        "contract": contract(", ".join(f"{name} integer" for name in names)),
+    }
+    good = {name: number for number, name in enumerate(names)}
+    bad = good | {"v0": "x", "keys": "y"}
+    with open_shop(tmp_path / "shop", [pipe]) as shop:
+        shop.land("t/file", f"{json.dumps(good)}\n{json.dumps(bad)}\n".encode())
+        shop.load()
+        (load,) = shop.history("t/file")
+        assert shop.bronze("t", "t/file") == {1: tuple(range(len(names)))}
+        (reject,) = shop.rejects(load["load_seq"])
+        told = [(error["column_name"], error["error"]) for error in reject.errors]
+        assert told == [
+            ("v0", "'x' is not a valid integer"),
+            ("keys", "'y' is not a valid integer"),
+        ]

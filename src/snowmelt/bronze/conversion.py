@@ -66,4 +66,19 @@ def typed(text: str, column: Column, text_format: TextFormat) -> str:
         text = (
             f"(case when not contains({text}, '.') then replace({text}, ',', '.') end)"
         )
+    if column.type.startswith("decimal"):
+        return _decimal(text, column.type)
     return f"try_cast({text} as {column.type})"
+
+
+def _decimal(text: str, type_name: str) -> str:
+    """Return an expression for a text's value as a decimal.
+
+    The engine takes what is far below half a unit of the last place for a whole one if
+    it is written with an exponent ('5e-5' with two places: 0.01). With more places
+    first it is right.
+    """
+    plain = f"try_cast({text} as {type_name})"
+    exact = f"try_cast(try_cast({text} as decimal(38,18)) as {type_name})"
+    small = f"(contains({text}, 'e-') or contains({text}, 'E-'))"
+    return f"(case when {small} then coalesce({exact}, {plain}) else {plain} end)"

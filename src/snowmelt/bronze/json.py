@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from snowmelt.bronze.json_spool import JsonSpool, Source
 from snowmelt.bronze.json_statement import BAD, ODD, JsonStatement
 from snowmelt.bronze.raw import Reject, RejectError
 from snowmelt.errors import ChangedError, EngineError, FileError
+from snowmelt.pipe.contract import Column
 from snowmelt.pipe.definition import Pipe
 from snowmelt.pipe.file_format import JsonFormat
 from snowmelt.warehouse.port import Session
@@ -34,6 +36,20 @@ _FIRST_BYTES = 1 << 18
 _ODD_AT_ONCE = 20_000
 
 Part = tuple[FileRead, Source]
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A file's rows in a table: may records have to be judged by themselves or refused?
+
+    `lacks_values`: a column that a file must have is NULL in all of them.
+    """
+
+    rows: int = 0
+    first_rowid: int = 0
+    is_odd: bool = False
+    is_broken: bool = False
+    lacks_values: bool = False
 
 
 class JsonReader:
@@ -118,15 +134,16 @@ class JsonReader:
         paths = [plain_glob(source.path) for _, source in group]
         statement = self._statement(group[0])
         self._execute(statement.sql(paths, table))
-        spans = self._spans(table, len(group))
+        looks = self._look(table, statement)
         doubtful = []
         for index, (read, source) in enumerate(group):
+            look = looks.get(index, _Look())
             read.table = table
-            read.first_rowid, read.row_span = spans.get(index, (0, 0))
+            read.first_rowid, read.row_span = look.first_rowid, look.rows
             if not self._is_counted(read, source):
                 doubtful.append((read, source))
             else:
-                self._account(read, source, statement)
+                self._account(read, source, statement, look)
         return doubtful
 
     def _statement(self, part: Part) -> JsonStatement:
@@ -147,18 +164,24 @@ class JsonReader:
         except Exception as error:  # the driver's; which one depends on the backend
             raise FileError("", str(error).strip().splitlines()[0]) from error
 
-    def _spans(self, table: str, files: int) -> dict[int, tuple[int, int]]:
-        """Return {file index: (first rowid, rows)}."""
-        if files == 1:
-            return {0: (0, self._session.value(f"select count(*) from {table}"))}
+    def _look(self, table: str, statement: JsonStatement) -> dict[int, _Look]:
+        """Return by file what its rows are, and whether they need a closer look."""
+        broken = [rule.condition for rule in broken_rules(statement)]
+        empty = [f"count({identifier(c.name)}) = 0" for c in self._required]
         found = self._session.rows(
-            f"select _file_index, min(rowid), max(rowid) - min(rowid) + 1, count(*) "
-            f"from {table} group by all"
+            "select _file_index, count(*), max(rowid) - min(rowid) + 1, min(rowid), "
+            f"bool_or({ODD}), coalesce(bool_or({_any(broken)}), false), {_any(empty)} "
+            f"from {table} group by _file_index"
         )
-        for _, _, span, rows in found:
-            if span != rows:
-                raise FileError("", "the engine mixed the records of two files")
-        return {index: (first, span) for index, first, span, _ in found}
+        looks = {index: _Look(span, *look) for index, _, span, *look in found}
+        if any(rows != looks[index].rows for index, rows, *_ in found):
+            raise FileError("", "the engine mixed the records of two files")
+        return looks
+
+    @property
+    def _required(self) -> list[Column]:
+        """Return the columns that a file must have."""
+        return [c for c in self._pipe.contract.columns if not c.optional]
 
     def _is_counted(self, read: FileRead, source: Source) -> bool:
         """Does our count of records confirm the engine's? If need be a careful one."""
@@ -174,15 +197,19 @@ class JsonReader:
             return False
 
     def _account(
-        self, read: FileRead, source: Source, statement: JsonStatement
+        self, read: FileRead, source: Source, statement: JsonStatement, look: _Look
     ) -> None:
         """Judge the records of one file that need it, and find those to refuse."""
         if read.changed:
             return
+        refused: dict[int, tuple[RejectError, ...]] = {}
         try:
-            refused = self._judge_odd(read, source, statement)
-            self._require_columns(read, source, statement)
-            refused |= self._broken(read, statement, refused)
+            if look.is_odd:
+                refused = self._judge_odd(read, source, statement)
+            if look.is_odd or look.lacks_values:
+                self._require_columns(read, source, statement)
+            if look.is_odd or look.is_broken:
+                refused |= self._broken(read, statement, refused)
             if refused:
                 self._refuse(read, source, refused)
         except ChangedError:
@@ -238,10 +265,8 @@ class JsonReader:
         at = f"{fixed}_at"
         self._session.execute(f"create temp table {at} (place bigint, target bigint)")
         self._session.insert(at, {"place": range(len(rowids)), "target": rowids})
-        checked = [BAD + column.name for column in statement.checked]
         taken = ", ".join(
-            f"{identifier(name)} = fixed.{identifier(name)}"
-            for name in [*names, *checked]
+            f"{identifier(name)} = fixed.{identifier(name)}" for name in [*names, BAD]
         )
         self._session.execute(
             f"update {table} set {taken} from {fixed} as fixed "
@@ -300,7 +325,7 @@ class JsonReader:
         self, read: FileRead, source: Source, statement: JsonStatement
     ) -> None:
         """Raise FileError if no record has a column that is not optional."""
-        wanted = [c for c in self._pipe.contract.columns if not c.optional]
+        wanted = self._required
         if not wanted or not read.row_span:
             return
         counts = ", ".join(f"count({identifier(column.name)})" for column in wanted)
@@ -337,6 +362,10 @@ def _format_of(read: FileRead) -> JsonFormat:
     known = read.inspection.file_format
     assert isinstance(known, JsonFormat), "the file is no JSON"
     return known
+
+
+def _any(conditions: Sequence[str]) -> str:
+    return " or ".join(f"({each})" for each in conditions) or "false"
 
 
 def _within(read: FileRead) -> str:

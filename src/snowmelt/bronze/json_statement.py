@@ -7,7 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from snowmelt.bronze.conversion import cleaned, identifier, literal, literals, typed
+from snowmelt.bronze.conversion import (
+    cleaned,
+    identifier,
+    literal,
+    literals,
+    time_format_of,
+    typed,
+)
 from snowmelt.bronze.json_layout import JsonLayout, Keys
 from snowmelt.bronze.json_path import Steps, as_sql
 from snowmelt.bronze.rescue import rescued_members
@@ -15,8 +22,8 @@ from snowmelt.pipe.contract import Column, Contract
 from snowmelt.pipe.evolved import RESCUED
 from snowmelt.pipe.file_format import JsonFormat
 
-BAD = "_bad_"
-"""The name, with a column's name, of a text that is no value of its type."""
+BAD = "_bad"
+"""The name of an object, as text: by column, texts that are no values of its type."""
 ODD = "_odd"
 """The name of what says whether a record has to be judged by itself."""
 _SURE_DIGITS = 15
@@ -37,14 +44,22 @@ class JsonStatement:
     """Is what nobody named put into its column? Else the record has a key for it."""
 
     def sql(self, paths: Sequence[str], table: str) -> str:
-        """Return the statement that reads files into `table`."""
+        """Return the statement that reads files into `table`.
+
+        It is written in steps, so that nothing is worked out twice: the record, what
+        is taken out of it, each column as text, as its type, and what is odd about it.
+        """
         index = "file_index" if len(paths) > 1 else "0"
+        source = (
+            f"select json, json_keys(json) as keys, {index} as _file_index "
+            f"from {self._source(paths)}"
+        )
+        taken = f"json_transform(json, {literal(self._structure)}) as j"
+        for step in ([taken], self._texts(), self._values(), self._marks()):
+            source = f"select {', '.join(['*', *step])} from ({source})"
+        chosen = [*self._chosen(), f"{self._odd()} as {ODD}", "_file_index"]
         return (
-            f"create temp table {table} as "
-            f"select {', '.join(self._chosen())}, {self._odd()} as {ODD}, _file_index "
-            f"from (select *, json_transform(json, {literal(self._structure)}) as j "
-            f"from (select json, json_keys(json) as keys, {index} as _file_index "
-            f"from {self._source(paths)}))"
+            f"create temp table {table} as select {', '.join(chosen)} from ({source})"
         )
 
     def presence_sql(self, path: str, columns: Sequence[Column]) -> str:
@@ -97,24 +112,60 @@ class JsonStatement:
             f"maximum_object_size = {max(self.record_bytes_max, 1 << 24)})"
         )
 
-    def _chosen(self) -> Iterable[str]:
-        for column, steps in zip(self.contract.columns, self.layout.steps, strict=True):
-            yield f"{self._value(column, steps)} as {identifier(column.name)}"
-            if column in self.checked:
-                text = cleaned(self._text(steps), self.json_format)
-                value = typed(text, column, self.json_format)
-                yield (
-                    f"case when {value} is null then {text} end "
-                    f"as {identifier(BAD + column.name)}"
-                )
+    def _texts(self) -> Iterable[str]:
+        """Yield each column as it was taken, under its number."""
+        for number, column, steps in self._numbered:
+            if self._is_rescue(column):
+                yield f"{self._rescued()} as t{number}"
+            elif column.type == "json":
+                yield f"{self._json(steps)} as t{number}"
+            else:
+                yield f"{self._text(steps)} as t{number}"
 
-    def _value(self, column: Column, steps: Steps) -> str:
-        if self._is_rescue(column):
-            return self._rescued()
-        if column.type == "json":
-            return self._json(steps)
-        text = cleaned(self._text(steps), self.json_format)
-        return typed(text, column, self.json_format)
+    def _values(self) -> Iterable[str]:
+        """Yield each column as its type, under its number."""
+        for number, column, _ in self._numbered:
+            text = f"t{number}"
+            if column.type != "json":
+                if not self._needs_no_cleaning(column):
+                    text = cleaned(text, self.json_format)
+                text = typed(text, column, self.json_format)
+            yield f"{text} as v{number}"
+
+    def _marks(self) -> Iterable[str]:
+        """Yield with what character each text begins, where that is asked for."""
+        for number, column, _ in self._numbered:
+            if column.type == "varchar":
+                yield f"ascii(v{number}) as a{number}"
+
+    def _needs_no_cleaning(self, column: Column) -> bool:
+        """Is a text that means NULL no value of the type anyhow?"""
+        plain = self.json_format.null_if in ((), ("",)) and column in self.checked
+        given = time_format_of(column, self.json_format)
+        return plain and not self.json_format.trim_space and given is None
+
+    def _chosen(self) -> Iterable[str]:
+        bad, texts = [], []
+        for number, column, _ in self._numbered:
+            yield f"v{number} as {identifier(column.name)}"
+            if column in self.checked:
+                text = cleaned(f"t{number}", self.json_format)
+                bad.append(f"(v{number} is null and {text} is not null)")
+                texts.append(
+                    f"{literal(column.name)}: case when v{number} is null "
+                    f"then {text} end"
+                )
+        found = "null"
+        if bad:
+            written = f"to_json({{{', '.join(texts)}}})::varchar"
+            found = f"case when {' or '.join(bad)} then {written} end"
+        yield f"{found}::varchar as {BAD}"
+
+    @property
+    def _numbered(self) -> list[tuple[int, Column, Steps]]:
+        """Return all columns, with the numbers they go by while they are read."""
+        pairs = zip(self.contract.columns, self.layout.steps, strict=True)
+        return [(number, *pair) for number, pair in enumerate(pairs)]
 
     def _text(self, steps: Steps) -> str:
         """Return a scalar as text, as a text column has it; a nested value as JSON."""
@@ -125,7 +176,7 @@ class JsonStatement:
         first, rest = self._first(steps)
         if rest:
             first = f"json_extract({first}, {rest})"
-        return f"nullif({first}::varchar, 'null')::json"
+        return f"(case when {first}::varchar <> 'null' then {first}::json end)"
 
     def _first(self, steps: Steps) -> tuple[str, str]:
         """Return what was taken out of the record, and the steps inside that."""
@@ -137,9 +188,14 @@ class JsonStatement:
         return taken, as_sql(steps[1:])
 
     def _rescued(self) -> str:
+        """Return what no column is read from; most records have nothing of that."""
         named = [first.lower() for first in self._firsts]
         sound = "len(keys) = len(list_distinct(keys)) and starts_with(json, '{')"
-        return f"case when {sound} then {rescued_members('json', named)} end::json"
+        rescued = f"when {sound} then {rescued_members('json', named)}"
+        bare = [k for k in self.keys.usual if {key.lower() for key in k} <= set(named)]
+        if bare:
+            rescued = f"when {_is_one_of(bare)} then null {rescued}"
+        return f"case {rescued} end::json"
 
     def _odd(self) -> str:
         """Return a condition: the record may be other than what is read of it."""
@@ -149,9 +205,10 @@ class JsonStatement:
             r"regexp_matches(json, ',\s*[}\]]')",
             self._has_odd_keys(),
         ]
-        for column, steps in self._placed:
-            signs += self._odd_inside(steps)
-            signs += self._odd_value(column, steps)
+        for number, column, steps in self._numbered:
+            if not self._is_rescue(column):
+                signs += self._odd_inside(steps)
+                signs += self._odd_value(column, number)
         return f"coalesce({' or '.join(f'({sign})' for sign in signs)}, true)"
 
     def _has_odd_keys(self) -> str:
@@ -167,9 +224,7 @@ class JsonStatement:
         usual = [k for k in self.keys.usual if self._reads_all_of(k)]
         if not usual:
             return " or ".join(signs)
-        known = ", ".join(f"{literals(keys)}::varchar[]" for keys in usual)
-        is_usual = f"list_contains([{known}], keys)"
-        return f"case when {is_usual} then false else {' or '.join(signs)} end"
+        return f"case when {_is_one_of(usual)} then false else {' or '.join(signs)} end"
 
     def _reads_all_of(self, keys: Sequence[str]) -> bool:
         """Is each column's key among these, or no key like it?"""
@@ -197,11 +252,11 @@ class JsonStatement:
                 )
         return signs
 
-    def _odd_value(self, column: Column, steps: Steps) -> list[str]:
+    def _odd_value(self, column: Column, number: int) -> list[str]:
         """Return conditions: what is read may be another value than is written."""
-        name = self._value(column, steps)
+        name = f"v{number}"
         if column.type == "varchar":
-            begins = " or ".join(f"ascii({name}) = {ord(mark)}" for mark in "nNiI-")
+            begins = " or ".join(f"a{number} = {ord(mark)}" for mark in "nNiI-")
             signs = [f"lower({name}) = {literal(sign)}" for sign in _NO_NUMBERS]
             return [f"case when {begins} then {' or '.join(signs)} else false end"]
         if column.type == "double":
@@ -213,5 +268,10 @@ class JsonStatement:
             found = [f"contains(lower({name}::varchar), '{sign}')" for sign in signs]
             return [f"coalesce({' or '.join(found)}, false)"]
         if column.type.startswith("decimal"):
-            return [f"coalesce(strlen({self._text(steps)}) > {_SURE_DIGITS}, false)"]
+            return [f"coalesce(strlen(t{number}) > {_SURE_DIGITS}, false)"]
         return []
+
+
+def _is_one_of(sequences: Sequence[Sequence[str]]) -> str:
+    """Return a condition: a record's keys are one of these sequences."""
+    return " or ".join(f"keys = {literals(keys)}::varchar[]" for keys in sequences)
