@@ -71,8 +71,8 @@ def approve(file: str | None, pipe: str | None, directory: Path, as_json: bool) 
     for each in document["approved"]:
         output.show(f"{each['file_name']}: {_changes(each)}")
     for each in document["loads"]:
-        told = f"{each['file_name']}: {each['status']}, {each['row_count']:,} rows"
-        output.show(told)
+        rows = output.count(each["row_count"], "row")
+        output.show(f"{each['file_name']}: {each['status']}, {rows}")
         if each["first_error_message"]:
             output.tell(each["first_error_message"])
     if run:

@@ -36,7 +36,8 @@ def command(
             {"schema_version": 1, "directory": str(directory), "files": made}
         )
         return
-    output.show(f"Made {directory} from template {template}: {len(made)} files.")
+    files = output.count(len(made), "file")
+    output.show(f"Made {directory} from template {template}: {files}.")
     output.show("Next:")
     output.show(f"  cd {shlex.quote(str(directory))}")
     output.show("  snowmelt land FILE...     # or copy files into landing/")

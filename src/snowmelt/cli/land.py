@@ -149,7 +149,9 @@ def _progress() -> Iterator[Progress | None]:
             sizes[name] = (done, total)
             bars.update(
                 tasks[""],
-                description=f"{sum(d == t for d, t in sizes.values())} files",
+                description=output.count(
+                    sum(d == t for d, t in sizes.values()), "file"
+                ),
                 completed=sum(each for each, _ in sizes.values()),
                 total=sum(each for _, each in sizes.values()),
             )

@@ -71,7 +71,8 @@ def _tell_waiting(document: dict[str, Any]) -> None:
 def _tell_channel(channel: dict[str, Any] | None) -> None:
     """Tell of messages that are kept until what they told of is loaded."""
     if channel is not None and channel["outstanding"]:
-        output.tell(f"{channel['name']}: {channel['outstanding']} messages not done")
+        messages = output.count(channel["outstanding"], "message")
+        output.tell(f"{channel['name']}: {messages} whose files are not done yet")
 
 
 def _paused(pipe: dict[str, Any]) -> str:

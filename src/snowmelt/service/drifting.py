@@ -11,10 +11,8 @@ import logging
 from datetime import datetime
 from typing import Any
 
-from snowmelt.bronze.prepared import Prepared
 from snowmelt.bronze.table import add_columns, widen_columns
 from snowmelt.errors import UsageError
-from snowmelt.events import FileSettled
 from snowmelt.landing.stage import StagedFile
 from snowmelt.pipe.batch import Pending
 from snowmelt.pipe.contract import Column
@@ -53,6 +51,7 @@ from snowmelt.service.documents import (
 from snowmelt.service.loop import Loop
 from snowmelt.service.parts import Parts
 from snowmelt.service.questions import find_pipe, name_in_stage
+from snowmelt.service.telling import tell_settled
 from snowmelt.transform.dbt import project_digest
 from snowmelt.warehouse.port import Session
 
@@ -293,23 +292,11 @@ def _load(loop: Loop, pipe: Pipe, staged: StagedFile, held: HeldFile) -> None:
     parts = loop.parts
     pending = Pending(staged, pipe.name, held.held_at)
     try:
-        _tell(parts, parts.copier.copy(pipe, [pending]))
+        for outcome in parts.copier.copy(pipe, [pending]).outcomes:
+            loop.warnings += tell_settled(parts.events, outcome)
     except Exception as error:
         log.exception("%s could not be copied", staged.name)
         loop.note(f"{staged.name}: {error}")
-
-
-def _tell(parts: Parts, prepared: Prepared) -> None:
-    for record in (outcome.record for outcome in prepared.outcomes):
-        settled = FileSettled(
-            record.pipe_name,
-            record.file_name,
-            "unchanged" if not record.load_seq else record.status.value,
-            record.row_count,
-            record.error_count,
-            record.first_error_message,
-        )
-        parts.events.emit(settled)
 
 
 def _failed(
