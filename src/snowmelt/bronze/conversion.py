@@ -67,12 +67,12 @@ def typed(text: str, column: Column, text_format: TextFormat) -> str:
             f"(case when not contains({text}, '.') then replace({text}, ',', '.') end)"
         )
     if column.type.startswith("decimal"):
-        return _decimal(text, column.type)
+        return decimal(text, column.type)
     return f"try_cast({text} as {column.type})"
 
 
-def _decimal(text: str, type_name: str) -> str:
-    """Return an expression for a text's value as a decimal.
+def decimal(text: str, type_name: str) -> str:
+    """Return an expression for a text's value as a decimal; NULL if it is none.
 
     The engine takes what is far below half a unit of the last place for a whole one if
     it is written with an exponent ('5e-5' with two places: 0.01). With more places

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from snowmelt.bronze.csv_buffer import BufferSizes, largest_sizes, usual_sizes
 from snowmelt.bronze.csv_statement import CsvStatement
+from snowmelt.bronze.exponents import is_unit, take_misread
 from snowmelt.bronze.fileread import FileRead, ordinal_of
 from snowmelt.bronze.inspection import Inspection, count_carefully
 from snowmelt.bronze.layout import Layout, match_header
@@ -115,10 +116,12 @@ class CsvReader:
         reads: list[FileRead],
         sizes: BufferSizes,
         copied: Copied | None = None,
+        exact_decimals: bool = False,
     ) -> list[FileRead]:
         """Read files in one statement; return those whose account is in doubt.
 
-        Files with a record that is longer than `sizes` allow are read once more.
+        Files with a record that is longer than `sizes` allow are read once more, and
+        so are those with decimals that the engine may have misread.
 
         Raises FileError when the engine gives up, which may be for one of them.
         """
@@ -127,16 +130,15 @@ class CsvReader:
         number = next(self._numbers)
         table, rejects = f"copy_{number}", f"copy_rejects_{number}"
         paths = [str(copied.path)] if copied else [self._readable(r) for r in reads]
-        csv = reads[0].inspection.csv
-        statement = CsvStatement(csv, self._pipe.contract, layout, sizes)
-        try:
-            rows = self._session.value(statement.sql(paths, table, rejects))
-        except EngineError:
-            raise
-        except Exception as error:  # the driver's; which one depends on the backend
-            raise FileError("", _first_line(error)) from error
+        csv, contract = reads[0].inspection.csv, self._pipe.contract
+        statement = CsvStatement(csv, contract, layout, sizes, exact_decimals)
+        rows = self._make_table(statement.sql(paths, table, rejects))
         spans = {0: (0, rows)} if len(paths) == 1 else self._spans(table)
-        reports = self._reports(rejects, paths)
+        ((refused, units),) = self._session.rows(
+            f"select (select count(*) from {rejects}), "
+            f"(select count(*) from {table} where {is_unit(statement)})"
+        )
+        reports = self._reports(rejects) if refused else {}
         sound, doubtful, too_long = {}, [], []
         for index, (read, path) in enumerate(zip(reads, paths, strict=True)):
             read.table = table
@@ -148,10 +150,22 @@ class CsvReader:
                 sound[index] = read
             else:
                 doubtful.append(read)
+        misread = self._take_misread(statement, table, sound) if units else []
         doubtful += self._refuse_broken(statement, table, sound)
-        if len(too_long) == len(reads):
+        if len(too_long) + len(misread) == len(reads):
             self._session.execute(f"drop table {table}")
+        for read in misread:
+            doubtful += self._read_files(layout, [read], sizes, copied, True)
         return doubtful + self._read_files(layout, too_long, self._largest)
+
+    def _make_table(self, sql: str) -> int:
+        """Make a table and return its rows. Raises FileError if the engine gives up."""
+        try:
+            return int(self._session.value(sql))
+        except EngineError:
+            raise
+        except Exception as error:  # the driver's; which one depends on the backend
+            raise FileError("", _first_line(error)) from error
 
     def _locate(
         self, read: FileRead, reports: list[RejectReport], copied: Copied | None
@@ -205,10 +219,14 @@ class CsvReader:
                 raise FileError("", "the engine mixed the records of two files")
         return {index: (first, span) for index, first, span, _ in found}
 
-    def _reports(self, rejects: str, paths: list[str]) -> dict[str, list[RejectReport]]:
+    def _take_misread(
+        self, statement: CsvStatement, table: str, reads: dict[int, FileRead]
+    ) -> list[FileRead]:
+        most = self._record_bytes_max
+        return take_misread(self._session, statement, table, reads, most)
+
+    def _reports(self, rejects: str) -> dict[str, list[RejectReport]]:
         reports: dict[str, list[RejectReport]] = defaultdict(list)
-        if not self._session.value(f"select count(*) from {rejects}"):
-            return reports
         rows: list[Row] = self._session.rows(
             f"select file_path, line, line_byte_position, byte_position, column_name, "
             f"error_type, error_message "

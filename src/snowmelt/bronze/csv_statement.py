@@ -35,6 +35,8 @@ class CsvStatement:
     contract: Contract
     layout: Layout
     sizes: BufferSizes
+    exact_decimals: bool = False
+    """Are decimals read as text and converted? See `exponents`."""
 
     def sql(self, paths: Sequence[str], table: str, rejects: str) -> str:
         """Return the statement that reads files into `table`."""
@@ -71,10 +73,23 @@ class CsvStatement:
             if column.name in self.layout.present and self.is_converted(column)
         ]
 
+    @property
+    def native_decimals(self) -> list[tuple[Column, int]]:
+        """Return the decimals that the engine reads typed, and their places."""
+        return [
+            (column, int(column.type.rstrip(")").rpartition(",")[2]))
+            for column in self.contract.columns
+            if column.type.startswith("decimal")
+            and column.name in self.layout.present
+            and not self.is_converted(column)
+        ]
+
     def is_converted(self, column: Column) -> bool:
         """Must a column be read as text, because the engine cannot read it typed?"""
         csv = self.csv
         if csv.trim_space or column.type == "json":
+            return True
+        if self.exact_decimals and column.type.startswith("decimal"):
             return True
         if column.type in ("time", "timestamptz") and time_format_of(column, csv):
             return True

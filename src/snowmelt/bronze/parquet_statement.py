@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from snowmelt.bronze.conversion import identifier, literal
+from snowmelt.bronze.conversion import decimal, identifier, literal
 from snowmelt.bronze.json_path import as_sql, steps_of
 from snowmelt.bronze.rescue import rescued_values
 from snowmelt.errors import FileError
@@ -164,6 +164,8 @@ def _value(given: str, kind: str, type_name: str) -> str:
         return f"try_cast({given} as {type_name})"
     if kind in _REAL and type_name == "double":
         return f"try_cast({given} as double)"
+    if type_name.startswith("decimal"):
+        return decimal(text, type_name)
     return f"try_cast({text} as {type_name})"
 
 
