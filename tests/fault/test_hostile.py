@@ -11,11 +11,19 @@ from typing import Any
 import pytest
 from small_shop import Shop, columns, open_shop
 
+from snowmelt.bronze import inspecting
 from snowmelt.bronze.decoding import inflate
+from snowmelt.bronze.inspection import inspect
+from snowmelt.landing.opened import OpenedFile
 
 CONTRACT = columns("id integer, name varchar")
 PIPES: list[dict[str, Any]] = [
-    {"name": "slow", "pattern": "slow/*", "limits": {"load_timeout": "1s"}},
+    {
+        "name": "slow",
+        "pattern": "slow/*",
+        "file_format": {"type": "auto"},
+        "limits": {"load_timeout": "1s"},
+    },
     {"name": "quick", "pattern": "quick/*"},
 ]
 
@@ -184,3 +192,39 @@ def test_a_child_reads_by_the_contract_as_it_has_evolved(
         cut_off(shop, "c.csv", 1)
         shop.load()
         assert status(shop, "c.csv") == "Loaded"
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("json", b"[%s]" % b",".join([b'{"id": 1, "name": "a"}'] * 100_000)),
+        ("csv", b"id,name\n1,a\r\n" + b'2,"b"\n' * 1_000_000),
+    ],
+)
+def test_our_own_loops_end_when_the_time_is_over(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, kind: str, content: bytes
+) -> None:
+    """An array is cut into records by us; lines that end in two ways are made alike."""
+    read, inspected, waiting = OpenedFile.read, inspect, threading.Event()
+    offsets: list[int] = []
+
+    def read_slowly(self: OpenedFile, offset: int, size: int) -> bytes:
+        if offsets:
+            offsets.append(offset)
+            waiting.wait(0.4 if offset > 0 else 0)
+        return read(self, offset, size)
+
+    def inspect_first(*given: Any) -> Any:
+        found = inspected(*given)
+        offsets.append(-1)  # from here on reading is slow
+        return found
+
+    monkeypatch.setattr(OpenedFile, "read", read_slowly)
+    monkeypatch.setattr(inspecting, "inspect", inspect_first)
+    shop.land(f"slow/a.{kind}", content)
+    shop.load()
+    assert status(shop, f"slow/a.{kind}") == "Load failed"
+    message = shop.history(f"slow/a.{kind}")[-1]["first_error_message"]
+    assert "took longer than 1 s (limits.load_timeout)" in message
+    last = max(offsets)
+    assert 0 < last < len(content) - (1 << 20), "it was read to the end"

@@ -11,7 +11,6 @@ from snowmelt.bronze.deadline import Deadline
 from snowmelt.bronze.fileread import FileRead, ordinal_of
 from snowmelt.bronze.table import LOAD_COLUMNS, all_rows
 from snowmelt.errors import EngineError, RereadError
-from snowmelt.landing.opened import opened
 from snowmelt.pipe.definition import Pipe
 from snowmelt.pipe.history import LoadRecord
 from snowmelt.warehouse.port import Session
@@ -91,7 +90,7 @@ def append_rows(session: Session, pipe: Pipe, rows: Rows, now: datetime) -> None
 
 
 def _require_same(content: Content) -> None:
-    with opened(content.path, content.state):
+    with content.opened():
         return
 
 

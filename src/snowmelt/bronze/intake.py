@@ -109,7 +109,7 @@ class Intake:
         if path is not None and compression == "none" and not encoded and not lines:
             for chunk in plain:
                 feed(chunk)
-            return Taken(file, "", Content(path, file), known, first)
+            return Taken(file, "", Content(path, file, check=self._check), known, first)
         return self._copy(file, plain, lines, known, feed)
 
     def _copy(
@@ -140,6 +140,7 @@ class Intake:
             True,
             lines.lines_before if lines else 0,
             lines.bytes_before if lines else 0,
+            self._check,
         )
         return Taken(file, "", content, known, first)
 

@@ -12,7 +12,7 @@ from snowmelt.bronze.content import Content
 from snowmelt.bronze.json_lines import has_blank_line, lines_of
 from snowmelt.bronze.records import BOM
 from snowmelt.errors import FileError
-from snowmelt.landing.opened import OpenedFile, opened
+from snowmelt.landing.opened import OpenedFile
 
 _WINDOW = 1 << 20
 _TOO_LONG = 4
@@ -79,7 +79,7 @@ class LinePlaces:
         Raises FileError at a line that has no end within the limit.
         """
         content = self._content
-        with opened(content.path, content.state) as file:
+        with content.opened() as file:
             at = len(BOM) if file.read(0, len(BOM)) == BOM else 0
             held: list[bytes] = []
             held_bytes = 0
@@ -115,7 +115,7 @@ class IndexedPlaces:
     def find(self, ordinals: Iterable[int]) -> Iterator[Place]:
         """Yield places; see `Places`."""
         content = self._content
-        with opened(content.path, content.state) as file, self._index.open("rb") as at:
+        with content.opened() as file, self._index.open("rb") as at:
             line, counted = 1, 0
             for ordinal in ordinals:
                 at.seek((ordinal - 1) * 16)

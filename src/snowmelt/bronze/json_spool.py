@@ -26,7 +26,7 @@ from snowmelt.bronze.json_places import (
 from snowmelt.bronze.json_shape import Shape
 from snowmelt.bronze.json_split import Element, Splitter, on_one_line
 from snowmelt.bronze.records import BOM
-from snowmelt.landing.opened import OpenedFile, opened
+from snowmelt.landing.opened import OpenedFile
 from snowmelt.landing.stage import StagedFile
 from snowmelt.warehouse.port import Session
 
@@ -109,7 +109,7 @@ class JsonSpool:
     def _unfolded(self, content: Content, shape: Shape) -> Source:
         path, index = self._path("ndjson"), self._path("places")
         places: Places = IndexedPlaces(content, index)
-        with opened(content.path, content.state) as file:
+        with content.opened() as file:
             start = len(BOM) if file.read(0, len(BOM)) == BOM else 0
             held_max = _HELD_TIMES * self._record_bytes_max
             splitter = Splitter(_chunks(file, start), held_max, start)
@@ -117,7 +117,7 @@ class JsonSpool:
                 records = write_records(self._session, file, splitter, path, index)
                 places = ColumnPlaces(
                     IndexedPlaces(content, index),
-                    LinePlaces(_content_of(path), self._record_bytes_max),
+                    LinePlaces(_content_of(path, content), self._record_bytes_max),
                 )
             else:
                 found = splitter.array() if shape is Shape.ARRAY else splitter.values()
@@ -157,9 +157,9 @@ def _chunks(file: OpenedFile, start: int) -> Iterator[bytes]:
         yield chunk[start:] if number == 0 else chunk
 
 
-def _content_of(path: Path) -> Content:
+def _content_of(path: Path, original: Content) -> Content:
     found = path.stat()
     state = StagedFile(
         path.name, found.st_size, found.st_mtime_ns, found.st_ino, found.st_ctime_ns
     )
-    return Content(path, state, is_copy=True)
+    return Content(path, state, is_copy=True, check=original.check)

@@ -19,7 +19,6 @@ from snowmelt.bronze.parquet_statement import FileColumn, ParquetStatement
 from snowmelt.bronze.raw import Reject, RejectError
 from snowmelt.bronze.rules import Rule, invalid_value, required_value
 from snowmelt.errors import ChangedError, EngineError, FileError
-from snowmelt.landing.opened import opened
 from snowmelt.pipe.definition import Pipe
 from snowmelt.warehouse.port import Row, Session
 
@@ -68,7 +67,7 @@ class ParquetReader:
         the file that was staged any more.
         """
         content = read.inspection.plain
-        with opened(content.path, content.state) as file:
+        with content.opened() as file:
             _require_magic(file.read(0, 4), content.state.size)
             tail = file.read(content.state.size - 4, 4)
             _require_end(tail)

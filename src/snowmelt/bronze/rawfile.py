@@ -16,7 +16,7 @@ from snowmelt.bronze.records import (
     nearest,
 )
 from snowmelt.errors import FileError
-from snowmelt.landing.opened import OpenedFile, opened
+from snowmelt.landing.opened import OpenedFile
 from snowmelt.pipe.file_format import CsvFormat
 
 WINDOW = 1 << 20
@@ -150,5 +150,5 @@ def opened_raw(
 
     Raises ChangedError when it is gone, another one, or a link.
     """
-    with opened(content.path, content.state) as file:
+    with content.opened() as file:
         yield RawFile(file, csv, record_bytes_max)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,8 +22,11 @@ _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 class OpenedFile:
     """One open version of a file. Raises ChangedError once it is another."""
 
-    def __init__(self, descriptor: int, file: StagedFile) -> None:
+    def __init__(
+        self, descriptor: int, file: StagedFile, check: Callable[[], None]
+    ) -> None:
         self._descriptor = descriptor
+        self._check = check
         self.file = file
 
     def require_same(self) -> None:
@@ -49,6 +52,7 @@ class OpenedFile:
 
     def read(self, offset: int, size: int) -> bytes:
         """Return at most `size` bytes from `offset`; none at the end."""
+        self._check()
         piece = os.pread(self._descriptor, size, offset)
         if not piece and offset < self.file.size:
             raise ChangedError(self.file.name, "it changed while it was read")
@@ -56,8 +60,12 @@ class OpenedFile:
 
 
 @contextmanager
-def opened(path: Path | str, file: StagedFile) -> Iterator[OpenedFile]:
+def opened(
+    path: Path | str, file: StagedFile, check: Callable[[], None] = lambda: None
+) -> Iterator[OpenedFile]:
     """Open a file, for the length of a block, if it is the version that was staged.
+
+    `check` is asked before each piece is read, and raises when the time is over.
 
     Raises ChangedError when it is gone, another one, or a link, UnreadableError when
     this user may not read it, UnreachableError when the machine cannot open it now.
@@ -72,7 +80,7 @@ def opened(path: Path | str, file: StagedFile) -> Iterator[OpenedFile]:
             raise ChangedError(file.name, problem) from None
         raise UnreachableError(file.name, problem) from None
     try:
-        raw = OpenedFile(descriptor, file)
+        raw = OpenedFile(descriptor, file, check)
         raw.require_same()
         yield raw
     finally:
