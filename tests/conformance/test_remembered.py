@@ -155,10 +155,10 @@ def test_a_listing_leaves_out_only_what_was_dealt_with(tmp_path: Path) -> None:
         return file.size, file.mtime_ns, file.ctime_ns
 
     known = {name: state(file) for name, file in files.items()}
-    assert folder.changed(lambda _: known) == []
+    assert folder.refresh(lambda _: known) == []
     (tmp_path / "b.csv").write_bytes(b"xy")
     (tmp_path / "d.csv").write_bytes(b"x")
-    found = folder.changed(lambda _: known)
+    found = folder.refresh(lambda _: known)
     assert sorted(file.name for file in found) == ["b.csv", "d.csv"]
 
 

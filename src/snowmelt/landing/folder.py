@@ -6,12 +6,12 @@ import os
 import stat
 import threading
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import count
 from operator import attrgetter
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
@@ -19,19 +19,13 @@ from watchdog.observers.api import BaseObserver
 
 from snowmelt.errors import UnreachableError, UsageError
 from snowmelt.landing.opened import opened
-from snowmelt.landing.stage import Notifications, StagedFile, find_hidden
-
-KnownStates = Callable[[Collection[str]], Mapping[str, tuple[int, int, int]]]
-"""Tells of names the (size, mtime_ns, ctime_ns) in which each was dealt with."""
-
-
-@runtime_checkable
-class ListsChanged(Protocol):
-    """A stage that need not make something of each file that did not change."""
-
-    def changed(self, known: KnownStates) -> list[StagedFile]:
-        """List what `refresh` does, but for files that lie there as they are known."""
-        ...
+from snowmelt.landing.stage import (
+    KnownStates,
+    Notifications,
+    StagedFile,
+    find_hidden,
+    nothing_known,
+)
 
 
 class LocalFolder:
@@ -48,15 +42,8 @@ class LocalFolder:
         self._lock = threading.Lock()
         self._observer: BaseObserver | None = None
 
-    def refresh(self) -> list[StagedFile]:
+    def refresh(self, known: KnownStates = nothing_known) -> list[StagedFile]:
         """List every plain file whose name says it is meant for loading.
-
-        Raises UnreachableError when the folder is gone or may not be read.
-        """
-        return self.changed(lambda _: {})
-
-    def changed(self, known: KnownStates) -> list[StagedFile]:
-        """List what `refresh` does, but for files that lie there as they are known.
 
         Raises UnreachableError when the folder is gone or may not be read.
         """

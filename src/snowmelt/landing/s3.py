@@ -19,7 +19,13 @@ from snowmelt.landing.queue import QueueListener
 from snowmelt.landing.s3_client import BucketClient, if_match, open_aws
 from snowmelt.landing.s3_event import name_of
 from snowmelt.landing.s3_version import StagedVersion, is_marker, staged_version
-from snowmelt.landing.stage import Channel, Notifications, StagedFile
+from snowmelt.landing.stage import (
+    Channel,
+    KnownStates,
+    Notifications,
+    StagedFile,
+    nothing_known,
+)
 
 # One request asks for no more than this, so that its time has a limit.
 RANGE_BYTES_MAX = 1 << 25
@@ -55,7 +61,7 @@ class S3Stage:
         """Return how the queue is doing, if there is one."""
         return self._listener.channel if self._listener else None
 
-    def refresh(self) -> list[StagedFile]:
+    def refresh(self, known: KnownStates = nothing_known) -> list[StagedFile]:
         """List every object whose name says it is meant for loading.
 
         Raises UnreachableError when a page of the listing cannot be had.
@@ -68,7 +74,15 @@ class S3Stage:
                     found.append(
                         staged_version(name, each.size, each.modified_at, each.etag)
                     )
-        return sorted(found, key=lambda file: file.mtime_ns)
+        states = known([file.name for file in found])
+        return sorted(
+            (
+                file
+                for file in found
+                if states.get(file.name) != (file.size, file.mtime_ns, file.ctime_ns)
+            ),
+            key=lambda file: file.mtime_ns,
+        )
 
     def look(self, name: str) -> StagedVersion | None:
         try:

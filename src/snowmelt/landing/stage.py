@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,6 +51,16 @@ class Notifications:
     lost: bool = False
 
 
+KnownStates = Callable[[Collection[str]], Mapping[str, tuple[int, int, int]]]
+"""Tells of names the (size, mtime_ns, ctime_ns) in which each was dealt with."""
+
+
+def nothing_known(names: Collection[str]) -> Mapping[str, tuple[int, int, int]]:
+    """Say that no file was dealt with."""
+    del names
+    return {}
+
+
 @dataclass
 class Channel:
     """A queue that notifications come by, as far as this process knows it.
@@ -87,8 +97,12 @@ class Stage(Protocol):
         """Return how the queue is doing that notifications come by, if they do."""
         ...
 
-    def refresh(self) -> list[StagedFile]:
-        """List every file that is there, whole or not."""
+    def refresh(self, known: KnownStates = nothing_known) -> list[StagedFile]:
+        """List every file that is there, whole or not, but as it is known.
+
+        Of very many files few have changed since they were dealt with: of the others
+        nothing need be made.
+        """
         ...
 
     def watch(self, wake: Callable[[], None]) -> None:

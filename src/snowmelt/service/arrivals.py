@@ -12,7 +12,6 @@ from datetime import datetime
 
 from snowmelt.errors import UnreachableError
 from snowmelt.events import FilesFound
-from snowmelt.landing.folder import ListsChanged
 from snowmelt.landing.settle import Noticed
 from snowmelt.landing.stage import Notifications, StagedFile
 from snowmelt.pipe.history import settled_files, settled_rows
@@ -113,7 +112,7 @@ class Arrivals:
         if self._list_at is not None and now < self._list_at <= next_at:
             return False
         try:
-            files = self._list()
+            files = self._parts.stage.refresh(self._dealt_with)
         except UnreachableError as error:
             self._list_at = next_at
             self._cannot_reach(error)
@@ -126,14 +125,8 @@ class Arrivals:
         self._list_at = next_at
         return True
 
-    def _list(self) -> list[StagedFile]:
-        """List the stage; what lies there as it was dealt with may be left out."""
-        stage = self._parts.stage
-        if isinstance(stage, ListsChanged):
-            return stage.changed(self._dealt_with)
-        return stage.refresh()
-
     def _dealt_with(self, names: Collection[str]) -> Mapping[str, tuple[int, int, int]]:
+        """Return the states in which files need no offer: they are left out."""
         with self._parts.warehouse.session() as session:
             return self._parts.pending.dealt_with(settled_rows(session, names))
 

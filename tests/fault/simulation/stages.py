@@ -13,9 +13,14 @@ from typing import Literal
 from simulation.contents import FileContent
 from simulation.world import World
 from snowmelt.errors import ChangedError, UnreachableError
-from snowmelt.landing.folder import KnownStates, LocalFolder
+from snowmelt.landing.folder import LocalFolder
 from snowmelt.landing.s3_version import StagedVersion, staged_version
-from snowmelt.landing.stage import Notifications, StagedFile
+from snowmelt.landing.stage import (
+    KnownStates,
+    Notifications,
+    StagedFile,
+    nothing_known,
+)
 
 Lying = dict[str, tuple[bytes, StagedFile]]
 Kind = Literal["placed", "finished", "seen"]
@@ -81,11 +86,9 @@ class FaultyStage(ABC):
 
     # -- the port --
 
-    def refresh(self) -> list[StagedFile]:
+    def refresh(self, known: KnownStates = nothing_known) -> list[StagedFile]:
         self._world.moment("list")
-        return self._shown(self._list())
-
-    def _shown(self, found: list[StagedFile]) -> list[StagedFile]:
+        found = self._list(known)
         self.listings += 1
         missed = self._world.chances.missed
         left_out = {file.name for file in found if self._world.chance(missed)}
@@ -97,7 +100,7 @@ class FaultyStage(ABC):
         return sorted(shown, key=lambda file: (file.mtime_ns, file.name))
 
     @abstractmethod
-    def _list(self) -> list[StagedFile]: ...
+    def _list(self, known: KnownStates) -> list[StagedFile]: ...
 
     def look(self, name: str) -> StagedFile | None:
         self._world.moment(f"look at {name}")
@@ -186,9 +189,14 @@ class FakeBucket(FaultyStage):
         if self.away:
             raise UnreachableError(self.location, "it cannot be reached")
 
-    def _list(self) -> list[StagedFile]:
+    def _list(self, known: KnownStates) -> list[StagedFile]:
         self._reach()
-        return [state for _, state in self._objects.values()]
+        states = known(list(self._objects))
+        return [
+            file
+            for _, file in self._objects.values()
+            if states.get(file.name) != (file.size, file.mtime_ns, file.ctime_ns)
+        ]
 
     def _look(self, name: str) -> StagedFile | None:
         self._reach()
@@ -309,12 +317,8 @@ class FaultyFolder(FaultyStage):
         """Nobody listened: what happened is not told later."""
         self._events.clear()
 
-    def _list(self) -> list[StagedFile]:
-        return self._inner.refresh()
-
-    def changed(self, known: KnownStates) -> list[StagedFile]:
-        self._world.moment("list")
-        return self._shown(self._inner.changed(known))
+    def _list(self, known: KnownStates) -> list[StagedFile]:
+        return self._inner.refresh(known)
 
     def _look(self, name: str) -> StagedFile | None:
         return self._inner.look(name)
