@@ -14,6 +14,7 @@ from small_shop import Shop, columns, open_shop
 
 from s3_server import Bucket, S3Server, started_server
 from snowmelt.clock import SystemClock
+from snowmelt.landing.s3 import S3Stage
 from snowmelt.service.status import status_document
 
 CLOCK = SystemClock()
@@ -157,6 +158,19 @@ def test_a_thousand_files_are_loaded_once_through_a_bad_network(
     except BaseException:
         print(faults.told())  # noqa: T201 - shown with the failure
         raise
+
+
+def test_connections_that_break_do_not_undo_a_look_at_many_objects(
+    server: S3Server,
+) -> None:
+    bucket = server.make_bucket()
+    names = [f"{number}.csv" for number in range(100)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda name: bucket.put(f"in/{name}"), names))
+    with started_proxy(server.url, Faults(3, rate=0.3)) as url:
+        stage = S3Stage(bucket.config(endpoint=url), CLOCK)
+        there = stage.looks([*names, "gone.csv"])
+    assert [name for name, file in there.items() if file is None] == ["gone.csv"]
 
 
 def test_a_bucket_that_cannot_be_reached_is_said_and_gone_on_with(

@@ -31,6 +31,7 @@ from snowmelt.landing.stage import (
 RANGE_BYTES_MAX = 1 << 25
 TRIES_MAX = 5
 LOOKS_MAX = 16
+LOOK_SECONDS = 5.0
 COPY_BYTES_MAX = 5 << 30
 
 
@@ -85,11 +86,23 @@ class S3Stage:
         )
 
     def look(self, name: str) -> StagedVersion | None:
-        try:
-            found = self._bucket.head(name)
-        except FileNotFoundError:
-            return None
-        return None if is_marker(name, found.size) else found
+        """Look at one object again; what breaks off at once is tried again.
+
+        A batch looks at all its objects: one broken connection must not undo it.
+        """
+        until, failures = self._clock.monotonic() + LOOK_SECONDS, 0
+        while True:
+            try:
+                found = self._bucket.head(name)
+            except FileNotFoundError:
+                return None
+            except UnreachableError:
+                failures += 1
+                if self._clock.monotonic() >= until:
+                    raise
+                self._clock.wait(threading.Event(), 0.05 * 2**failures)
+            else:
+                return None if is_marker(name, found.size) else found
 
     def looks(self, names: Sequence[str]) -> dict[str, StagedVersion | None]:
         """Look at many files at once, in the time of a few."""
