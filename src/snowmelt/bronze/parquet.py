@@ -25,6 +25,8 @@ from snowmelt.warehouse.port import Row, Session
 _MAGIC, _MAGIC_ENCRYPTED = b"PAR1", b"PARE"
 _DIGITS_MAX = 38
 _VIEWED_BYTES = 1 << 24
+_NUMBER = "file_row_number"
+"""What the engine calls a record's number: it cannot be told of a file with such."""
 _GROUP_ROWS = 122_880
 """How many rows the engine puts into a group of a table."""
 
@@ -81,7 +83,8 @@ class ParquetReader:
         statement.require_columns()
         read.table = f"copy_parquet_{next(self._numbers)}"
         size = read.inspection.plain.state.size
-        read.is_view = self._by_views and size >= _VIEWED_BYTES
+        numbered_by_file = any(each.name == _NUMBER for each in statement.columns)
+        read.is_view = self._by_views and size >= _VIEWED_BYTES and not numbered_by_file
         if read.is_view:
             self._ask(statement.view_sql(numbered, read.table))
         else:
@@ -216,6 +219,8 @@ def _explain(message: str) -> str:
     """Say in a person's words what the engine said of a file."""
     lines = [line.strip() for line in message.splitlines() if line.strip()]
     first = lines[0] if lines else "it cannot be read"
+    if "file_row_number option" in message:
+        return f"some records are refused, and '{_NUMBER}' is a column of the file"
     if "TProtocolException" in first or "Footer" in first or "ncrypt" in first:
         return "its footer is broken, or the Parquet file is encrypted"
     return f"the Parquet file is broken: {first}"

@@ -21,6 +21,8 @@ TYPES = (
 )
 _DECIMAL = re.compile(r"decimal\((\d+), ?(\d+)\)")
 _NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
+ROWID = "rowid"
+"""The one name that no column of a table can have: the engine has it of its own."""
 _KEY = r"(?:[^.\[\]\"$]+|\"[^\"]+\")"
 PATH = rf"^{_KEY}(?:\.{_KEY}|\[\d+\])*$"
 
@@ -54,6 +56,11 @@ class Column(BaseModel):
     def _lower(cls, name: str) -> str:
         if name.startswith("_"):
             raise ValueError("names that begin with _ are kept for load columns")
+        if name.lower() == ROWID:
+            raise ValueError(
+                f"'{ROWID}' is what the engine calls a row's place: "
+                f"write name: row_id and path: {ROWID}"
+            )
         return name.lower()
 
     @field_validator("type")

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from snowmelt.pipe.contract import Column, Contract
+from snowmelt.pipe.contract import ROWID, Column, Contract
 
 NEW_COLUMNS_MAX = 100
 NAME_LENGTH_MAX = 255
@@ -202,6 +202,8 @@ def _problem_of(name: str, lower: Sequence[str]) -> str:
         return f"the name '{shown}' is longer than {NAME_LENGTH_MAX} characters"
     if name.startswith("_"):
         return f"names that begin with _ are kept for load columns: '{shown}'"
+    if name.lower() == ROWID:
+        return f"'{shown}' is what the engine calls a row's place"
     if not _NAME.fullmatch(name):
         return f"'{shown}' is no name of a column: use letters, digits and _"
     if lower.count(name.lower()) > 1:

@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from snowmelt.pipe.contract import PATH
+from snowmelt.pipe.contract import PATH, ROWID
 
 NAME_LENGTH_MAX = 255
 _WRITTEN_OUT = str.maketrans(
@@ -23,6 +23,8 @@ def propose_name(written: str, position: int) -> str:
     A valid name stays as it is, in lower case.
     """
     plain = written.strip()
+    if plain.lower() == ROWID:
+        return "row_id"
     if re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", plain) and len(plain) <= NAME_LENGTH_MAX:
         return plain.lower()
     text = unicodedata.normalize("NFKD", _HUMP.sub("_", plain).translate(_WRITTEN_OUT))
