@@ -101,3 +101,19 @@ def test_parquet_doubles_and_texts(tmp_path: Path) -> None:
         texts = {1000 + n: rounded(text) for n, text in enumerate(numbers)}
         doubles = {n: rounded(repr(float(text))) for n, text in enumerate(numbers)}
         assert found == texts | doubles
+
+
+@pytest.mark.parametrize("at", [0, 1, 33_333, 77_777, 119_998, 119_999])
+def test_one_in_a_large_file(tmp_path: Path, at: int) -> None:
+    """Only the parts of a file that hold values of one unit are looked through."""
+    amounts_written = ["7.25"] * 120_000
+    amounts_written[60_000] = "0.01"
+    amounts_written[at] = "7e-6"
+    lines = [f"{n},{amount}\n" for n, amount in enumerate(amounts_written)]
+    with open_shop(tmp_path / "shop", [pipe("csv")]) as shop:
+        shop.land("a.csv", ("n,amount\n" + "".join(lines)).encode())
+        shop.load()
+        found = shop.rows(
+            "select n, amount from bronze.csv where amount <> 7.25 order by n"
+        )
+        assert sorted(found) == sorted([(at, Decimal("0.00")), (60_000, CENT)])

@@ -150,7 +150,7 @@ class CsvReader:
                 sound[index] = read
             else:
                 doubtful.append(read)
-        misread = self._take_misread(statement, table, sound) if units else []
+        misread = take_misread(self._session, statement, table, sound) if units else []
         doubtful += self._refuse_broken(statement, table, sound)
         if len(too_long) + len(misread) == len(reads):
             self._session.execute(f"drop table {table}")
@@ -218,12 +218,6 @@ class CsvReader:
             if span != rows:
                 raise FileError("", "the engine mixed the records of two files")
         return {index: (first, span) for index, first, span, _ in found}
-
-    def _take_misread(
-        self, statement: CsvStatement, table: str, reads: dict[int, FileRead]
-    ) -> list[FileRead]:
-        most = self._record_bytes_max
-        return take_misread(self._session, statement, table, reads, most)
 
     def _reports(self, rejects: str) -> dict[str, list[RejectReport]]:
         reports: dict[str, list[RejectReport]] = defaultdict(list)

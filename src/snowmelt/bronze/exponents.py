@@ -8,19 +8,20 @@ exactly one unit can be such, so that few records have to be looked at.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from snowmelt.bronze.conversion import identifier
 from snowmelt.bronze.csv_statement import CsvStatement
 from snowmelt.bronze.fileread import FileRead, ordinal_of
-from snowmelt.bronze.raw import RejectError, RejectFinder
-from snowmelt.bronze.rawfile import opened_raw
-from snowmelt.errors import ChangedError, FileError
+from snowmelt.errors import ChangedError
+from snowmelt.landing.opened import OpenedFile
 from snowmelt.warehouse.port import Session
 
 _EXPONENT = re.compile(rb"[0-9.][eE]-[0-9]")
-_LOOKED_AT_MAX = 200
+_LOOKED_AT_MAX = 10_000
+_PIECE_BYTES = 1 << 18
 
 
 def is_unit(statement: CsvStatement) -> str:
@@ -37,7 +38,6 @@ def take_misread(
     statement: CsvStatement,
     table: str,
     reads: dict[int, FileRead],
-    record_bytes_max: int,
 ) -> list[FileRead]:
     """Take out the files in which a value of one unit may be a misread exponent.
 
@@ -54,39 +54,48 @@ def take_misread(
         index
         for index, read in reads.items()
         if (many or index in rowids)
-        and _is_misread(read, () if many else rowids[index], record_bytes_max)
+        and _is_misread(read, () if many else rowids[index])
     ]
     return [reads.pop(index) for index in misread]
 
 
-def _is_misread(read: FileRead, rowids: Iterable[int], record_bytes_max: int) -> bool:
-    """Has one of these records an exponent, or any record if none is named?"""
-    ordinals: dict[int, tuple[RejectError, ...]] = {
-        ordinal_of(rowid - read.first_rowid, read.engine_rejects): ()
-        for rowid in rowids
-    }
+def _is_misread(read: FileRead, rowids: Sequence[int]) -> bool:
+    """May one of these records have an exponent, or any record if none is named?
+
+    Looked through are the parts of the file in which they are.
+    """
     try:
-        if not ordinals:
-            return _has_exponents(read, record_bytes_max)
-        finder = RejectFinder(read.inspection, record_bytes_max)
-        return any(_EXPONENT.search(each.raw) for each in finder.find_refused(ordinals))
+        with read.inspection.plain.opened() as file:
+            return any(
+                _has_exponent(file, start, end) for start, end in _parts(read, rowids)
+            )
     except ChangedError:
         read.changed = True
         return False
-    except FileError:  # a record was not found again
-        return True
 
 
-def _has_exponents(read: FileRead, record_bytes_max: int) -> bool:
-    """Is there an exponent anywhere in a file?"""
-    content, csv = read.inspection.plain, read.inspection.csv
+def _parts(read: FileRead, rowids: Sequence[int]) -> list[tuple[int, int]]:
+    """Return the parts of a file, from offset to offset, that hold these records."""
+    known, size = read.inspection, read.inspection.plain.state.size
+    points = known.checkpoints
+    if not rowids or not points or not known.exact or b"\r" in known.line_ends:
+        return [(0, size)]
+    ordinals = (
+        ordinal_of(rowid - read.first_rowid, read.engine_rejects) for rowid in rowids
+    )
+    places = {
+        bisect_right(points, ordinal, key=lambda point: point.records)
+        for ordinal in ordinals
+    }
+    offsets = [0, *(point.offset for point in points), size]
+    return [(offsets[place], offsets[place + 1]) for place in sorted(places)]
+
+
+def _has_exponent(file: OpenedFile, start: int, end: int) -> bool:
     before = b""
-    with opened_raw(content, csv, record_bytes_max) as raw:
-        for chunk in raw.chunks():
-            edge = before + chunk[:3]
-            if _EXPONENT.search(edge):
-                return True
-            if (b"e-" in chunk or b"E-" in chunk) and _EXPONENT.search(chunk):
-                return True
-            before = chunk[-3:]
+    for at in range(start, end, _PIECE_BYTES):
+        piece = before + file.read(at, min(_PIECE_BYTES, end - at))
+        if (b"e-" in piece or b"E-" in piece) and _EXPONENT.search(piece):
+            return True
+        before = piece[-3:]
     return False
