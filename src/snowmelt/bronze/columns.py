@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from snowmelt.bronze.conversion import identifier, literal
 from snowmelt.bronze.inspection import Inspection
 from snowmelt.bronze.json_shape import tell_shape
 from snowmelt.bronze.json_spool import JsonSpool
@@ -20,6 +19,7 @@ from snowmelt.pipe.definition import Pipe
 from snowmelt.pipe.evolution import FileColumn, compare
 from snowmelt.pipe.file_format import CsvFormat, JsonFormat
 from snowmelt.warehouse.port import Row, Session
+from snowmelt.warehouse.sql import identifier, literal
 
 _CONTRACT_TYPES = {
     "boolean": "boolean",

@@ -6,28 +6,12 @@ record to refuse from one whose value is missing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from snowmelt.pipe.contract import Column
 from snowmelt.pipe.file_format import CsvFormat, JsonFormat
 from snowmelt.pipe.time_format import to_strptime
+from snowmelt.warehouse.sql import literal, literals
 
 TextFormat = CsvFormat | JsonFormat
-
-
-def literal(text: str) -> str:
-    """Write a text as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def literals(texts: Sequence[str]) -> str:
-    """Write texts as an SQL list."""
-    return "[" + ", ".join(literal(text) for text in texts) + "]"
-
-
-def identifier(name: str) -> str:
-    """Write a name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def time_format_of(column: Column, text_format: TextFormat) -> str | None:

@@ -169,7 +169,7 @@ class Copier:
             if identity.verdict is Verdict.LOAD
         ]
         known = self._effective.of(session, pipe)
-        fitting = prepared.fitting = fit(session, pipe, to_load, self._spool, known)
+        fitting = prepared.fitting = fit(session, known, to_load, self._spool)
         prepared.reading = Reading(
             session, fitting.pipe, self._spool, by_views=prepared.by_views
         )

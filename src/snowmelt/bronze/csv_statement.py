@@ -5,14 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from snowmelt.bronze.conversion import (
-    cleaned,
-    identifier,
-    literal,
-    literals,
-    time_format_of,
-    typed,
-)
+from snowmelt.bronze.conversion import cleaned, time_format_of, typed
 from snowmelt.bronze.csv_buffer import BufferSizes
 from snowmelt.bronze.layout import Layout
 from snowmelt.bronze.raw import UNKNOWN
@@ -20,6 +13,7 @@ from snowmelt.bronze.rescue import rescued_values
 from snowmelt.pipe.contract import Column, Contract
 from snowmelt.pipe.evolved import RESCUED
 from snowmelt.pipe.file_format import CsvFormat
+from snowmelt.warehouse.sql import identifier, literal, literals
 
 # The engine wants one text at least that means NULL: a code point no text may hold.
 _NO_NULL = "\ufdd0"

@@ -12,12 +12,12 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Sequence
 
-from snowmelt.bronze.conversion import identifier
 from snowmelt.bronze.csv_statement import CsvStatement
 from snowmelt.bronze.fileread import FileRead, ordinal_of
 from snowmelt.errors import ChangedError
 from snowmelt.landing.opened import OpenedFile
 from snowmelt.warehouse.port import Session
+from snowmelt.warehouse.sql import identifier
 
 _EXPONENT = re.compile(rb"[0-9.][eE]-[0-9]")
 _LOOKED_AT_MAX = 10_000

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from snowmelt.bronze.columns import Asked, columns_of, few, values_of
-from snowmelt.bronze.conversion import identifier
 from snowmelt.bronze.fileread import FileRead
 from snowmelt.bronze.inspection import Inspection
 from snowmelt.bronze.layout import match_header
@@ -39,7 +38,6 @@ from snowmelt.pipe.evolved import (
     Evolution,
     EvolutionMode,
     EvolutionType,
-    effective_pipe,
     insert_evolutions,
     with_all_optional,
     with_columns,
@@ -55,6 +53,7 @@ from snowmelt.pipe.held import (
 from snowmelt.pipe.history import LoadRecord, LoadStatus
 from snowmelt.pipe.widening import propose
 from snowmelt.warehouse.port import Session
+from snowmelt.warehouse.sql import identifier
 
 _CAST = "CAST"
 
@@ -150,22 +149,14 @@ class Fitting:
 
 
 def fit(
-    session: Session,
-    pipe: Pipe,
-    inspections: Sequence[Inspection],
-    spool: Path,
-    known: Pipe | None = None,
+    session: Session, known: Pipe, inspections: Sequence[Inspection], spool: Path
 ) -> Fitting:
-    """Compare the files of a batch with their pipe's effective contract.
-
-    `known` is the pipe with that contract, if it was asked for already.
-    """
-    known = known or effective_pipe(session, pipe)
+    """Compare the files of a batch with their pipe, as its contract has evolved."""
     fitting = Fitting(known, known)
-    if pipe.schema_evolution in (SchemaEvolution.NONE, SchemaEvolution.RESCUE):
+    if known.schema_evolution in (SchemaEvolution.NONE, SchemaEvolution.RESCUE):
         fitting.to_read = list(inspections)
         return fitting
-    if pipe.schema_evolution is SchemaEvolution.HOLD:
+    if known.schema_evolution is SchemaEvolution.HOLD:
         files = [inspection.file for inspection in inspections]
         fitting.released = released_drift(session, files)
     fresh: dict[str, Column] = {}

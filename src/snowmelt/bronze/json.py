@@ -15,7 +15,6 @@ from itertools import count
 from pathlib import Path
 
 from snowmelt.bronze.columns import plain_glob
-from snowmelt.bronze.conversion import identifier
 from snowmelt.bronze.fileread import FileRead
 from snowmelt.bronze.inspection import Inspection
 from snowmelt.bronze.json_layout import JsonLayout, Keys
@@ -31,6 +30,7 @@ from snowmelt.pipe.contract import Column
 from snowmelt.pipe.definition import Pipe
 from snowmelt.pipe.file_format import JsonFormat
 from snowmelt.warehouse.port import Session
+from snowmelt.warehouse.sql import identifier
 
 _FIRST_BYTES = 1 << 18
 _ODD_AT_ONCE = 20_000

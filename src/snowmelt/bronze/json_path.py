@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from snowmelt.bronze.conversion import literal
 from snowmelt.pipe.contract import Column
+from snowmelt.warehouse.sql import literal
 
 Steps = tuple[str | int, ...]
 _STEP = re.compile(r'\[(\d+)\]|"([^"]+)"|([^.\[\]"]+)')

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from snowmelt.bronze.conversion import literal
 from snowmelt.bronze.json_statement import BAD, JsonStatement
 from snowmelt.bronze.rules import Rule, invalid_value, nul_byte, required_value
 from snowmelt.pipe.contract import Column
+from snowmelt.warehouse.sql import literal
 
 
 def broken_rules(statement: JsonStatement) -> list[Rule]:

@@ -7,20 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from snowmelt.bronze.conversion import (
-    cleaned,
-    identifier,
-    literal,
-    literals,
-    time_format_of,
-    typed,
-)
+from snowmelt.bronze.conversion import cleaned, time_format_of, typed
 from snowmelt.bronze.json_layout import JsonLayout, Keys
 from snowmelt.bronze.json_path import Steps, as_sql
 from snowmelt.bronze.rescue import rescued_members
 from snowmelt.pipe.contract import Column, Contract
 from snowmelt.pipe.evolved import RESCUED
 from snowmelt.pipe.file_format import JsonFormat
+from snowmelt.warehouse.sql import identifier, literal, literals
 
 BAD = "_bad"
 """The name of an object, as text: by column, texts that are no values of its type."""

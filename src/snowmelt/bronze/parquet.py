@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 
 from snowmelt.bronze.columns import plain_glob
-from snowmelt.bronze.conversion import literal
 from snowmelt.bronze.fileread import FileRead
 from snowmelt.bronze.inspection import Inspection
 from snowmelt.bronze.parquet_statement import FileColumn, ParquetStatement
@@ -21,6 +20,7 @@ from snowmelt.bronze.rules import Rule, invalid_value, required_value
 from snowmelt.errors import ChangedError, EngineError, FileError
 from snowmelt.pipe.definition import Pipe
 from snowmelt.warehouse.port import Row, Session
+from snowmelt.warehouse.sql import literal
 
 _MAGIC, _MAGIC_ENCRYPTED = b"PAR1", b"PARE"
 _DIGITS_MAX = 38

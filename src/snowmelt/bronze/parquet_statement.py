@@ -6,12 +6,13 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from snowmelt.bronze.conversion import decimal, identifier, literal
+from snowmelt.bronze.conversion import decimal
 from snowmelt.bronze.json_path import as_sql, steps_of
 from snowmelt.bronze.rescue import rescued_values
 from snowmelt.errors import FileError
 from snowmelt.pipe.contract import Column, Contract
 from snowmelt.pipe.evolved import RESCUED
+from snowmelt.warehouse.sql import identifier, literal
 
 BAD = "_bad_"
 """The name, with a column's name, of a value that is none of its type, as text."""

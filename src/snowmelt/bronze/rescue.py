@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from snowmelt.bronze.conversion import literal, literals
+from snowmelt.warehouse.sql import literal, literals
 
 
 def rescued_values(values: Mapping[str, str]) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from snowmelt.bronze.conversion import identifier
 from snowmelt.bronze.csv_statement import BAD, CsvStatement
 from snowmelt.bronze.raw import VALUE_SHOWN_MAX, RejectError
+from snowmelt.warehouse.sql import identifier
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from snowmelt.bronze.conversion import identifier
 from snowmelt.errors import ConfigError
 from snowmelt.pipe.contract import Column
 from snowmelt.pipe.definition import Pipe
 from snowmelt.pipe.evolved import effective_pipe
 from snowmelt.pipe.widening import widens
 from snowmelt.warehouse.port import Session
+from snowmelt.warehouse.sql import identifier
 
 LOAD_COLUMNS = {
     "_file": "varchar",

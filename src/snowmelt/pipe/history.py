@@ -17,6 +17,7 @@ from snowmelt.landing.s3_version import StagedVersion
 from snowmelt.landing.stage import StagedFile
 from snowmelt.pipe.identity import LiveLoad
 from snowmelt.warehouse.port import Row, Session
+from snowmelt.warehouse.sql import literal
 
 LOOKUP_MAX = 50
 """The engine looks up as many values by index; for more it reads the whole table."""
@@ -218,11 +219,6 @@ def one_of(column: str, chosen: list[str]) -> tuple[str, list[object]]:
     if len(chosen) == 1 and "\0" not in chosen[0]:
         return f"{column} = {literal(chosen[0])}", []
     return f"{column} in (select unnest($1::json::varchar[]))", [chosen]
-
-
-def literal(text: str) -> str:
-    """Write a text as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def settled_files(session: Session, names: Collection[str]) -> dict[str, Settled]:

@@ -17,6 +17,7 @@ from snowmelt.errors import UsageError
 from snowmelt.landing.folder import LocalFolder
 from snowmelt.pipe.definition import Pipe
 from snowmelt.pipe.evolution import Difference, describe
+from snowmelt.pipe.evolved import effective_pipe
 from snowmelt.pipe.history import LoadStatus
 from snowmelt.pipe.identity import Arrival, Verdict, identify
 from snowmelt.pipe.known import known_loads
@@ -72,7 +73,7 @@ def _read(parts: Parts, folder: Path, name: str, pipe: Pipe) -> Document:
         arrival = Arrival(name, sha256, now, version_at=version)
         identity = identify(arrival, live, pipe.identity_rules)
         waits = waiting_reasons(session, parts, name, pipe)
-        fitting = fit(session, pipe, [inspection], spool)
+        fitting = fit(session, effective_pipe(session, pipe), [inspection], spool)
         reading = opened.enter_context(closing(Reading(session, fitting.pipe, spool)))
         reads = reading.read(fitting.to_read)
         fitting.hold_retyped(session, reads, reading)

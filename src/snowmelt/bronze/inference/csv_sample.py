@@ -14,12 +14,12 @@ from snowmelt.bronze.inference.sample import (
     TABLE,
     Sample,
     SampleColumn,
-    literal,
     require_columns,
 )
 from snowmelt.bronze.inference.sample_files import GUESSED_ENCODING, SampleFile
 from snowmelt.errors import UsageError
 from snowmelt.warehouse.duckdb.scratch import Connection
+from snowmelt.warehouse.sql import literal
 
 _UNREAD_MAX = 0.5
 # The engine wants one text at least that means NULL: a code point no text may hold.

@@ -15,12 +15,12 @@ from snowmelt.bronze.inference.sample import (
     TABLE,
     Sample,
     SampleColumn,
-    literal,
     require_columns,
 )
 from snowmelt.bronze.inference.sample_files import GUESSED_ENCODING, SampleFile
 from snowmelt.errors import UsageError
 from snowmelt.warehouse.duckdb.scratch import Connection
+from snowmelt.warehouse.sql import literal
 
 ORIENTED_BYTES_MAX = 1 << 26
 RECORD_BYTES_MAX = 1 << 24

@@ -11,12 +11,12 @@ from snowmelt.bronze.inference.sample import (
     TABLE,
     Sample,
     SampleColumn,
-    literal,
     require_columns,
 )
 from snowmelt.bronze.inference.sample_files import SampleFile
 from snowmelt.errors import UsageError
 from snowmelt.warehouse.duckdb.scratch import Connection
+from snowmelt.warehouse.sql import literal
 
 _TYPES = {
     **dict.fromkeys(("TINYINT", "SMALLINT", "UTINYINT", "USMALLINT"), "integer"),

@@ -10,6 +10,7 @@ from snowmelt.bronze.inference.column_type import Traits
 from snowmelt.bronze.inference.evidence import Evidence
 from snowmelt.errors import UsageError
 from snowmelt.warehouse.duckdb.scratch import Connection
+from snowmelt.warehouse.sql import literal
 
 TABLE = "sample"
 COLUMNS_MAX = 2000
@@ -69,8 +70,3 @@ def require_columns(path: Path, count: int) -> None:
             f"it has {count:,} columns; no more than {COLUMNS_MAX:,} are inferred",
             "Turn columns into records before they land, or write the pipe by hand.",
         )
-
-
-def literal(text: str) -> str:
-    """Write a text as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from snowmelt.bronze.inference.column_type import iso_type
 from snowmelt.bronze.inference.evidence import Evidence
 from snowmelt.bronze.inference.kinds import Kind
-from snowmelt.bronze.inference.sample import TABLE, literal
+from snowmelt.bronze.inference.sample import TABLE
 from snowmelt.bronze.inference.time_forms import (
     Choice,
     Form,
@@ -19,6 +19,7 @@ from snowmelt.bronze.inference.time_forms import (
 )
 from snowmelt.pipe.time_format import to_strptime
 from snowmelt.warehouse.duckdb.scratch import Connection
+from snowmelt.warehouse.sql import literal
 
 SHAPES_MAX = 20
 COMPACT = Form("date", "YYYYMMDD")

@@ -25,6 +25,7 @@ import duckdb
 
 from snowmelt.errors import EngineError, InUseError, UnreachableError, UsageError
 from snowmelt.warehouse.port import Row, Table
+from snowmelt.warehouse.sql import literal
 
 STORAGE_VERSION = "v1.5.0"
 _ROWS_WRITTEN_MAX = 8
@@ -219,15 +220,15 @@ def _take_in_log(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
 
 def _settings(path: Path, folders: Sequence[Path], limits: Limits) -> list[str]:
     spill = path.with_name("tmp")
-    allowed = ", ".join(quote(str(folder)) for folder in [*folders, spill])
+    allowed = ", ".join(literal(str(folder)) for folder in [*folders, spill])
     settings = ["set timezone = 'UTC'", "set global timezone = 'UTC'"]
     if limits.threads is not None:
         settings.append(f"set threads = {limits.threads:d}")
     if limits.memory_limit is not None:
-        settings.append(f"set memory_limit = {quote(limits.memory_limit)}")
+        settings.append(f"set memory_limit = {literal(limits.memory_limit)}")
     return [
         *settings,
-        f"set temp_directory = {quote(str(spill))}",
+        f"set temp_directory = {literal(str(spill))}",
         "set autoinstall_known_extensions = false",
         "set autoload_known_extensions = false",
         f"set allowed_directories = [{allowed}]",
@@ -273,10 +274,10 @@ def _write_literal(value: object) -> str:
     if isinstance(value, bool | int):
         return str(value)
     if isinstance(value, str):
-        return quote(str.__str__(value))
+        return literal(str.__str__(value))
     if _is_raw(value):
-        return f"from_base64({quote(_encode_value(value))})"
-    return quote(_encode_value(value))
+        return f"from_base64({literal(_encode_value(value))})"
+    return literal(_encode_value(value))
 
 
 def _is_raw(value: object) -> TypeGuard[bytes]:
@@ -289,11 +290,6 @@ def _encode_value(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
     raise TypeError(f"no way to write {type(value).__name__}")
-
-
-def quote(text: str) -> str:
-    """Write a text as an SQL literal."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def _connect(path: Path) -> duckdb.DuckDBPyConnection:
