@@ -13,6 +13,7 @@ from snowmelt.cli.main import main
 from snowmelt.pipe.definition import Pipe
 from snowmelt.project.new import make_project, template_names
 from snowmelt.project.project import load_project
+from snowmelt.transform.package import PACKAGE
 
 ROWS = "".join(f"{i};{i},50;2024-01-{1 + i % 28:02}\n" for i in range(1, 121))
 ORDERS = f"order_id;amount;day\n{ROWS}"
@@ -155,7 +156,7 @@ def test_the_templates_share_their_macros(tmp_path: Path) -> None:
     found = set()
     for name in template_names():
         make_project(tmp_path / name, name)
-        macros = sorted((tmp_path / name / "macros" / "snowmelt").glob("*.sql"))
+        macros = sorted((tmp_path / name / PACKAGE).rglob("*.sql"))
         found.add(tuple((path.name, path.read_text()) for path in macros))
     assert len(found) == 1
     assert found.pop()

@@ -140,7 +140,7 @@ def test_a_day_of_an_operator(shop: Shop, tmp_path: Path, serving: bool) -> None
 
         again = done(shop("reload", f"landing/{FIRST}", "--json"))
         assert [each["file_name"] for each in again["loads"]] == [FIRST]
-        assert again["run"]["full_refresh"] == ["order_payments"]
+        assert again["run"]["reason"] == "corrections in order_payments"
         assert paid(shop) == "16.50"
         assert done(shop("refresh", "--pipe", "orders", "--json"))["loads"] == []
 

@@ -137,20 +137,21 @@ def _require_same_table(session: Session, pipe: Pipe) -> None:
 
 
 def _ensure_view(session: Session, pipe: Pipe) -> None:
-    """Make the view of live loads unless it shows the table's columns already."""
+    """Make the view of live loads.
+
+    `not in`, and not a correlated `not exists`: through that one the engine takes no
+    bound of `_load_seq` down to the table's row groups.
+    """
     table = _columns(session, f"{pipe.table_name}__all")
-    if _columns(session, pipe.table_name) == table:
-        return
     names = ", ".join(
-        f'arrived."{name}"'
+        f'"{name}"'
         for name in [*(n for n in table if n not in LOAD_COLUMNS), *LOAD_COLUMNS]
     )
     session.execute(
         f'create or replace view bronze."{pipe.table_name}" as '
-        f"select {names} from {all_rows(pipe)} as arrived "
-        "where not exists (select 1 from snowmelt.load_history as history "
-        "where history.superseded_by is not null "
-        "and history.load_seq = arrived._load_seq)"
+        f"select {names} from {all_rows(pipe)} "
+        "where _load_seq not in (select load_seq from snowmelt.load_history "
+        "where superseded_by is not null)"
     )
 
 

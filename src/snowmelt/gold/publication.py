@@ -29,12 +29,12 @@ from snowmelt.gold.run_history import (
     open_run,
 )
 from snowmelt.landing.config import Duration, duration_field
-from snowmelt.transform.dbt import Dbt, NodeResult
-from snowmelt.transform.trigger import BuildPlan, plan_build
+from snowmelt.transform.build import Builder, Built
+from snowmelt.transform.node_result import NodeResult
+from snowmelt.transform.trigger import Changes
 from snowmelt.warehouse.port import Session, Warehouse
 
 log = logging.getLogger("snowmelt")
-_CONSEQUENCE = "Current transaction is aborted"
 
 
 class PublishConfig(BaseModel):
@@ -66,12 +66,19 @@ class RunResult:
     run_id: str
     state: RunState
     reason: str
-    full_refresh: tuple[str, ...]
     started_at: datetime
     seconds: float = 0.0
-    nodes: list[NodeResult] = field(default_factory=list)
+    built: Built = field(default_factory=Built)
     evidence: list[FailingRow] = field(default_factory=list)
     error: str | None = None
+
+    @property
+    def nodes(self) -> list[NodeResult]:
+        return self.built.nodes
+
+    @property
+    def full_refresh(self) -> tuple[str, ...]:
+        return self.built.full_refresh
 
 
 class _Refused(Exception):
@@ -84,24 +91,18 @@ class Publication:
     def __init__(
         self,
         warehouse: Warehouse,
-        dbt: Dbt,
+        builder: Builder,
         config: PublishConfig,
         clock: Clock,
         events: Events,
     ) -> None:
         self._warehouse = warehouse
-        self._dbt = dbt
+        self._builder = builder
         self._config = config
         self._clock = clock
         self._events = events
         self._one_at_a_time = threading.Lock()
         self._closed = False
-
-    def plan(self, digest: str, *, rebuild: bool = False) -> BuildPlan | None:
-        """Return what a run would do now, or None when gold is up to date."""
-        with self._warehouse.snapshot() as session:
-            changes, _ = find_changes(session, digest)
-        return plan_build(changes, rebuild=rebuild)
 
     def publish(self, digest: str, *, rebuild: bool = False) -> RunResult | None:
         """Build, test and publish what changed; None when nothing did.
@@ -120,18 +121,15 @@ class Publication:
             self._closed = True
 
     def _publish(self, digest: str, rebuild: bool) -> RunResult | None:
-        plan = self.plan(digest, rebuild=rebuild)
-        if plan is None:
-            return None
-        run_id = _uuid7(self._clock.now())
-        started_at, began = self._clock.now(), self._clock.monotonic()
-        result = RunResult(
-            run_id, RunState.FAILED, plan.reason, plan.full_refresh, started_at
-        )
-        self._events.emit(RunStarted(run_id, plan.reason))
         with self._warehouse.session() as session:
-            start = RunStart(run_id, plan.reason, started_at, plan.full_refresh, digest)
-            open_run(session, start)
+            changes, _ = find_changes(session, digest, rebuild=rebuild)
+            if not changes.any:
+                return None
+            began, started_at = self._clock.monotonic(), self._clock.now()
+            run_id = _uuid7(started_at)
+            result = RunResult(run_id, RunState.FAILED, changes.reason, started_at)
+            self._events.emit(RunStarted(run_id, changes.reason))
+            open_run(session, RunStart(run_id, changes.reason, started_at, digest))
             self._attempt(session, result, digest, rebuild)
         result.seconds = self._clock.monotonic() - began
         self._events.emit(
@@ -144,20 +142,19 @@ class Publication:
     ) -> None:
         """Publish in one transaction, or roll back and keep the evidence.
 
-        The plan is made again on the transaction's own snapshot: what is read is
+        What changed is asked again on the transaction's own snapshot: what is read is
         what is recorded as read.
         """
         read_through = 0
         try:
             with session.transaction():
-                changes, read_through = find_changes(session, digest)
-                plan = plan_build(changes, rebuild=rebuild)
-                if plan is not None:
-                    result.full_refresh, result.reason = plan.full_refresh, plan.reason
-                    self._build(session, plan, result)
+                changes, read_through = find_changes(session, digest, rebuild=rebuild)
+                result.reason = changes.reason
+                self._build(session, changes, digest, result)
                 end = RunEnd(RunState.SUCCEEDED, self._clock.now(), read_through)
-                close_run(session, result.run_id, end, result.nodes)
+                close_run(session, result.run_id, end, result.built)
             result.state = RunState.SUCCEEDED
+            self._builder.keep()
         except _Refused:
             result.error = _first_error(result.nodes)
         except SnowmeltError as error:
@@ -169,22 +166,20 @@ class Publication:
             if result.state is not RunState.SUCCEEDED:
                 self._keep_evidence(session, result, read_through)
 
-    def _build(self, session: Session, plan: BuildPlan, result: RunResult) -> None:
-        """Run the plan's passes. Raises _Refused when a model or a test failed."""
+    def _build(
+        self, session: Session, changes: Changes, digest: str, result: RunResult
+    ) -> None:
+        """Build what changed. Raises _Refused when a model or a test failed."""
 
         def done(node: str, status: str, finished: int, total: int) -> None:
             self._events.emit(
                 NodeFinished(result.run_id, node, status, finished, total)
             )
 
-        for chosen in plan.passes:
-            nodes = self._dbt.build(session, chosen, done)
-            result.nodes += [
-                node for node in nodes if _CONSEQUENCE not in (node.message or "")
-            ]
-            if any(node.failed for node in nodes):
-                result.evidence = self._read_evidence(session, nodes)
-                raise _Refused
+        self._builder.build(session, changes, digest, done, result.built)
+        if result.built.failed:
+            result.evidence = self._read_evidence(session, result.nodes)
+            raise _Refused
 
     def _read_evidence(
         self, session: Session, nodes: Sequence[NodeResult]
@@ -218,7 +213,7 @@ class Publication:
         result.error = result.error or "the run was interrupted"
         with session.transaction():
             end = RunEnd(RunState.FAILED, self._clock.now(), read_through, result.error)
-            close_run(session, result.run_id, end, result.nodes)
+            close_run(session, result.run_id, end, result.built)
             session.insert(
                 "snowmelt.test_failures",
                 {

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from snowmelt.transform.dbt import NodeResult
+from snowmelt.transform.build import Built
 from snowmelt.transform.trigger import Changes
 from snowmelt.warehouse.port import Session
 
@@ -27,7 +26,6 @@ class RunStart:
     run_id: str
     reason: str
     started_at: datetime
-    full_refresh: tuple[str, ...]
     project_digest: str
 
 
@@ -40,7 +38,7 @@ def open_run(session: Session, start: RunStart) -> None:
             "state": [RunState.EXECUTING.value],
             "reason": [start.reason],
             "started_at": [start.started_at],
-            "full_refresh": [", ".join(start.full_refresh)],
+            "full_refresh": [""],
             "project_digest": [start.project_digest],
         },
     )
@@ -56,21 +54,21 @@ class RunEnd:
     error: str | None = None
 
 
-def close_run(
-    session: Session, run_id: str, end: RunEnd, nodes: Sequence[NodeResult]
-) -> None:
+def close_run(session: Session, run_id: str, end: RunEnd, built: Built) -> None:
     """Record how a run ended; of a published one, in its own transaction."""
+    nodes = built.nodes
     session.execute(
         "update snowmelt.run_history set state = $2, ended_at = $3, read_through = $4, "
-        "error = $5, models = $6, tests = $7 where run_id = $1",
+        "error = $5, models = $6, tests = $7, full_refresh = $8 where run_id = $1",
         [
             run_id,
             end.state.value,
             end.ended_at,
             end.read_through,
             end.error,
-            sum(node.resource_type != "test" for node in nodes),
+            sum(node.resource_type not in ("test", "rule") for node in nodes),
             sum(node.resource_type == "test" for node in nodes),
+            ", ".join(built.full_refresh),
         ],
     )
     session.insert(
@@ -101,7 +99,9 @@ def close_interrupted(session: Session, now: datetime) -> int:
     return int(count)
 
 
-def find_changes(session: Session, project_digest: str) -> tuple[Changes, int]:
+def find_changes(
+    session: Session, project_digest: str, *, rebuild: bool = False
+) -> tuple[Changes, int]:
     """Return what changed since the last published run, and the last load there is.
 
     Read on the session of the publication, so that what is found is what is built.
@@ -113,7 +113,7 @@ def find_changes(session: Session, project_digest: str) -> tuple[Changes, int]:
     )
     upper = session.value("select max(load_seq) from snowmelt.load_history") or 0
     if not last:
-        return Changes(first=True), upper
+        return Changes(first=True, rebuild=rebuild), upper
     offset, digest = last[0]
     loaded = session.rows(
         "select distinct table_name from snowmelt.load_history "
@@ -131,6 +131,7 @@ def find_changes(session: Session, project_digest: str) -> tuple[Changes, int]:
             loaded=frozenset(table for (table,) in loaded),
             corrected=frozenset(table for (table,) in corrected),
             project_changed=digest != project_digest,
+            rebuild=rebuild,
         ),
         upper,
     )

@@ -7,6 +7,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from snowmelt.errors import UsageError
+from snowmelt.transform.package import PACKAGE, write_package
 
 
 def template_names() -> list[str]:
@@ -34,6 +35,8 @@ def make_project(directory: Path, template: str) -> list[str]:
             if path.is_file() and "__pycache__" not in path.parts
         }
         taken = [copy for copy in copies.values() if copy.exists()]
+        if (directory / PACKAGE).exists():
+            taken.append(directory / PACKAGE)
         if taken:
             more = f" and {len(taken) - 1} more" if len(taken) > 1 else ""
             raise UsageError(
@@ -46,4 +49,7 @@ def make_project(directory: Path, template: str) -> list[str]:
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
     (directory / "landing").mkdir(exist_ok=True)
-    return [str(copy.relative_to(directory)) for copy in copies.values()]
+    return [
+        *(str(copy.relative_to(directory)) for copy in copies.values()),
+        *write_package(directory),
+    ]

@@ -23,7 +23,8 @@ from snowmelt.service.pipe_status import asks_pipe_status
 from snowmelt.service.questions import find_pipe
 from snowmelt.service.replaying import Replaying
 from snowmelt.service.status import note_statuses, status_document
-from snowmelt.transform.dbt import Dbt, project_digest
+from snowmelt.transform.dbt import Dbt
+from snowmelt.transform.project_digest import project_digest
 from snowmelt.warehouse.duckdb.backup import backup
 
 

@@ -52,7 +52,7 @@ from snowmelt.service.loop import Loop
 from snowmelt.service.parts import Parts
 from snowmelt.service.questions import find_pipe, name_in_stage
 from snowmelt.service.telling import tell_settled
-from snowmelt.transform.dbt import project_digest
+from snowmelt.transform.project_digest import project_digest
 from snowmelt.warehouse.port import Session
 
 log = logging.getLogger("snowmelt")

@@ -26,7 +26,7 @@ from snowmelt.service.load_lanes import Loaded, LoadLanes
 from snowmelt.service.parts import Parts
 from snowmelt.service.telling import tell_settled
 from snowmelt.service.watching import Watching
-from snowmelt.transform.dbt import project_digest
+from snowmelt.transform.project_digest import project_digest
 
 log = logging.getLogger("snowmelt")
 PROBLEMS_MAX = 20

@@ -26,6 +26,7 @@ from snowmelt.project.project import Project, write_schemas
 from snowmelt.service.load_lanes import PipeLocks
 from snowmelt.service.parts import Parts
 from snowmelt.service.trial import try_file
+from snowmelt.transform.build import Builder
 from snowmelt.transform.dbt import Dbt
 from snowmelt.transform.sources import write_sources
 from snowmelt.warehouse.duckdb.system import ensure_system_tables
@@ -101,7 +102,7 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
             attempts=attempts,
             publication=Publication(
                 warehouse,
-                Dbt(project.root, project.warehouse_path),
+                Builder(Dbt(project.root, project.warehouse_path), project.root, clock),
                 project.settings.publish,
                 clock,
                 events,

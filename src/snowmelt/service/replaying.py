@@ -23,7 +23,7 @@ from snowmelt.service.documents import (
 )
 from snowmelt.service.loop import Loop
 from snowmelt.service.questions import find_pipe, name_in_stage, read_instant
-from snowmelt.transform.dbt import project_digest
+from snowmelt.transform.project_digest import project_digest
 
 GROUP_COLUMNS = (
     *("pipe_name", "category", "column_name", "reason", "count", "first", "newest"),

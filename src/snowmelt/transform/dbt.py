@@ -7,10 +7,10 @@ is visible before the publication commits, and all of it goes when it rolls back
 
 from __future__ import annotations
 
-import hashlib
+import json
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,46 +18,26 @@ from typing import Any
 from unittest import mock
 
 from snowmelt.errors import ConfigError
+from snowmelt.transform.graph import Graph, read_graph
+from snowmelt.transform.node_result import NodeResult
+from snowmelt.transform.package import install_package
+from snowmelt.transform.replay import NodeDone
 from snowmelt.transform.trigger import Pass
 from snowmelt.warehouse.port import Session
 
 TARGET = "local"
-_DIGESTED = ("*.sql", "*.py", "*.yml", "*.yaml", "*.csv")
 _DBT_LOCK = threading.Lock()
 
-NodeDone = Callable[[str, str, int, int], None]
+Sent = dict[str, list[str]]
+"""Statements by the id of the node that dbt sent them for."""
 
 
 @dataclass(frozen=True)
-class NodeResult:
-    """How one model or test of a build ended."""
+class DbtBuild:
+    """What came of one build, and what dbt sent for each node."""
 
-    node: str
-    resource_type: str
-    status: str
-    seconds: float
-    failures: int | None
-    message: str | None
-    compiled_code: str | None
-
-    @property
-    def failed(self) -> bool:
-        return self.status in ("error", "fail", "runtime error")
-
-
-def project_digest(project_dir: Path) -> str:
-    """Return a fingerprint of every file that decides what dbt builds."""
-    digest = hashlib.sha256()
-    folders = ("models", "macros", "seeds", "snapshots", "tests", "packages")
-    files = [project_dir / "dbt_project.yml"]
-    for folder in folders:
-        for kind in _DIGESTED:
-            files += (project_dir / folder).rglob(kind)
-    for path in sorted(files):
-        if path.is_file():
-            digest.update(str(path.relative_to(project_dir)).encode() + b"\0")
-            digest.update(path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
+    nodes: list[NodeResult]
+    sent: Sent
 
 
 class Dbt:
@@ -67,7 +47,7 @@ class Dbt:
         self._project_dir = project_dir
         self._warehouse_path = warehouse_path
 
-    def build(self, session: Session, chosen: Pass, done: NodeDone) -> list[NodeResult]:
+    def build(self, session: Session, chosen: Pass, done: NodeDone) -> DbtBuild:
         """Build and test the chosen nodes on the session; `done` hears of each.
 
         Models and tests that fail are in the result. Raises ConfigError when the
@@ -82,12 +62,19 @@ class Dbt:
             arguments += ["--full-refresh"]
         if chosen.own_tests_only:
             arguments += ["--indirect-selection", "cautious"]
-        result = self._invoke(arguments, session, done)
-        return [_node_result(each) for each in result.results]
+        sent: Sent = {}
+        result = self._invoke(arguments, session, done, sent)
+        return DbtBuild([_node_result(each) for each in result.results], sent)
 
-    def parse(self, session: Session) -> None:
+    def parse(self, session: Session) -> Graph:
         """Read the whole project. Raises ConfigError when dbt refuses it."""
-        self._invoke(["parse", *self._arguments()], session, lambda *_: None)
+        self._invoke(["parse", *self._arguments()], session, lambda *_: None, {})
+        return self.graph()
+
+    def graph(self) -> Graph:
+        """Return the graph of the project as dbt read it last."""
+        text = (self._project_dir / "target" / "manifest.json").read_text()
+        return read_graph(json.loads(text))
 
     def _arguments(self) -> list[str]:
         folder = str(self._project_dir)
@@ -97,12 +84,15 @@ class Dbt:
             "--no-send-anonymous-usage-stats",
         ]
 
-    def _invoke(self, arguments: list[str], session: Session, done: NodeDone) -> Any:
+    def _invoke(
+        self, arguments: list[str], session: Session, done: NodeDone, sent: Sent
+    ) -> Any:
+        install_package(self._project_dir)
         environ = {
             "SNOWMELT_WAREHOUSE": str(self._warehouse_path),
             "DBT_LOG_PATH": str(self._project_dir / "logs"),
         }
-        with _DBT_LOCK, _environment(environ), _handed(session):
+        with _DBT_LOCK, _environment(environ), _handed(session, sent):
             from dbt.cli.main import dbtRunner
 
             runner = dbtRunner(callbacks=[lambda event: _tell(event, done)])
@@ -122,9 +112,10 @@ class _Handle:
     of its result is one step under a lock.
     """
 
-    def __init__(self, session: Session, lock: threading.RLock) -> None:
+    def __init__(self, session: Session, lock: threading.RLock, sent: Sent) -> None:
         self._session = session
         self._lock = lock
+        self._sent = sent
         self._rows: list[tuple[Any, ...]] = []
         self.description: list[tuple[Any, ...]] | None = None
         self.rowcount = -1
@@ -136,6 +127,7 @@ class _Handle:
         if sql.strip().rstrip(";").upper() in ("BEGIN", "COMMIT"):
             return self
         with self._lock:
+            self._sent.setdefault(_node_id(), []).append(sql)
             table = self._session.table(sql, bindings or ())
         self._rows = table.rows
         self.description = [
@@ -166,7 +158,7 @@ class _Handle:
 
 
 @contextmanager
-def _handed(session: Session) -> Iterator[None]:
+def _handed(session: Session, sent: Sent) -> Iterator[None]:
     """Make dbt-duckdb take the session for its database while the block lasts."""
     from dbt.adapters.duckdb import environments
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
@@ -176,7 +168,7 @@ def _handed(session: Session) -> Iterator[None]:
 
     class HandedEnvironment(LocalEnvironment):  # type: ignore[misc]
         def handle(self) -> _Handle:
-            return _Handle(session, lock)
+            return _Handle(session, lock, sent)
 
     DuckDBConnectionManager.close_all_connections()
     with mock.patch.object(environments, "create", HandedEnvironment):
@@ -190,6 +182,13 @@ def _handed(session: Session) -> Iterator[None]:
 def _environment(values: dict[str, str]) -> Iterator[None]:
     with mock.patch.dict(os.environ, values):
         yield
+
+
+def _node_id() -> str:
+    """Return the node that this thread of dbt works for; empty outside of one."""
+    from dbt_common.events.contextvars import get_node_info
+
+    return str(get_node_info().get("unique_id", ""))
 
 
 def _tell(event: Any, done: NodeDone) -> None:
@@ -211,4 +210,5 @@ def _node_result(result: Any) -> NodeResult:
         failures=None if result.failures is None else int(result.failures),
         message=result.message or None,
         compiled_code=getattr(node, "compiled_code", None),
+        id=str(node.unique_id),
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from snowmelt.transform.graph import Graph, Node
 
 
 @dataclass(frozen=True)
@@ -11,13 +13,37 @@ class Changes:
     """What happened in bronze since the last published run, by table.
 
     `corrected` tables had a load superseded or rejects replayed. `first` says that
-    nothing was ever published.
+    nothing was ever published, `rebuild` that a person asked for everything anew.
     """
 
     loaded: frozenset[str] = frozenset()
     corrected: frozenset[str] = frozenset()
     project_changed: bool = False
     first: bool = False
+    rebuild: bool = False
+
+    @property
+    def everything(self) -> bool:
+        """Must all be built from nothing?"""
+        return self.rebuild or self.first or self.project_changed
+
+    @property
+    def any(self) -> bool:
+        """Is there anything to build?"""
+        return bool(self.everything or self.loaded or self.corrected)
+
+    @property
+    def reason(self) -> str:
+        """Say why a run is due."""
+        if self.rebuild:
+            return "rebuild"
+        if self.first:
+            return "first run"
+        if self.project_changed:
+            return "the dbt project changed"
+        if self.corrected:
+            return f"corrections in {', '.join(sorted(self.corrected))}"
+        return f"new rows in {', '.join(sorted(self.loaded))}"
 
 
 @dataclass(frozen=True)
@@ -33,48 +59,61 @@ class Pass:
     own_tests_only: bool = False
 
 
+EVERYTHING = Pass(full_refresh=True)
+
+
 @dataclass(frozen=True)
 class BuildPlan:
-    """The passes of one run, in order, and why."""
+    """What one run builds: nodes in their order, and how dbt would be asked for them.
+
+    `sources` are those with news; `refreshed` the models that start from nothing.
+    """
 
     passes: tuple[Pass, ...]
-    reason: str
-    full_refresh: tuple[str, ...] = ()
+    nodes: tuple[Node, ...] = ()
+    sources: frozenset[str] = field(default_factory=frozenset)
+    refreshed: tuple[str, ...] = ()
 
 
-def plan_build(changes: Changes, *, rebuild: bool = False) -> BuildPlan | None:
-    """Choose the passes of the next run, or None when nothing is due.
+def plan_build(changes: Changes, graph: Graph) -> BuildPlan:
+    """Choose what a run of new bronze rows builds.
 
-    An ordinary incremental model cannot see that rows left its source, so all that
-    is downstream of a corrected table is built from nothing. What is not downstream
-    of one goes first, and nothing in that pass can depend on the second.
+    An ordinary incremental model cannot see that rows left its source. So where a
+    table was corrected, such a model and all that reads it start from nothing; what
+    does not depend on one goes first, and nothing in that pass can depend on the
+    second.
     """
-    if rebuild:
-        return BuildPlan((Pass(full_refresh=True),), "rebuild", ("everything",))
-    if changes.first:
-        return BuildPlan((Pass(full_refresh=True),), "first run", ("everything",))
-    if changes.project_changed:
-        return BuildPlan(
-            (Pass(full_refresh=True),), "the dbt project changed", ("everything",)
-        )
-    corrected = _downstream(sorted(changes.corrected))
-    loaded = _downstream(sorted(changes.loaded | changes.corrected))
-    if not loaded:
-        return None
-    if not corrected:
-        return BuildPlan((Pass(select=loaded),), _say("new rows in", changes.loaded))
-    second = Pass(select=corrected, full_refresh=True)
-    reason = _say("corrections in", changes.corrected)
-    refreshed = tuple(sorted(changes.corrected))
-    if loaded == corrected:
-        return BuildPlan((second,), reason, refreshed)
-    first = Pass(select=loaded, exclude=corrected, own_tests_only=True)
-    return BuildPlan((first, second), reason, refreshed)
+    news = graph.sources_of(changes.loaded | changes.corrected)
+    corrected = graph.sources_of(changes.corrected)
+    reading = graph.downstream(source.id for source in news)
+    blind = [
+        graph.nodes[each]
+        for each in graph.downstream(source.id for source in corrected)
+        if graph.nodes[each].needs_refresh
+    ]
+    select = tuple(sorted(f"{source.selector}+" for source in news))
+    if not reading:
+        return BuildPlan(())
+    nodes = tuple(graph.build_order(reading))
+    sources = frozenset(source.id for source in news)
+    if not blind:
+        return BuildPlan((Pass(select=select),), nodes, sources)
+    from_nothing = _selectors(blind)
+    first = Pass(select=select, exclude=from_nothing, own_tests_only=True)
+    second = Pass(select=from_nothing, full_refresh=True)
+    passes = (first, second) if _any_left(graph, reading, blind) else (second,)
+    names = tuple(sorted(node.name for node in blind))
+    return BuildPlan(passes, nodes, sources, names)
 
 
-def _downstream(tables: Sequence[str]) -> tuple[str, ...]:
-    return tuple(f"source:bronze.{table}+" for table in tables)
+def _selectors(nodes: Sequence[Node]) -> tuple[str, ...]:
+    return tuple(sorted(f"fqn:{node.fqn}+" for node in nodes))
 
 
-def _say(what: str, tables: frozenset[str]) -> str:
-    return f"{what} {', '.join(sorted(tables))}"
+def _any_left(graph: Graph, reading: set[str], blind: Sequence[Node]) -> bool:
+    """Is there a model that no refreshed one comes before?"""
+    ids = {node.id for node in blind}
+    return any(
+        graph.nodes[each].resource_type != "test"
+        for each in reading - ids - graph.downstream(ids)
+    )

@@ -1,18 +1,32 @@
 -- Grain: one row per product category that was ordered.
 
+{{
+    config(
+        materialized='affected_keys',
+        unique_key='category',
+    )
+}}
+
 with
 
-items as (
+{% call snowmelt.affected() %}
 
-    select * from {{ ref('fct_order_items') }}
+    select coalesce(products.category, 'unknown') as category
+    from {{ snowmelt.stream(ref('fct_order_items')) }} as items
+    left join {{ ref('dim_products') }} as products
+        on items.product_id = products.product_id
 
-),
+    union all
 
-products as (
+    select category from {{ snowmelt.stream(ref('dim_products')) }}
 
-    select * from {{ ref('dim_products') }}
+    union all
 
-),
+    -- a product that came or went: its items had no category, or have none any more
+    select 'unknown' as category
+    where exists (select 1 from {{ snowmelt.stream(ref('dim_products')) }})
+
+{% endcall %}
 
 joined as (
 
@@ -20,9 +34,10 @@ joined as (
         coalesce(products.category, 'unknown') as category,
         items.order_id,
         items.price
-    from items
-    left join products
+    from {{ ref('fct_order_items') }} as items
+    left join {{ ref('dim_products') }} as products
         on items.product_id = products.product_id
+    where {{ snowmelt.is_affected("coalesce(products.category, 'unknown')") }}
 
 ),
 

@@ -1,22 +1,51 @@
 -- Grain: one row per person (customer_unique_id), with or without an order.
 
+{{
+    config(
+        materialized='affected_keys',
+        unique_key='customer_unique_id',
+    )
+}}
+
 with
+
+{% call snowmelt.affected() %}
+
+    select customer_unique_id from {{ snowmelt.stream(ref('customers')) }}
+
+    union all
+
+    select customer_unique_id from {{ snowmelt.stream(ref('fct_orders')) }}
+
+    union all
+
+    select customer_unique_id
+    from {{ ref('customers') }}
+    where customer_id in (select customer_id from {{ snowmelt.stream(ref('orders')) }})
+
+{% endcall %}
 
 customers as (
 
-    select * from {{ ref('customers') }}
+    select *
+    from {{ ref('customers') }}
+    where {{ snowmelt.is_affected('customer_unique_id') }}
 
 ),
 
 orders as (
 
-    select * from {{ ref('orders') }}
+    select *
+    from {{ ref('orders') }}
+    where customer_id in (select customer_id from customers)
 
 ),
 
 fct_orders as (
 
-    select * from {{ ref('fct_orders') }}
+    select *
+    from {{ ref('fct_orders') }}
+    where {{ snowmelt.is_affected('customer_unique_id') }}
 
 ),
 
@@ -42,7 +71,7 @@ addresses as (
         on customers.customer_id = last_orders.customer_id
     qualify row_number() over (
         partition by customers.customer_unique_id
-        order by {{ order_of_truth('last_orders.last_order_at') }}
+        order by {{ snowmelt.order_of_truth('last_orders.last_order_at') }}
     ) = 1
 
 ),

@@ -10,26 +10,25 @@ orders as (
 
 ),
 
-dates as (
+range_of_dates as (
 
-    select cast(purchased_at as date) as date_day from orders
-    union
-    select cast(approved_at as date) as date_day from orders
-    union
-    select cast(carrier_at as date) as date_day from orders
-    union
-    select cast(delivered_at as date) as date_day from orders
-    union
-    select estimated_on as date_day from orders
+    select
+        least(
+            min(purchased_at), min(approved_at), min(carrier_at), min(delivered_at), min(estimated_on)
+        ) as first_at,
+        greatest(
+            max(purchased_at), max(approved_at), max(carrier_at), max(delivered_at), max(estimated_on)
+        ) as last_at
+    from orders
 
 ),
 
 years as (
 
     select
-        cast({{ dbt.date_trunc('year', 'min(date_day)') }} as date) as first_day,
-        cast({{ dbt.date_trunc('year', 'max(date_day)') }} as date) as last_year
-    from dates
+        cast({{ dbt.date_trunc('year', 'first_at') }} as date) as first_day,
+        cast({{ dbt.date_trunc('year', 'last_at') }} as date) as last_year
+    from range_of_dates
 
 ),
 

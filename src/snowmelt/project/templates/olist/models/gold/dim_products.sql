@@ -1,10 +1,34 @@
 -- Grain: one row per product.
 
+{{
+    config(
+        materialized='affected_keys',
+        unique_key='product_id',
+    )
+}}
+
 with
+
+{% call snowmelt.affected() %}
+
+    select product_id from {{ snowmelt.stream(ref('products')) }}
+
+    union all
+
+    select product_id
+    from {{ ref('products') }}
+    where category_name in (
+        select category_name
+        from {{ snowmelt.stream(ref('product_category_translation')) }}
+    )
+
+{% endcall %}
 
 products as (
 
-    select * from {{ ref('products') }}
+    select *
+    from {{ ref('products') }}
+    where {{ snowmelt.is_affected('product_id') }}
 
 ),
 

@@ -1,59 +1,55 @@
 -- Grain: one row per order and position in it.
 --
--- Built by affected keys, as fct_orders is. An item whose order has not arrived is here
+-- The items of an order are made again together. An item whose order has not arrived is here
 -- already, without what the order would tell.
 
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='merge',
+        materialized='affected_keys',
         unique_key=['order_id', 'order_item_id'],
+        affected_by='order_id',
     )
 }}
 
 with
 
-touched as (
+{% call snowmelt.affected() %}
 
-    select order_id
-    from {{ ref('order_items') }}
-    {{ since_last_read('_items_load_seq') }}
+    select order_id from {{ snowmelt.stream(ref('order_items')) }}
 
-    union
+    union all
 
-    select order_id
-    from {{ ref('orders') }}
-    {{ since_last_read('_orders_load_seq') }}
+    select order_id from {{ snowmelt.stream(ref('orders')) }}
 
-    union
+    union all
 
     select order_id
     from {{ ref('orders') }}
-    where customer_id in (
-        select customer_id
-        from {{ ref('customers') }}
-        {{ since_last_read('_customers_load_seq') }}
-    )
+    where customer_id in (select customer_id from {{ snowmelt.stream(ref('customers')) }})
 
-),
+{% endcall %}
 
 items as (
 
     select *
     from {{ ref('order_items') }}
-    where order_id in (select order_id from touched)
+    where {{ snowmelt.is_affected('order_id') }}
 
 ),
 
 orders as (
 
-    select * from {{ ref('orders') }}
+    select *
+    from {{ ref('orders') }}
+    where {{ snowmelt.is_affected('order_id') }}
 
 ),
 
 customers as (
 
-    select * from {{ ref('customers') }}
+    select *
+    from {{ ref('customers') }}
+    where customer_id in (select customer_id from orders)
 
 ),
 
@@ -79,10 +75,12 @@ joined as (
         items.freight_value,
         cast(items.price + items.freight_value as decimal(18, 2)) as item_value,
 
-        ---------- origin: the newest load of each table in this row
-        items._load_seq as _items_load_seq,
-        coalesce(orders._load_seq, 0) as _orders_load_seq,
-        coalesce(customers._load_seq, 0) as _customers_load_seq
+        ---------- origin: the newest load in this row
+        greatest(
+            items._load_seq,
+            coalesce(orders._load_seq, 0),
+            coalesce(customers._load_seq, 0)
+        ) as _load_seq
 
     from items
     left join orders
@@ -90,15 +88,6 @@ joined as (
     left join customers
         on orders.customer_id = customers.customer_id
 
-),
-
-traced as (
-
-    select
-        *,
-        greatest(_items_load_seq, _orders_load_seq, _customers_load_seq) as _load_seq
-    from joined
-
 )
 
-select * from traced
+select * from joined

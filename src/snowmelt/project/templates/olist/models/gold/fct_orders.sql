@@ -1,66 +1,53 @@
 -- Grain: one row per order, in every status.
 --
--- Built by affected keys: an order is made again, whole, when a row of any table it is made
--- from is new. Each of those tables has its own read position here, so that a table that is
--- built earlier or later than the others loses nothing.
+-- An order is made again, whole, when a row of any table that it is made from came or went.
 
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='merge',
+        materialized='affected_keys',
         unique_key='order_id',
     )
 }}
 
 with
 
-touched as (
+{% call snowmelt.affected() %}
+
+    select order_id from {{ snowmelt.stream(ref('orders')) }}
+
+    union all
 
     select order_id
     from {{ ref('orders') }}
-    {{ since_last_read('_orders_load_seq') }}
+    where customer_id in (select customer_id from {{ snowmelt.stream(ref('customers')) }})
 
-    union
+    union all
 
-    select order_id
-    from {{ ref('orders') }}
-    where customer_id in (
-        select customer_id
-        from {{ ref('customers') }}
-        {{ since_last_read('_customers_load_seq') }}
-    )
+    select order_id from {{ snowmelt.stream(ref('order_items')) }}
 
-    union
+    union all
 
-    select order_id
-    from {{ ref('order_items') }}
-    {{ since_last_read('_items_load_seq') }}
+    select order_id from {{ snowmelt.stream(ref('order_payments')) }}
 
-    union
+    union all
 
-    select order_id
-    from {{ ref('order_payments') }}
-    {{ since_last_read('_payments_load_seq') }}
+    select order_id from {{ snowmelt.stream(ref('order_reviews')) }}
 
-    union
-
-    select order_id
-    from {{ ref('order_reviews') }}
-    {{ since_last_read('_reviews_load_seq') }}
-
-),
+{% endcall %}
 
 orders as (
 
     select *
     from {{ ref('orders') }}
-    where order_id in (select order_id from touched)
+    where {{ snowmelt.is_affected('order_id') }}
 
 ),
 
 customers as (
 
-    select * from {{ ref('customers') }}
+    select *
+    from {{ ref('customers') }}
+    where customer_id in (select customer_id from orders)
 
 ),
 
@@ -73,7 +60,7 @@ items_by_order as (
         sum(freight_value) as freight_value,
         max(_load_seq) as _load_seq
     from {{ ref('order_items') }}
-    where order_id in (select order_id from touched)
+    where {{ snowmelt.is_affected('order_id') }}
     group by order_id
 
 ),
@@ -85,7 +72,7 @@ payments_by_order as (
         sum(payment_value) as payment_value,
         max(_load_seq) as _load_seq
     from {{ ref('order_payments') }}
-    where order_id in (select order_id from touched)
+    where {{ snowmelt.is_affected('order_id') }}
     group by order_id
 
 ),
@@ -94,7 +81,7 @@ reviews as (
 
     select *
     from {{ ref('order_reviews') }}
-    where order_id in (select order_id from touched)
+    where {{ snowmelt.is_affected('order_id') }}
 
 ),
 
@@ -106,7 +93,7 @@ last_answers as (
     from reviews
     qualify row_number() over (
         partition by order_id
-        order by {{ order_of_truth('answered_at') }}
+        order by {{ snowmelt.order_of_truth('answered_at') }}
     ) = 1
 
 ),
@@ -153,12 +140,14 @@ joined as (
         cast(orders.delivered_at as date) > orders.estimated_on as is_late,
         {{ dbt.datediff('orders.purchased_at', 'orders.delivered_at', 'day') }} as delivery_days,
 
-        ---------- origin: the newest load of each table in this row
-        orders._load_seq as _orders_load_seq,
-        coalesce(customers._load_seq, 0) as _customers_load_seq,
-        coalesce(items._load_seq, 0) as _items_load_seq,
-        coalesce(payments._load_seq, 0) as _payments_load_seq,
-        coalesce(reviews_by_order._load_seq, 0) as _reviews_load_seq
+        ---------- origin: the newest load in this row
+        greatest(
+            orders._load_seq,
+            coalesce(customers._load_seq, 0),
+            coalesce(items._load_seq, 0),
+            coalesce(payments._load_seq, 0),
+            coalesce(reviews_by_order._load_seq, 0)
+        ) as _load_seq
 
     from orders
     left join customers
@@ -172,21 +161,6 @@ joined as (
     left join reviews_by_order
         on orders.order_id = reviews_by_order.order_id
 
-),
-
-traced as (
-
-    select
-        *,
-        greatest(
-            _orders_load_seq,
-            _customers_load_seq,
-            _items_load_seq,
-            _payments_load_seq,
-            _reviews_load_seq
-        ) as _load_seq
-    from joined
-
 )
 
-select * from traced
+select * from joined

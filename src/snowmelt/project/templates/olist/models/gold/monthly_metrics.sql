@@ -3,7 +3,27 @@
 -- The average is rounded half up in whole numbers: a plain quotient is a float, and a cast
 -- of it gets some half cents wrong.
 
+{{
+    config(
+        materialized='affected_keys',
+        unique_key='month',
+    )
+}}
+
 with
+
+{% call snowmelt.affected() %}
+
+    select cast({{ dbt.date_trunc('month', 'purchased_at') }} as date) as month
+    from {{ snowmelt.stream(ref('fct_orders')) }}
+
+    union all
+
+    -- whose first order is another one now is new in another month
+    select cast({{ dbt.date_trunc('month', 'first_order_at') }} as date) as month
+    from {{ snowmelt.stream(ref('dim_customers')) }}
+
+{% endcall %}
 
 orders as (
 
@@ -23,18 +43,15 @@ orders_by_month as (
         sum(payment_value) as payment_value,
         count(distinct customer_unique_id) as active_customers
     from orders
+    where {{ snowmelt.is_affected('month') }}
     group by month
 
 ),
 
 first_months as (
 
-    select
-        customer_unique_id,
-        min(month) as month
-    from orders
-    where customer_unique_id is not null
-    group by customer_unique_id
+    select cast({{ dbt.date_trunc('month', 'first_order_at') }} as date) as month
+    from {{ ref('dim_customers') }}
 
 ),
 
@@ -44,6 +61,7 @@ new_customers_by_month as (
         month,
         count(*) as new_customers
     from first_months
+    where {{ snowmelt.is_affected('month') }}
     group by month
 
 ),

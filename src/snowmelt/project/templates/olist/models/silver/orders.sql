@@ -2,66 +2,30 @@
 
 {{
     config(
-        materialized='incremental',
-        incremental_strategy='merge',
+        materialized='latest_version',
         unique_key='order_id',
     )
 }}
 
-with
+select
+    ---------- keys
+    nullif(trim(order_id), '') as order_id,
+    nullif(trim(customer_id), '') as customer_id,
 
-arrived as (
+    ---------- attributes
+    lower(trim(order_status)) as order_status,
 
-    select * from {{ source('bronze', 'orders') }}
-    {{ since_last_read() }}
+    ---------- times
+    cast(order_purchase_timestamp as timestamp) as purchased_at,
+    cast(order_approved_at as timestamp) as approved_at,
+    cast(order_delivered_carrier_date as timestamp) as carrier_at,
+    cast(order_delivered_customer_date as timestamp) as delivered_at,
+    cast(order_estimated_delivery_date as date) as estimated_on,
 
-),
+    ---------- origin
+    _file,
+    _file_row,
+    _load_seq,
+    _version_at
 
-typed as (
-
-    select
-        ---------- keys
-        nullif(trim(order_id), '') as order_id,
-        nullif(trim(customer_id), '') as customer_id,
-
-        ---------- attributes
-        lower(trim(order_status)) as order_status,
-
-        ---------- times
-        cast(order_purchase_timestamp as timestamp) as purchased_at,
-        cast(order_approved_at as timestamp) as approved_at,
-        cast(order_delivered_carrier_date as timestamp) as carrier_at,
-        cast(order_delivered_customer_date as timestamp) as delivered_at,
-        cast(order_estimated_delivery_date as date) as estimated_on,
-
-        ---------- origin
-        _file,
-        _file_row,
-        _load_seq,
-        _version_at
-
-    from arrived
-
-),
-
-versions as (
-
-    select * from typed
-
-    {{ union_known_versions('typed', ['order_id']) }}
-
-),
-
-latest as (
-
-    select *
-    from versions
-    where order_id is not null
-    qualify row_number() over (
-        partition by order_id
-        order by {{ order_of_truth() }}
-    ) = 1
-
-)
-
-select * from latest
+from {{ snowmelt.stream('bronze', 'orders') }}

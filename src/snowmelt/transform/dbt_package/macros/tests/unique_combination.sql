@@ -1,4 +1,5 @@
 {% test unique_combination(model, columns) %}
+{{ config(meta={'on_changes': 'keys'}) }}
 
 select
     {{ columns | join(', ') }},

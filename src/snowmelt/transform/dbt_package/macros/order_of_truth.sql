@@ -11,3 +11,4 @@
     _version_at desc, _load_seq desc, _file desc, _file_row desc
 
 {%- endmacro %}
+

@@ -1,4 +1,5 @@
 {% test between(model, column_name, low, high) %}
+{{ config(meta={'on_changes': 'rows'}) }}
 
 select {{ column_name }}
 from {{ model }}

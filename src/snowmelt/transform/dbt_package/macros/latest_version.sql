@@ -1,0 +1,222 @@
+{#-
+    Silver: one row per unique_key, the newest version that passes the row rules.
+
+        {{ config(materialized='latest_version', unique_key='order_id', newest_by='answered_at') }}
+
+        select nullif(trim(order_id), '') as order_id, …, {{ snowmelt.origin() }}
+        from {{ snowmelt.stream('bronze', 'orders') }}
+
+    The model says what one bronze row becomes; it reads one stream, and nothing that changes
+    otherwise. Which version counts: order_of_truth(newest_by). A row whose key is null, or that
+    a rule refuses, goes to quarantine."<schema>__<model>". Without unique_key every row that passes is kept.
+
+    Rows of loads that were superseded leave; where such a row was the one that counted, the
+    one that counts now is found among all live rows. The log of changes gets each row that
+    came (INSERT) or went (DELETE), for streams on this model.
+-#}
+{% materialization latest_version, adapter='duckdb' %}
+
+    {%- set there = load_cached_relation(this) -%}
+    {%- set target_relation = this.incorporate(type='table') -%}
+    {%- set rules = snowmelt.rules_of(model) -%}
+    {%- set keys = snowmelt.as_list(config.get('unique_key')) -%}
+    {%- set bronze = snowmelt.only_source(model) -%}
+    {%- set changes_only = snowmelt.reads_changes() -%}
+
+    {{ run_hooks(pre_hooks, inside_transaction=False) }}
+    {{ run_hooks(pre_hooks, inside_transaction=True) }}
+
+    {%- if there is not none and there.is_view -%}
+        {%- do adapter.drop_relation(there) -%}
+    {%- endif -%}
+    {%- if changes_only -%}
+        {%- do snowmelt.latest_from_changes(target_relation, bronze, keys, rules) -%}
+    {%- else -%}
+        {%- do snowmelt.latest_from_all(target_relation, bronze, keys, rules) -%}
+    {%- endif -%}
+
+    {{ run_hooks(post_hooks, inside_transaction=True) }}
+    {%- do adapter.commit() -%}
+    {{ run_hooks(post_hooks, inside_transaction=False) }}
+    {{ return({'relations': [target_relation]}) }}
+
+{% endmaterialization %}
+
+
+{% macro only_source(node) -%}
+
+    {%- set sources = [] -%}
+    {%- for id in node.depends_on.nodes -%}
+        {%- if id.startswith('source.') -%}
+            {%- do sources.append(graph.sources[id]) -%}
+        {%- elif not id.startswith('seed.') -%}
+            {{ exceptions.raise_compiler_error(
+                "latest_version: " ~ node.name ~ " reads " ~ id ~ " beside its stream; "
+                ~ "join in a model that is materialized as affected_keys"
+            ) }}
+        {%- endif -%}
+    {%- endfor -%}
+    {%- if sources | length != 1 -%}
+        {{ exceptions.raise_compiler_error(
+            "latest_version: " ~ node.name ~ " must read exactly one bronze table, by snowmelt.stream"
+        ) }}
+    {%- endif -%}
+    {{- return(api.Relation.create(
+        database=sources[0].database, schema=sources[0].schema, identifier=sources[0].identifier
+    )) -}}
+
+{%- endmacro %}
+
+
+{% macro quarantine_of(relation) -%}
+    {{- return('quarantine."' ~ relation.schema ~ '__' ~ relation.identifier ~ '"') -}}
+{%- endmacro %}
+
+
+{#- The name of a temporary table of this model. -#}
+{% macro scratch(name) -%}
+    {{- return('"' ~ this.schema ~ '__' ~ this.identifier ~ '__' ~ name ~ '"') -}}
+{%- endmacro %}
+
+
+{#- Rows of judged rows as quarantine keeps them. -#}
+{% macro quarantined(from) -%}
+    select
+        _rule as rule,
+        _outcome as on_failure,
+        _file,
+        _file_row,
+        _load_seq,
+        _version_at,
+        cast(to_json(row) as varchar) as refused_row
+    from (select * exclude (_warned) from {{ from }} where _outcome in ('quarantine', 'fail')) as row
+{%- endmacro %}
+
+
+{#- How many rows of each load were read, and what became of them. -#}
+{% macro tallied(from) -%}
+    select
+        '{{ snowmelt.key_of(this) }}' as model,
+        _load_seq as load_seq,
+        count(*) as rows_read,
+        count(*) filter (_outcome in ('quarantine', 'fail')) as rows_quarantined,
+        count(*) filter (_outcome = 'drop') as rows_dropped,
+        count(*) filter (_outcome = 'pass' and _warned) as rows_warned
+    from {{ from }}
+    group by _load_seq
+{%- endmacro %}
+
+
+{#- Build from nothing: the table, what is in quarantine, the tallies, an empty log. -#}
+{% macro latest_from_all(relation, bronze, keys, rules) -%}
+
+    {%- set judged = '(' ~ snowmelt.judged(rules, '(' ~ compiled_code ~ ')') ~ ')' -%}
+    {%- call statement('main') -%}
+        create or replace table {{ relation }} as
+        select * exclude (_outcome, _rule, _warned) from {{ judged }}
+        where _outcome = 'pass'
+        {%- if keys %}
+        qualify row_number() over (
+            partition by {{ keys | join(', ') }}
+            order by {{ snowmelt.order_of_truth(config.get('newest_by')) }}
+        ) = 1
+        {%- endif %}
+    {%- endcall -%}
+    {%- if target.name == 'local' -%}
+        {%- call statement('quarantine') -%}
+            create or replace table {{ snowmelt.quarantine_of(relation) }} as
+            {{ snowmelt.quarantined(judged) }}
+        {%- endcall -%}
+        {%- call statement('forget_tallies') -%}
+            delete from snowmelt.row_tallies where model = '{{ snowmelt.key_of(relation) }}'
+        {%- endcall -%}
+        {%- call statement('tallies') -%}
+            insert into snowmelt.row_tallies {{ snowmelt.tallied(judged) }}
+        {%- endcall -%}
+        {%- do snowmelt.begin_log(relation) -%}
+        {%- call statement('offsets') -%}{{ snowmelt.offsets_moved() }}{%- endcall -%}
+    {%- endif -%}
+
+{%- endmacro %}
+
+
+{#- Build on what is here: what came, what went, and the keys that either touches. -#}
+{% macro latest_from_changes(relation, bronze, keys, rules) -%}
+
+    {%- set judged = snowmelt.scratch('judged') -%}
+    {%- set regained = snowmelt.scratch('regained') -%}
+    {%- set changed = snowmelt.scratch('changed') -%}
+    {%- set gone = snowmelt.superseded_loads(bronze) -%}
+    {%- set key_list = keys | join(', ') -%}
+    {%- set all_live = compiled_code | replace(snowmelt.arrived_rows(bronze), bronze | string) -%}
+
+    {%- call statement('judged') -%}
+        create or replace temp table {{ judged }} as
+        {{ snowmelt.judged(rules, '(' ~ compiled_code ~ ')') }}
+    {%- endcall -%}
+    {% if keys -%}
+    {%- call statement('regained') -%}
+        create or replace temp table {{ regained }} as
+        select * exclude (_outcome, _rule, _warned)
+        from ({{ snowmelt.judged(rules, '(' ~ all_live ~ ')') }})
+        where _outcome = 'pass'
+            and ({{ key_list }}) in (select {{ key_list }} from {{ relation }} where _load_seq in {{ gone }})
+    {%- endcall -%}
+    {%- call statement('changed') -%}
+        create or replace temp table {{ changed }} as
+        with
+        versions as (
+            select cast(null as bigint) as _rowid, false as _gone, * exclude (_outcome, _rule, _warned)
+            from {{ judged }}
+            where _outcome = 'pass'
+            union all by name
+            select false as _gone, * from {{ regained }}
+            union all by name
+            select rowid as _rowid, _load_seq in {{ gone }} as _gone, *
+            from {{ relation }}
+            where ({{ key_list }}) in (select {{ key_list }} from {{ judged }} where _outcome = 'pass')
+            union all by name
+            select rowid as _rowid, true as _gone, *
+            from {{ relation }}
+            where _load_seq in {{ gone }}
+                and ({{ key_list }}) not in (select {{ key_list }} from {{ judged }} where _outcome = 'pass')
+        ),
+        compared as (
+            select
+                *,
+                not _gone and row_number() over (
+                    partition by {{ key_list }}
+                    order by _gone, {{ snowmelt.order_of_truth(config.get('newest_by')) }}
+                ) = 1 as _counts
+            from versions
+        )
+        select
+            * exclude (_gone, _counts),
+            case when _counts then 'INSERT' else 'DELETE' end as "METADATA$ACTION"
+        from compared
+        where _counts = (_rowid is null)
+    {%- endcall -%}
+    {%- else -%}
+    {%- call statement('changed') -%}
+        create or replace temp table {{ changed }} as
+        select cast(null as bigint) as _rowid, * exclude (_outcome, _rule, _warned), 'INSERT' as "METADATA$ACTION"
+        from {{ judged }}
+        where _outcome = 'pass'
+        union all by name
+        select rowid as _rowid, *, 'DELETE' as "METADATA$ACTION"
+        from {{ relation }}
+        where _load_seq in {{ gone }}
+    {%- endcall -%}
+    {%- endif -%}
+    {%- call statement('release') -%}
+        delete from {{ snowmelt.quarantine_of(relation) }} where _load_seq in {{ gone }}
+    {%- endcall -%}
+    {%- call statement('quarantine') -%}
+        insert into {{ snowmelt.quarantine_of(relation) }} by name {{ snowmelt.quarantined(judged) }}
+    {%- endcall -%}
+    {%- call statement('tallies') -%}
+        insert into snowmelt.row_tallies by name {{ snowmelt.tallied(judged) }}
+    {%- endcall -%}
+    {%- do snowmelt.apply_changed(relation, changed) -%}
+
+{%- endmacro %}
