@@ -13,7 +13,11 @@ from bench.runner import DisagreementError, NotMeasuredError, Outcome, measure
 from bench.scenarios import GROUPS, SCENARIOS
 
 # Scenarios with options of their own, on a project that a service owns.
-LIVE = {"freshness": "bench.live.freshness"}
+LIVE = {
+    "freshness": "bench.live.freshness",
+    "batch-growth": "bench.live.batch_growth",
+    "rebuild": "bench.live.rebuild",
+}
 
 
 def main() -> int:

@@ -3,6 +3,11 @@
 It is a process of its own beside the service, and asks by the service's own door. A
 poll asks for one small row: which run was published last. Only after a new one are
 the keys of all files asked for that are not there yet, in one query.
+
+A query costs the service a millisecond or two of CPU, so that asking all the time
+would slow down what is measured. Each commit is written to the warehouse's files;
+whether they changed costs a microsecond to see, from outside. The service is asked as
+often as it may be for a while after they did, and else only now and then.
 """
 
 from __future__ import annotations
@@ -19,9 +24,11 @@ from bench.live.stream import Arriving, markers_query, version_shown
 from snowmelt.clock import SystemClock
 from snowmelt.serve.client import ServiceClient
 
-_LAST_RUN = (
+LAST_RUN = (
     "select count(*), max(run_id) from snowmelt.run_history where state = 'SUCCEEDED'"
 )
+ALERT_SECONDS = 0.05
+HEARTBEAT_SECONDS = 0.05
 
 
 @dataclass
@@ -43,6 +50,7 @@ class Watch:
     """Asks for files until they are there. Instants are those of perf_counter."""
 
     client: ServiceClient
+    warehouse: Path
     arrived: list[Arrived] = field(default_factory=list)
     polls: int = 0
     key_polls: int = 0
@@ -52,6 +60,8 @@ class Watch:
         self._outstanding: list[Arrived] = []
         self._lock = threading.Lock()
         self._last: Any = None
+        self._files: tuple[float, ...] = ()
+        self._changed_at = self._polled_at = perf_counter()
 
     def expect(self, file: Arriving) -> None:
         """Note a file that is renamed now."""
@@ -65,15 +75,35 @@ class Watch:
         with self._lock:
             return list(self._outstanding)
 
-    def poll(self) -> None:
+    def poll_if_due(self) -> None:
+        """Ask, if the warehouse changed lately or was not asked for a while."""
+        before, now = thread_time(), perf_counter()
+        files = self._look_at_files()
+        if files != self._files:
+            self._files, self._changed_at = files, now
+        is_alert = now - self._changed_at < ALERT_SECONDS
+        if is_alert or now - self._polled_at >= HEARTBEAT_SECONDS:
+            self._polled_at = now
+            self._poll()
+        self.cpu_seconds += thread_time() - before
+
+    def _look_at_files(self) -> tuple[float, ...]:
+        found: list[float] = []
+        for path in (self.warehouse, Path(f"{self.warehouse}.wal")):
+            try:
+                seen = path.stat()
+            except FileNotFoundError:
+                continue
+            found += [seen.st_size, seen.st_mtime_ns]
+        return tuple(found)
+
+    def _poll(self) -> None:
         """Ask once; note the files that are there."""
-        before = thread_time()
-        last = self.client.query(_LAST_RUN, None)["rows"][0]
+        last = self.client.query(LAST_RUN, None)["rows"][0]
         self.polls += 1
         if last != self._last:
             self._last = last
             self._ask_for_keys()
-        self.cpu_seconds += thread_time() - before
 
     def _ask_for_keys(self) -> None:
         wanted = self.outstanding
@@ -99,12 +129,12 @@ def poll_until(
     is_done: Callable[[], bool],
     is_idle: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Poll by the clock; not at all while `is_idle`."""
+    """Poll when it is due, seen to by the clock; not at all while `is_idle`."""
     clock, nobody = SystemClock(), threading.Event()
     due = perf_counter()
     while not is_done():
         if not is_idle():
-            watch.poll()
+            watch.poll_if_due()
         due = max(due + poll_seconds, perf_counter())
         clock.wait(nobody, max(due - perf_counter(), 0.001))
 
@@ -114,14 +144,15 @@ def bring_by_the_clock(
     landing: Path,
     watch: Watch,
     every_seconds: float,
+    stopping: threading.Event,
 ) -> None:
     """Rename files into `landing`, one by one; their time of change is then."""
-    clock, nobody = SystemClock(), threading.Event()
+    clock = SystemClock()
     begun = perf_counter()
     for number, (file, path) in enumerate(files):
         wait = begun + number * every_seconds - perf_counter()
-        if wait > 0:
-            clock.wait(nobody, wait)
+        if wait > 0 and clock.wait(stopping, wait):
+            return
         os.utime(path)
         watch.expect(file)
         path.replace(landing / file.name)

@@ -11,8 +11,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
 from time import perf_counter
@@ -35,6 +34,7 @@ from bench.live.stream import (
 from bench.live.up import Service, asking, running
 from bench.machine import describe_machine
 from snowmelt.clock import SystemClock
+from snowmelt.errors import SnowmeltError
 from snowmelt.serve.client import ServiceClient
 from snowmelt.serve.commands import Commands
 
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str]) -> int:
     place = Path(tempfile.mkdtemp(prefix="freshness-", dir=MADE))
     try:
         fresh = _measure(chosen, place)
-    except CommandError as error:
+    except (CommandError, SnowmeltError) as error:
         print(f"freshness FAILED: {error}", file=sys.stderr)
         return 2
     finally:
@@ -84,7 +84,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--seconds", type=int, default=SECONDS, help="files arrive")
     parser.add_argument("--orders", type=int, default=ORDERS, help="loaded before")
-    parser.add_argument("--poll-ms", type=float, default=10.0, help="between polls")
+    parser.add_argument("--poll-ms", type=float, default=5.0, help="between polls")
     parser.add_argument(
         "--wait", type=float, default=120.0, help="seconds, for the last files"
     )
@@ -104,7 +104,7 @@ def _measure(chosen: argparse.Namespace, place: Path) -> Fresh:
         rss_mb = service.rss_mb
         idle_share = service.cpu_share(IDLE_SECONDS)
         with asking(service) as client:
-            watch = Watch(client)
+            watch = Watch(client, shop.warehouse)
             idle = _poll_an_idle_one(service, watch, chosen, idle_share, rss_mb)
             fresh = _stream(service, watch, files, shop, chosen)
             fresh.idle = idle
@@ -145,21 +145,21 @@ def _poll_an_idle_one(
     return Idle(idle_share, rss_mb, max(share - idle_share, 0.0), driver_share)
 
 
-@dataclass
-class _Audit:
-    """One audit amid the stream, if the product has the verb."""
+def _audit_amid(
+    service: Service, seconds: float, stopping: Event
+) -> tuple[float, float] | None:
+    """Audit once after so many seconds; return from when to when it took.
 
-    offered = hasattr(Commands, "audit")
-
-    def carry_out(self, service: Service, seconds: float) -> tuple[float, float]:
-        """Ask for it after so many seconds; return from when to when it took."""
-        SystemClock().wait(Event(), seconds)
-        with asking(service) as client:
-            verb = getattr(client, "audit")  # noqa: B009 - not every version has it
-            needed = inspect.signature(verb).parameters.values()
-            begun = perf_counter()
-            verb(**{p.name: None for p in needed if p.default is p.empty})
-            return begun, perf_counter()
+    None when the product has no such verb, or was stopped before.
+    """
+    if not hasattr(Commands, "audit") or SystemClock().wait(stopping, seconds):
+        return None
+    with asking(service) as client:
+        verb = getattr(client, "audit")  # noqa: B009 - not every version has it
+        needed = inspect.signature(verb).parameters.values()
+        begun = perf_counter()
+        verb(**{each.name: None for each in needed if each.default is each.empty})
+        return begun, perf_counter()
 
 
 def _stream(
@@ -171,32 +171,34 @@ def _stream(
 ) -> Fresh:
     """Let all files arrive, wait for them, and count what came of it."""
     before = _read_runs(watch.client)
-    cpu_before, begun = service.cpu_seconds, perf_counter()
+    cpu_before, begun, stopping = service.cpu_seconds, perf_counter(), Event()
     with ThreadPoolExecutor(2) as threads:
         bringing = threads.submit(
-            bring_by_the_clock, files, shop.landing, watch, EVERY_SECONDS
+            bring_by_the_clock, files, shop.landing, watch, EVERY_SECONDS, stopping
         )
-        audit: Future[tuple[float, float]] | None = None
-        if _Audit.offered:
-            audit = threads.submit(_Audit().carry_out, service, chosen.seconds / 2)
-        until = perf_counter() + chosen.seconds + chosen.wait
+        audit = threads.submit(_audit_amid, service, chosen.seconds / 2, stopping)
 
         def is_done() -> bool:
             if service.has_ended:
                 raise CommandError("the service ended")
-            is_over = bringing.done() and not watch.outstanding
-            return is_over or perf_counter() > until
+            is_late = perf_counter() - begun > chosen.seconds + chosen.wait
+            return is_late or (bringing.done() and not watch.outstanding)
 
-        poll_until(watch, chosen.poll_ms / 1e3, is_done, lambda: not watch.outstanding)
+        try:
+            poll_until(
+                watch, chosen.poll_ms / 1e3, is_done, lambda: not watch.outstanding
+            )
+        finally:
+            stopping.set()
         bringing.result()
-    seconds = perf_counter() - begun
-    runs = _read_runs(watch.client).since(before)
+        seconds = perf_counter() - begun
+        audited = audit.result()
     return Fresh(
         orders=chosen.orders,
         seconds=chosen.seconds,
         arrived=watch.arrived,
-        audit=audit.result() if audit else None,
-        runs=runs,
+        audit=audited,
+        runs=_read_runs(watch.client).since(before),
         polls=watch.polls,
         key_polls=watch.key_polls,
         poll_cpu_share=watch.cpu_seconds / seconds,
@@ -249,10 +251,13 @@ def _find_problems(watch: Watch) -> list[str]:
     return problems
 
 
-def _measure_dbt(orders: int, place: Path) -> DbtBuilds:
-    """Measure dbt on a copy of the shop, with as many new files as it builds."""
+def _measure_dbt(orders: int, place: Path) -> DbtBuilds | str:
+    """Measure dbt on a copy of the shop, a new file a build; or say why it cannot."""
     own = place / "dbt"
     own.mkdir()
     shop = copy_shop(orders, own)
     files = _make_ready(plan_files(2 * BUILDS + 1), shop, own / "ready")
-    return measure_dbt(shop, files)
+    try:
+        return measure_dbt(shop, files)
+    except CommandError as error:
+        return str(error)

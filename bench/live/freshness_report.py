@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from math import isnan
 from statistics import median
 
 from bench.live.dbt_builds import DbtBuilds
@@ -67,7 +68,7 @@ class Fresh:
     loads: dict[str, int]
     problems: list[str]
     idle: Idle = field(default_factory=lambda: Idle(0, 0, 0, 0))
-    dbt: DbtBuilds | None = None
+    dbt: DbtBuilds | str | None = None
 
     @property
     def seen(self) -> list[Arrived]:
@@ -149,20 +150,22 @@ def _notes(fresh: Fresh) -> list[str]:
         f"peak {fresh.peak_rss_mb:.0f} MB; after a start {idle.rss_mb:.0f} MB, "
         f"idle {100 * idle.cpu_share:.1f} % of a core",
         f"polls: {fresh.polls:,}, {fresh.key_polls:,} of them for keys; the asker used "
-        f"{100 * fresh.poll_cpu_share:.0f} % of a core; polled without a pause "
-        f"they cost an idle service {100 * idle.polled_share:.0f} %, "
+        f"{100 * fresh.poll_cpu_share:.0f} % of a core; they cost "
+        f"an idle service {100 * idle.polled_share:.0f} %, "
         f"the asker {100 * idle.driver_share:.0f} %",
     ]
     if fresh.audit:
         notes.append(f"audit: {fresh.audit[1] - fresh.audit[0]:.1f} s")
     else:
-        notes.append("audit: this version has no such verb")
+        notes.append("audit: not measured, this version has no such verb")
     return [*notes, *_dbt_notes(fresh)]
 
 
 def _dbt_notes(fresh: Fresh) -> list[str]:
     if fresh.dbt is None:
         return []
+    if isinstance(fresh.dbt, str):
+        return [f"dbt build was not measured: {fresh.dbt}"]
     p50 = percentile(fresh.judged_ms, 50) / 1e3
     return [
         f"{name} {median(seconds):.2f} s = {median(seconds) / p50:.1f}x our p50 "
@@ -178,6 +181,7 @@ def document(fresh: Fresh) -> str:
     """Return all figures as one JSON object on one line."""
     p50, p95, p99 = (percentile(fresh.judged_ms, p) for p in (50, 95, 99))
     audited = fresh.audited_ms
+    dbt = fresh.dbt if isinstance(fresh.dbt, DbtBuilds) else None
     found = {
         "p50_ms": p50,
         "p95_ms": p95,
@@ -199,12 +203,15 @@ def document(fresh: Fresh) -> str:
         "audit_s": fresh.audit[1] - fresh.audit[0] if fresh.audit else None,
         "audit_files": len(audited),
         "audit_p99_ms": percentile(audited, 99) if audited else None,
-        "dbt_cli_s": median(fresh.dbt.cli) if fresh.dbt else None,
-        "dbt_warm_s": median(fresh.dbt.warm) if fresh.dbt else None,
+        "dbt_cli_s": median(dbt.cli) if dbt else None,
+        "dbt_warm_s": median(dbt.warm) if dbt else None,
         "problems": fresh.problems,
     }
-    rounded = {
-        key: round(value, 4) if isinstance(value, float) else value
-        for key, value in found.items()
-    }
-    return json.dumps(rounded)
+    return json.dumps({key: _rounded(value) for key, value in found.items()})
+
+
+def _rounded(value: object) -> object:
+    """Round a figure; null for one of nothing."""
+    if not isinstance(value, float):
+        return value
+    return None if isnan(value) else round(value, 4)
