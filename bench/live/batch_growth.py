@@ -118,8 +118,9 @@ def main(arguments: Sequence[str]) -> int:
         *(f"batch-growth: {target.text}" for target in targets),
     ]
     show("batch-growth", machine, lines, chosen)
+    code = verdict("batch-growth", targets)
     print(json.dumps(_document(small, large, ratio)))
-    return verdict("batch-growth", targets)
+    return code
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:

@@ -70,10 +70,11 @@ def main(arguments: Sequence[str]) -> int:
     is_judged = (chosen.orders, chosen.seconds) == (ORDERS, SECONDS)
     judged = targets(fresh, is_judged=is_judged)
     show("freshness", machine, table(fresh, judged), chosen)
-    print(document(fresh), flush=True)
     for problem in fresh.problems:
         print(f"freshness FAILED: {problem}", file=sys.stderr)
-    return 2 if fresh.problems else verdict("freshness", judged)
+    code = verdict("freshness", judged)
+    print(document(fresh), flush=True)
+    return 2 if fresh.problems else code
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -92,7 +93,10 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         "--no-dbt", action="store_true", help="leave out the same work by dbt"
     )
     add_common_options(parser)
-    return parser.parse_args(arguments)
+    chosen = parser.parse_args(arguments)
+    if chosen.seconds < 1 or chosen.orders < 1 or chosen.poll_ms <= 0:
+        parser.error("--seconds, --orders and --poll-ms must be positive")
+    return chosen
 
 
 def _measure(chosen: argparse.Namespace, place: Path) -> Fresh:

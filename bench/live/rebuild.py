@@ -73,6 +73,7 @@ def main(arguments: Sequence[str]) -> int:
     lines = _table(chosen.orders, nodes, raw, ours)
     lines += [f"rebuild: {target.text}" for target in targets]
     show("rebuild", machine, lines, chosen)
+    code = verdict("rebuild", targets)
     print(
         json.dumps(
             {
@@ -83,7 +84,7 @@ def main(arguments: Sequence[str]) -> int:
             }
         )
     )
-    return verdict("rebuild", targets)
+    return code
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
