@@ -25,26 +25,25 @@ def as_text(outcome: Outcome) -> str:
     return "\n".join([caption, *table, *_notes(outcome)])
 
 
-def write_page(
-    machine: Machine, outcomes: Sequence[Outcome], page: Path = PAGE
-) -> list[str]:
-    """Put figures into their places on the page; return the names of those placed.
+def write_page(machine: Machine, outcomes: Sequence[Outcome]) -> list[str]:
+    """Put figures into their places on the page; return the names of those placed."""
+    return [
+        outcome.scenario.name
+        for outcome in outcomes
+        if place_figures(outcome.scenario.name, machine, as_text(outcome))
+    ]
 
-    A scenario's place is between `<!-- NAME -->` and `<!-- end -->`.
-    """
-    text = page.read_text()
-    placed = []
-    for outcome in outcomes:
-        begin, end = f"<!-- {outcome.scenario.name} -->\n", "<!-- end -->"
-        before, begun, rest = text.partition(begin)
-        _, ended, after = rest.partition(end)
-        if not begun or not ended:
-            continue
-        figures = f"```\n{machine.text}\n\n{as_text(outcome)}\n```\n"
-        text = "".join([before, begun, figures, ended, after])
-        placed.append(outcome.scenario.name)
-    page.write_text(text)
-    return placed
+
+def place_figures(name: str, machine: Machine, figures: str, page: Path = PAGE) -> bool:
+    """Put a scenario's figures between `<!-- NAME -->` and `<!-- end -->`, if there."""
+    begin, end = f"<!-- {name} -->\n", "<!-- end -->"
+    before, begun, rest = page.read_text().partition(begin)
+    _, ended, after = rest.partition(end)
+    if not begun or not ended:
+        return False
+    placed = f"```\n{machine.text}\n\n{figures}\n```\n"
+    page.write_text("".join([before, begun, placed, ended, after]))
+    return True
 
 
 def as_document(machine: Machine, outcomes: Sequence[Outcome]) -> dict[str, Any]:
