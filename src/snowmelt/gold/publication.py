@@ -19,7 +19,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from snowmelt.clock import Clock
 from snowmelt.errors import SnowmeltError, UnreachableError
-from snowmelt.events import Events, NodeFinished, RunFinished, RunStarted
+from snowmelt.events import (
+    Events,
+    NodeFinished,
+    NodeOutcome,
+    RunFinished,
+    RunStarted,
+    concerning,
+)
 from snowmelt.gold.run_history import (
     RunEnd,
     RunStart,
@@ -30,6 +37,7 @@ from snowmelt.gold.run_history import (
 )
 from snowmelt.landing.config import Duration, duration_field
 from snowmelt.transform.dbt import Dbt, NodeResult
+from snowmelt.transform.statements import ToldSession, node_of_dbt
 from snowmelt.transform.trigger import BuildPlan, plan_build
 from snowmelt.warehouse.port import Session, Warehouse
 
@@ -68,6 +76,7 @@ class RunResult:
     reason: str
     full_refresh: tuple[str, ...]
     started_at: datetime
+    ended_at: datetime | None = None
     seconds: float = 0.0
     nodes: list[NodeResult] = field(default_factory=list)
     evidence: list[FailingRow] = field(default_factory=list)
@@ -128,15 +137,13 @@ class Publication:
         result = RunResult(
             run_id, RunState.FAILED, plan.reason, plan.full_refresh, started_at
         )
-        self._events.emit(RunStarted(run_id, plan.reason))
-        with self._warehouse.session() as session:
+        self._events.emit(RunStarted(run_id, plan.reason, started_at))
+        with concerning(run_id=run_id), self._warehouse.session() as session:
             start = RunStart(run_id, plan.reason, started_at, plan.full_refresh, digest)
             open_run(session, start)
             self._attempt(session, result, digest, rebuild)
         result.seconds = self._clock.monotonic() - began
-        self._events.emit(
-            RunFinished(run_id, result.state.value, result.seconds, result.error)
-        )
+        self._events.emit(_finished(result))
         return result
 
     def _attempt(
@@ -155,7 +162,8 @@ class Publication:
                 if plan is not None:
                     result.full_refresh, result.reason = plan.full_refresh, plan.reason
                     self._build(session, plan, result)
-                end = RunEnd(RunState.SUCCEEDED, self._clock.now(), read_through)
+                result.ended_at = self._clock.now()
+                end = RunEnd(RunState.SUCCEEDED, result.ended_at, read_through)
                 close_run(session, result.run_id, end, result.nodes)
             result.state = RunState.SUCCEEDED
         except _Refused:
@@ -177,8 +185,10 @@ class Publication:
                 NodeFinished(result.run_id, node, status, finished, total)
             )
 
+        run_id, clock, events = result.run_id, self._clock, self._events
+        told = ToldSession(session, run_id, clock, events, node_of_dbt)
         for chosen in plan.passes:
-            nodes = self._dbt.build(session, chosen, done)
+            nodes = self._dbt.build(told, chosen, done)
             result.nodes += [
                 node for node in nodes if _CONSEQUENCE not in (node.message or "")
             ]
@@ -217,7 +227,8 @@ class Publication:
         """Write how a run failed, in a transaction of its own."""
         result.error = result.error or "the run was interrupted"
         with session.transaction():
-            end = RunEnd(RunState.FAILED, self._clock.now(), read_through, result.error)
+            result.ended_at = self._clock.now()
+            end = RunEnd(RunState.FAILED, result.ended_at, read_through, result.error)
             close_run(session, result.run_id, end, result.nodes)
             session.insert(
                 "snowmelt.test_failures",
@@ -228,6 +239,32 @@ class Publication:
                     "failing_row": [row.failing_row for row in result.evidence],
                 },
             )
+
+
+def _finished(result: RunResult) -> RunFinished:
+    """Return the event that tells of a run as it ended."""
+    nodes = [
+        NodeOutcome(
+            node.node,
+            node.resource_type,
+            node.status,
+            node.seconds,
+            node.failures,
+            node.message,
+            node.failed,
+        )
+        for node in result.nodes
+    ]
+    return RunFinished(
+        result.run_id,
+        result.state.value,
+        result.seconds,
+        result.error,
+        result.reason,
+        result.started_at,
+        result.ended_at or result.started_at,
+        tuple(nodes),
+    )
 
 
 def _first_error(nodes: Sequence[NodeResult]) -> str:
