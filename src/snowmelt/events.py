@@ -1,25 +1,33 @@
 """What happened, told in the past tense to whoever listens.
 
-Stages emit; sinks (progress, log, later metrics and alerts) listen. A sink that
-fails is dropped with a warning: it never fails a load.
+Stages emit; sinks (progress, log, metrics) listen. A sink that fails is dropped with
+a warning: it never fails a load. What a thread is at (`concerning`) goes with every
+line that is logged on it.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from types import MappingProxyType
+from typing import Any
 
 log = logging.getLogger("snowmelt")
 
 
 @dataclass(frozen=True)
 class FilesFound:
-    """Files became pending."""
+    """Files became pending. `way`: notification, listing, or request of a person."""
 
     files: int
+    way: str
+    found_at: datetime
 
 
 @dataclass(frozen=True)
@@ -29,11 +37,27 @@ class CopyStarted:
     pipe_name: str
     files: int
     file_bytes: int
+    started_at: datetime
+
+
+@dataclass(frozen=True)
+class CopyFinished:
+    """A batch was dealt with; `problem`: why nothing of it was copied."""
+
+    pipe_name: str
+    files: int
+    first_file: str
+    started_at: datetime
+    ended_at: datetime
+    problem: str | None
 
 
 @dataclass(frozen=True)
 class FileSettled:
-    """One file has a record in load history, or was found unchanged."""
+    """One file has a record in load history, or was found unchanged.
+
+    `load_seq` is 0 of one that is unchanged. `ended_at`: when its load was committed.
+    """
 
     pipe_name: str
     file_name: str
@@ -41,6 +65,43 @@ class FileSettled:
     row_count: int
     error_count: int
     first_error: str | None
+    row_parsed: int
+    file_bytes: int
+    load_seq: int
+    started_at: datetime
+    ended_at: datetime
+
+
+@dataclass(frozen=True)
+class RejectsReplayed:
+    """Refused records of one load were tried again; `problem`: why none was loaded."""
+
+    pipe_name: str
+    file_name: str
+    replay_of: int
+    load_seq: int | None
+    tried: int
+    row_count: int
+    problem: str | None
+    started_at: datetime
+    ended_at: datetime
+
+
+@dataclass(frozen=True)
+class ActionEnded:
+    """A file was archived, tagged or purged after its load, or could not be.
+
+    `state`: done or failed. `told`: what went wrong, or why it was left alone.
+    """
+
+    pipe_name: str
+    file_name: str
+    load_seq: int
+    action: str
+    state: str
+    told: str | None
+    started_at: datetime
+    ended_at: datetime
 
 
 @dataclass(frozen=True)
@@ -64,11 +125,16 @@ class BatchIncomplete:
 
 @dataclass(frozen=True)
 class FreshnessChanged:
-    """A pipe's expected file is late, missing, or there again."""
+    """A pipe's expected file is late, missing, or there again.
+
+    `lag_seconds`: how long before that the pipe's newest rows were loaded, if any.
+    """
 
     pipe_name: str
     state: str
     due_at: datetime
+    judged_at: datetime
+    lag_seconds: float | None
 
 
 @dataclass(frozen=True)
@@ -77,6 +143,7 @@ class RunStarted:
 
     run_id: str
     reason: str
+    started_at: datetime
 
 
 @dataclass(frozen=True)
@@ -91,27 +158,89 @@ class NodeFinished:
 
 
 @dataclass(frozen=True)
+class StatementFinished:
+    """A statement of a run was carried out, or failed.
+
+    `node`: the model or test it was for, by its unique id. `rows`: those that it
+    wrote or returned; None of one that has none, such as CREATE VIEW.
+    """
+
+    run_id: str
+    node: str | None
+    sql: str
+    started_at: datetime
+    seconds: float
+    rows: int | None
+    error: str | None
+
+
+@dataclass(frozen=True)
+class NodeOutcome:
+    """What one model or test of a run came to.
+
+    `started_at` and `rows_out` are None where only the statements of the run tell.
+    """
+
+    node: str
+    resource_type: str
+    status: str
+    seconds: float
+    failures: int | None
+    message: str | None
+    failed: bool
+    started_at: datetime | None = None
+    rows_out: int | None = None
+
+
+@dataclass(frozen=True)
 class RunFinished:
-    """A publication is visible, or was rolled back."""
+    """A publication is visible, or was rolled back.
+
+    `ended_at`: when all was built and tested; the commit came after it. `way`: how
+    the run was made, dbt or replay.
+    """
 
     run_id: str
     state: str
     seconds: float
     error: str | None
+    reason: str
+    started_at: datetime
+    ended_at: datetime
+    nodes: tuple[NodeOutcome, ...]
+    way: str = "dbt"
 
 
 Event = (
     FilesFound
     | CopyStarted
+    | CopyFinished
     | FileSettled
+    | RejectsReplayed
+    | ActionEnded
     | ContentRepeated
     | BatchIncomplete
     | FreshnessChanged
     | RunStarted
+    | StatementFinished
     | NodeFinished
     | RunFinished
 )
 Sink = Callable[[Event], None]
+
+
+def describe(event: Event) -> dict[str, Any]:
+    """Return an event as JSON holds it; FileSettled has the name file_settled."""
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(event).__name__).lower()
+    return {"event": name, **_plain(asdict(event))}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, tuple) else value
 
 
 class Events:
@@ -137,3 +266,23 @@ class Events:
                 log.warning("a sink of events failed and was dropped", exc_info=True)
                 with self._lock:
                     self._sinks.remove(sink)
+
+
+_CONCERNS: ContextVar[Mapping[str, str]] = ContextVar(
+    "concerns", default=MappingProxyType({})
+)
+
+
+@contextmanager
+def concerning(**names: str) -> Iterator[None]:
+    """Say what this thread is at while the block lasts: `pipe`, `run_id`."""
+    token = _CONCERNS.set({**_CONCERNS.get(), **names})
+    try:
+        yield
+    finally:
+        _CONCERNS.reset(token)
+
+
+def concerns() -> Mapping[str, str]:
+    """Return what this thread is at."""
+    return _CONCERNS.get()

@@ -51,6 +51,7 @@ def carry_out(shop: Shop, stage: S3Stage) -> list[tuple[Any, ...]]:
         shop.parts.warehouse,
         stage,
         shop.parts.clock,
+        shop.parts.events,
         lambda name: Lane(name, shop.loop.wake.set),
     )
     try:

@@ -16,7 +16,10 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGE = REPOSITORY / "src" / "snowmelt"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-HEAVY = ("duckdb", "dbt", "pydantic", "starlette", "uvicorn", "httpx", "rich", "yaml")
+HEAVY = (
+    *("duckdb", "dbt", "pydantic", "starlette", "uvicorn", "httpx", "rich", "yaml"),
+    *("structlog", "prometheus_client"),
+)
 REFUSED = re.compile(
     r"(^|_)(manager|helper|util|utils|common|handler|processor|wrapper|data|info|item"
     r"|object|thing|process|job)(s)?(_|$)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,6 +32,7 @@ from snowmelt.warehouse.duckdb.warehouse import (
 )
 
 VERSION_1 = Path(__file__).with_name("schema_1.sql")
+VERSION_2 = Path(__file__).with_name("schema_2.sql")
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 PROJECT = {
     "snowmelt.yml": "{version: 1, name: old, landing: {settle: 0s, refresh_every: 1h}}",
@@ -155,6 +156,29 @@ def write_version_1(path: Path) -> None:
         )
 
 
+def write_version_2(path: Path) -> None:
+    """Make a warehouse as version 2 made it, with one run of two nodes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    config: dict[str, Any] = {"storage_compatibility_version": STORAGE_VERSION}
+    with duckdb.connect(str(path), config=config) as connection:
+        connection.execute("set timezone = 'UTC'")
+        connection.execute(VERSION_2.read_text())
+        connection.execute(
+            "insert into snowmelt.meta values "
+            "('schema_version', '2'), ('created_by', 'snowmelt 0.1.0')"
+        )
+        connection.execute(
+            "insert into snowmelt.run_history values ('run-1', 'SUCCEEDED', 'news', "
+            "$1, $1, 6, '', 'digest', 1, 1, null)",
+            [NOON],
+        )
+        connection.execute(
+            "insert into snowmelt.node_history values "
+            "('run-1', 'orders', 'model', 'success', 0.5, null, 'OK'), "
+            "('run-1', 'not_null_orders_id', 'test', 'pass', 0.1, 0, null)"
+        )
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     write_version_1(tmp_path / "shop" / ".snowmelt" / "warehouse.duckdb")
@@ -180,9 +204,13 @@ def open_file(path: Path) -> DuckDBWarehouse:
 
 
 def relations(warehouse: DuckDBWarehouse) -> dict[str, list[tuple[Any, ...]]]:
-    """Return what the system schema is made of."""
+    """Return the schemas, and what the system schema is made of."""
     with warehouse.snapshot() as session:
         return {
+            "schemas": session.rows(
+                "select schema_name from duckdb_schemas() "
+                "where not internal order by all"
+            ),
             "columns": session.rows(
                 "select table_name, column_index, column_name, data_type, is_nullable, "
                 "column_default from duckdb_columns() where schema_name = 'snowmelt' "
@@ -199,8 +227,12 @@ def relations(warehouse: DuckDBWarehouse) -> dict[str, list[tuple[Any, ...]]]:
         }
 
 
-def test_a_migrated_file_is_made_like_a_new_one(root: Path, tmp_path: Path) -> None:
-    old = open_file(root / ".snowmelt" / "warehouse.duckdb")
+@pytest.mark.parametrize("write", [write_version_1, write_version_2])
+def test_a_migrated_file_is_made_like_a_new_one(
+    tmp_path: Path, write: Callable[[Path], None]
+) -> None:
+    write(tmp_path / "old" / "warehouse.duckdb")
+    old = open_file(tmp_path / "old" / "warehouse.duckdb")
     new = open_file(tmp_path / "new.duckdb")
     try:
         ensure_system_tables(old)
@@ -211,6 +243,27 @@ def test_a_migrated_file_is_made_like_a_new_one(root: Path, tmp_path: Path) -> N
     finally:
         old.close()
         new.close()
+
+
+def test_runs_that_version_2_recorded_were_made_by_dbt(tmp_path: Path) -> None:
+    write_version_2(tmp_path / "old" / "warehouse.duckdb")
+    warehouse = open_file(tmp_path / "old" / "warehouse.duckdb")
+    try:
+        ensure_system_tables(warehouse)
+        with warehouse.snapshot() as session:
+            assert session.rows(
+                "select run_id, state, read_through, way, fallback_reason "
+                "from snowmelt.run_history"
+            ) == [("run-1", "SUCCEEDED", 6, "dbt", None)]
+            assert session.rows(
+                "select node, status, seconds, form, rows_out, started_at "
+                "from snowmelt.node_history order by resource_type"
+            ) == [
+                ("orders", "success", 0.5, "dbt", None, None),
+                ("not_null_orders_id", "pass", 0.1, "dbt", None, None),
+            ]
+    finally:
+        warehouse.close()
 
 
 def test_a_migrated_file_answers_as_before(root: Path) -> None:
@@ -328,7 +381,8 @@ def test_a_newer_file_is_refused(tmp_path: Path) -> None:
         ensure_system_tables(warehouse)
         with warehouse.session() as session:
             session.execute(
-                "update snowmelt.meta set value = '3' where key = 'schema_version'"
+                "update snowmelt.meta set value = $1 where key = 'schema_version'",
+                [str(SCHEMA_VERSION + 1)],
             )
         with pytest.raises(UnreachableError, match="newer snowmelt"):
             ensure_system_tables(warehouse)

@@ -24,6 +24,7 @@ COMMANDS = {
     "up": "Run the service: files become gold as they land.",
     "status": "Show pipes, pending files and the last run.",
     "history": "Show what became of every file.",
+    "log": "Show every step: listings, copies, runs, models, tests.",
     "check": "Say what loading a file would come to; load nothing.",
     "why": "Say why a file or a model was or was not dealt with.",
     "refresh": "List the stage now and load what is new.",

@@ -41,6 +41,7 @@ def _tell(document: dict[str, Any]) -> None:
     )
     _tell_waiting(document)
     _tell_channel(document["channel"])
+    _tell_log(document["log"])
     run = document["last_run"]
     if run is None:
         output.tell("Nothing was published yet.")
@@ -73,6 +74,14 @@ def _tell_channel(channel: dict[str, Any] | None) -> None:
     if channel is not None and channel["outstanding"]:
         messages = output.count(channel["outstanding"], "message")
         output.tell(f"{channel['name']}: {messages} whose files are not done yet")
+
+
+def _tell_log(log: dict[str, Any]) -> None:
+    """Tell that steps are missing in the log, or about to be."""
+    if log["problem"]:
+        output.tell(f"The log cannot be written: {log['problem']}")
+    if log["rows_lost"]:
+        output.tell(f"{output.count(log['rows_lost'], 'row')} of the log are lost")
 
 
 def _paused(pipe: dict[str, Any]) -> str:

@@ -2,49 +2,84 @@
 
 from __future__ import annotations
 
-import re
 import threading
-from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from snowmelt.cli import output
 from snowmelt.cli.project_option import project_option
-from snowmelt.events import Event
+from snowmelt.errors import SnowmeltError
+from snowmelt.events import Event, Sink, StatementFinished, describe
+
+if TYPE_CHECKING:
+    from snowmelt.project.project import Project
 
 
 @click.command("up")
+@click.option(
+    "--log-format",
+    type=click.Choice(["console", "json"]),
+    default="console",
+    show_default=True,
+    help="What stands on stderr: progress for people, or lines of JSON.",
+)
 @project_option
 @click.option(
     "--json", "as_json", is_flag=True, help="Print each event as one line of JSON."
 )
-def command(directory: Path, as_json: bool) -> int:
+def command(log_format: str, directory: Path, as_json: bool) -> int:
     """Run the service: files become gold as they land.
 
     Ctrl-C or SIGTERM lets the running transactions end; nothing is left half-done.
     """
-    from snowmelt.clock import SystemClock
-    from snowmelt.events import Events
+    sinks: list[Sink] = [EventLines()] if as_json else []
+    if log_format == "json":
+        return _logged(directory, sinks, as_json)
     from snowmelt.observe.progress import Progress
     from snowmelt.project.project import load_project
-    from snowmelt.service.serving import serve
 
     project = load_project(directory)
     with Progress() as progress:
-        events = Events()
-        events.subscribe(progress)
-        if as_json:
-            events.subscribe(EventLines())
         output.tell(f"Watching {project.location}. Stop with Ctrl-C.")
-        left = serve(project, SystemClock(), events)
+        left = _serve(project, [progress, *sinks])
     output.tell(
         "Stopped; every transaction is finished. "
         + (f"{output.count(left, 'file')} still pending. " if left else "")
         + "Go on with: snowmelt up"
     )
     return 0
+
+
+def _logged(directory: Path, sinks: list[Sink], as_json: bool) -> int:
+    """Serve, with nothing but JSON on stderr: errors too are lines of the log."""
+    from snowmelt.observe.log_lines import EventLog, json_lines, log
+    from snowmelt.project.project import load_project
+
+    with json_lines():
+        try:
+            project = load_project(directory)
+            log.info("watching", location=project.location)
+            left = _serve(project, [EventLog(), *sinks])
+            log.info("stopped", pending=left)
+        except SnowmeltError as error:
+            log.error("failed", error=error.as_document())
+            if as_json:
+                output.show_json({"error": error.as_document()})
+            return error.exit_code
+    return 0
+
+
+def _serve(project: Project, sinks: list[Sink]) -> int:
+    from snowmelt.clock import SystemClock
+    from snowmelt.events import Events
+    from snowmelt.service.serving import serve
+
+    events = Events()
+    for sink in sinks:
+        events.subscribe(sink)
+    return serve(project, SystemClock(), events)
 
 
 class EventLines:
@@ -54,10 +89,7 @@ class EventLines:
         self._lock = threading.Lock()
 
     def __call__(self, event: Event) -> None:
-        name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(event).__name__).lower()
-        told = {
-            key: value.isoformat() if isinstance(value, datetime) else value
-            for key, value in asdict(event).items()
-        }
+        if isinstance(event, StatementFinished):
+            return  # `query_history` has them
         with self._lock:
-            output.show_json({"event": name, **told})
+            output.show_json(describe(event))

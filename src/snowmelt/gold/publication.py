@@ -19,7 +19,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from snowmelt.clock import Clock
 from snowmelt.errors import SnowmeltError, UnreachableError
-from snowmelt.events import Events, NodeFinished, RunFinished, RunStarted
+from snowmelt.events import (
+    Events,
+    NodeFinished,
+    NodeOutcome,
+    RunFinished,
+    RunStarted,
+    concerning,
+)
 from snowmelt.gold.run_history import (
     RunEnd,
     RunStart,
@@ -31,6 +38,7 @@ from snowmelt.gold.run_history import (
 from snowmelt.landing.config import Duration, duration_field
 from snowmelt.transform.build import Builder, Built
 from snowmelt.transform.node_result import NodeResult
+from snowmelt.transform.statements import ToldSession
 from snowmelt.transform.trigger import Changes
 from snowmelt.warehouse.port import Session, Warehouse
 
@@ -67,6 +75,7 @@ class RunResult:
     state: RunState
     reason: str
     started_at: datetime
+    ended_at: datetime | None = None
     seconds: float = 0.0
     built: Built = field(default_factory=Built)
     evidence: list[FailingRow] = field(default_factory=list)
@@ -128,13 +137,12 @@ class Publication:
             began, started_at = self._clock.monotonic(), self._clock.now()
             run_id = _uuid7(started_at)
             result = RunResult(run_id, RunState.FAILED, changes.reason, started_at)
-            self._events.emit(RunStarted(run_id, changes.reason))
+            self._events.emit(RunStarted(run_id, changes.reason, started_at))
             open_run(session, RunStart(run_id, changes.reason, started_at, digest))
-            self._attempt(session, result, digest, rebuild)
+            with concerning(run_id=run_id):
+                self._attempt(session, result, digest, rebuild)
         result.seconds = self._clock.monotonic() - began
-        self._events.emit(
-            RunFinished(run_id, result.state.value, result.seconds, result.error)
-        )
+        self._events.emit(_finished(result))
         return result
 
     def _attempt(
@@ -151,7 +159,8 @@ class Publication:
                 changes, read_through = find_changes(session, digest, rebuild=rebuild)
                 result.reason = changes.reason
                 self._build(session, changes, digest, result)
-                end = RunEnd(RunState.SUCCEEDED, self._clock.now(), read_through)
+                result.ended_at = self._clock.now()
+                end = RunEnd(RunState.SUCCEEDED, result.ended_at, read_through)
                 close_run(session, result.run_id, end, result.built)
             result.state = RunState.SUCCEEDED
             self._builder.keep()
@@ -176,7 +185,9 @@ class Publication:
                 NodeFinished(result.run_id, node, status, finished, total)
             )
 
-        self._builder.build(session, changes, digest, done, result.built)
+        run_id, clock, events = result.run_id, self._clock, self._events
+        told = ToldSession(session, run_id, clock, events, self._builder.node_at)
+        self._builder.build(told, changes, digest, done, result.built)
         if result.built.failed:
             result.evidence = self._read_evidence(session, result.nodes)
             raise _Refused
@@ -212,7 +223,8 @@ class Publication:
         """Write how a run failed, in a transaction of its own."""
         result.error = result.error or "the run was interrupted"
         with session.transaction():
-            end = RunEnd(RunState.FAILED, self._clock.now(), read_through, result.error)
+            result.ended_at = self._clock.now()
+            end = RunEnd(RunState.FAILED, result.ended_at, read_through, result.error)
             close_run(session, result.run_id, end, result.built)
             session.insert(
                 "snowmelt.test_failures",
@@ -223,6 +235,32 @@ class Publication:
                     "failing_row": [row.failing_row for row in result.evidence],
                 },
             )
+
+
+def _finished(result: RunResult) -> RunFinished:
+    """Return the event that tells of a run as it ended."""
+    nodes = [
+        NodeOutcome(
+            node.node,
+            node.resource_type,
+            node.status,
+            node.seconds,
+            node.failures,
+            node.message,
+            node.failed,
+        )
+        for node in result.nodes
+    ]
+    return RunFinished(
+        result.run_id,
+        result.state.value,
+        result.seconds,
+        result.error,
+        result.reason,
+        result.started_at,
+        result.ended_at or result.started_at,
+        tuple(nodes),
+    )
 
 
 def _first_error(nodes: Sequence[NodeResult]) -> str:

@@ -59,7 +59,8 @@ def close_run(session: Session, run_id: str, end: RunEnd, built: Built) -> None:
     nodes = built.nodes
     session.execute(
         "update snowmelt.run_history set state = $2, ended_at = $3, read_through = $4, "
-        "error = $5, models = $6, tests = $7, full_refresh = $8 where run_id = $1",
+        "error = $5, models = $6, tests = $7, full_refresh = $8, "
+        "way = $9, fallback_reason = $10 where run_id = $1",
         [
             run_id,
             end.state.value,
@@ -69,6 +70,8 @@ def close_run(session: Session, run_id: str, end: RunEnd, built: Built) -> None:
             sum(node.resource_type not in ("test", "rule") for node in nodes),
             sum(node.resource_type == "test" for node in nodes),
             ", ".join(built.full_refresh),
+            built.way.value,
+            built.fallback_reason,
         ],
     )
     session.insert(
@@ -81,6 +84,7 @@ def close_run(session: Session, run_id: str, end: RunEnd, built: Built) -> None:
             "seconds": [node.seconds for node in nodes],
             "failures": [node.failures for node in nodes],
             "message": [node.message for node in nodes],
+            "form": [node.form for node in nodes],
         },
     )
 

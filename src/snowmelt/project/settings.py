@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from snowmelt.gold.publication import PublishConfig
 from snowmelt.landing.config import LandingConfig
+from snowmelt.observe.pipeline_log import LogConfig
 from snowmelt.pipe.batch import LoadConfig
 from snowmelt.pipe.definition import Name
 from snowmelt.pipe.file_format import FileFormat
@@ -41,3 +42,4 @@ class Settings(BaseModel):
         default_factory=dict, description="File formats that pipes share, by name."
     )
     publish: PublishConfig = Field(default_factory=PublishConfig)
+    log: LogConfig = Field(default_factory=LogConfig)

@@ -26,6 +26,7 @@ from snowmelt.serve.socket_path import reachable
 GETS: dict[str, dict[str, type]] = {
     "status": {},
     "history": {"pipe": str, "status": str, "limit": int},
+    "log": {"run": str, "step": str, "object": str, "limit": int},
     "rejects": {"pipe": str, "file": str, "limit": int},
     "reject_groups": {"pipe": str, "file": str},
     "drift": {"pipe": str},
@@ -55,14 +56,27 @@ POSTS: dict[str, dict[str, type]] = {
 }
 
 
-def make_app(commands: Commands) -> Starlette:
-    """Return the application: one route for each verb of Commands."""
+Metrics = Callable[[], tuple[str, bytes]]
+"""Returns how everything stands in numbers: the content's type, and the content."""
+
+
+def make_app(commands: Commands, metrics: Metrics) -> Starlette:
+    """Return the application: one route for each verb of Commands, and `/metrics`."""
     routes = [
         Route(f"/api/v1/{verb}", _endpoint(commands, verb, names), methods=[method])
         for method, verbs in (("GET", GETS), ("POST", POSTS))
         for verb, names in verbs.items()
     ]
+    routes.append(Route("/metrics", _numbers(metrics), methods=["GET"]))
     return Starlette(routes=routes)
+
+
+def _numbers(metrics: Metrics) -> Callable[[Request], Any]:
+    async def answer(_: Request) -> Response:
+        kind, content = await run_in_threadpool(metrics)
+        return Response(content, headers={"Content-Type": kind})
+
+    return answer
 
 
 def _endpoint(
@@ -97,10 +111,13 @@ def _read_argument(name: str, given: object, kind: type) -> object:
 class ApiServer:
     """Serves an application on a unix socket, in a thread of its own."""
 
-    def __init__(self, commands: Commands, path: Path) -> None:
+    def __init__(self, commands: Commands, metrics: Metrics, path: Path) -> None:
         self._path = path
         config = uvicorn.Config(
-            make_app(commands), log_config=None, access_log=False, lifespan="off"
+            make_app(commands, metrics),
+            log_config=None,
+            access_log=False,
+            lifespan="off",
         )
         self._server = uvicorn.Server(config)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

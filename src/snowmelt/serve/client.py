@@ -50,6 +50,11 @@ class ServiceClient:
     def history(self, pipe: str | None, status: str | None, limit: int) -> Document:
         return self._ask("history", pipe=pipe, status=status, limit=limit)
 
+    def log(
+        self, run: str | None, step: str | None, object: str | None, limit: int
+    ) -> Document:
+        return self._ask("log", run=run, step=step, object=object, limit=limit)
+
     def rejects(self, pipe: str | None, file: str | None, limit: int) -> Document:
         return self._ask("rejects", pipe=pipe, file=file, limit=limit)
 

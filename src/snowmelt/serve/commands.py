@@ -23,6 +23,12 @@ class Commands(Protocol):
         """Load records, newest first."""
         ...
 
+    def log(
+        self, run: str | None, step: str | None, object: str | None, limit: int
+    ) -> Document:
+        """Steps of the pipeline, newest first: of one run, of one kind, of one file."""
+        ...
+
     def rejects(self, pipe: str | None, file: str | None, limit: int) -> Document:
         """Open rejects: records refused at copy and not replayed since."""
         ...

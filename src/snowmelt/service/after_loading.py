@@ -10,9 +10,11 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from snowmelt.clock import Clock
 from snowmelt.errors import ChangedError, SnowmeltError, UnreachableError
+from snowmelt.events import ActionEnded, Events
 from snowmelt.landing.stage import Stage, StagedFile
 from snowmelt.pipe.after_load import (
     DONE,
@@ -46,11 +48,13 @@ class AfterLoading:
         warehouse: Warehouse,
         stage: Stage,
         clock: Clock,
+        events: Events,
         make_lane: Callable[[str], Lane[Carried]],
     ) -> None:
         self._warehouse = warehouse
         self._stage = stage
         self._clock = clock
+        self._events = events
         self._lane = make_lane("after")
         self._asked = True
 
@@ -86,10 +90,12 @@ class AfterLoading:
 
     def _carry_out(self) -> Carried:
         carried = Carried()
+        began: list[datetime] = []
         ended: list[tuple[Due, str | None, str]] = []
         with self._warehouse.session() as session:
             all_due = due_actions(session)
             for due in all_due:
+                began.append(self._clock.now())
                 try:
                     ended.append((due, self._do(session, due), DONE))
                 except UnreachableError as error:
@@ -102,9 +108,18 @@ class AfterLoading:
             else:
                 carried.more = bool(all_due)
             if ended:
+                now = self._clock.now()
                 with session.transaction():
-                    close_actions(session, ended, self._clock.now())
+                    close_actions(session, ended, now)
+                for started_at, each in zip(began, ended, strict=False):
+                    self._tell(*each, (started_at, now))
         return carried
+
+    def _tell(
+        self, due: Due, told: str | None, state: str, at: tuple[datetime, datetime]
+    ) -> None:
+        file = (due.pipe_name, due.file_name, due.load_seq)
+        self._events.emit(ActionEnded(*file, due.action.value, state, told, *at))
 
     def _do(self, session: Session, due: Due) -> str | None:
         """Carry out one action; return why it was left, if it was."""

@@ -84,7 +84,7 @@ class Arrivals:
                 self._parts.pending.forget(name)
             files = [file for file in found.values() if file is not None]
             if files:
-                self._offer(files, now, noticed)
+                self._offer(files, now, noticed, "notification")
 
     def _look_at(self, names: Sequence[str]) -> Mapping[str, StagedFile | None]:
         """Look at files; those that cannot be reached now are found by a listing."""
@@ -120,7 +120,8 @@ class Arrivals:
         self.problem = None
         self._parts.pending.keep_only({file.name for file in files})
         pipes = self._parts.project.pipes
-        self._offer(offered(files, pipes, self.scope, now), now, self._whole)
+        found = offered(files, pipes, self.scope, now)
+        self._offer(found, now, self._whole, "listing")
         self._unreached.clear()
         self._list_at = next_at
         return True
@@ -137,10 +138,10 @@ class Arrivals:
 
     def offer(self, files: Sequence[StagedFile]) -> None:
         """Take files that a person named, whatever listings say of them."""
-        self._offer(files, self._parts.clock.now(), self._whole)
+        self._offer(files, self._parts.clock.now(), self._whole, "request")
 
     def _offer(
-        self, files: Sequence[StagedFile], now: datetime, noticed: Noticed
+        self, files: Sequence[StagedFile], now: datetime, noticed: Noticed, way: str
     ) -> None:
         parts = self._parts
         if not files:
@@ -151,7 +152,7 @@ class Arrivals:
         parts.attempts.end(parts.pending.offer(files, settled, now, noticed))
         found = parts.pending.count - before
         if found > 0:
-            parts.events.emit(FilesFound(found))
+            parts.events.emit(FilesFound(found, way, now))
 
     def promote(self, now: datetime) -> None:
         """Files that rested and did not change are whole."""
@@ -168,4 +169,4 @@ class Arrivals:
             elif again is None:
                 self._parts.pending.forget(file.name)
             else:
-                self._offer([again], now, Noticed.FOUND)
+                self._offer([again], now, Noticed.FOUND, "listing")

@@ -11,6 +11,7 @@ from snowmelt.service.checking import check_file
 from snowmelt.service.documents import (
     SCHEMA_VERSION,
     history_document,
+    log_document,
     plain,
     run_document,
 )
@@ -55,6 +56,13 @@ class OwnCommands:
             find_pipe(self._parts.project, pipe)
         with self._parts.warehouse.snapshot() as session:
             return history_document(session, pipe, status, limit)
+
+    def log(
+        self, run: str | None, step: str | None, object: str | None, limit: int
+    ) -> Document:
+        self._parts.pipeline_log.write()
+        with self._parts.warehouse.snapshot() as session:
+            return log_document(session, run, step, object, limit)
 
     def check(self, file: str, pipe: str | None) -> Document:
         chosen = find_pipe(self._parts.project, pipe) if pipe else None

@@ -60,6 +60,29 @@ def history_document(
     return {"schema_version": SCHEMA_VERSION, "loads": loads}
 
 
+LOG_COLUMNS = (
+    *("turn", "run_id", "step", "object", "started_at", "ended_at", "status"),
+    *("rows_in", "rows_out", "rows_rejected", "bytes", "error", "details"),
+)
+
+
+def log_document(
+    session: Session, run: str | None, step: str | None, object: str | None, limit: int
+) -> Document:
+    """Return steps of the pipeline that the log has, newest first."""
+    rows = session.rows(
+        f"select {', '.join(LOG_COLUMNS)} from snowmelt.pipeline_log "
+        "where ($1 is null or run_id = $1) and ($2 is null or step = $2) "
+        "and ($3 is null or object = $3) "
+        "order by started_at desc, rowid desc limit $4",
+        [run, step, object, limit],
+    )
+    steps = as_documents(LOG_COLUMNS, rows)
+    for each in steps:
+        each["details"] = json.loads(each["details"] or "{}")
+    return {"schema_version": SCHEMA_VERSION, "steps": steps}
+
+
 def loads_since(session: Session, load_seq: int) -> list[Document]:
     """Return every load record after a position, newest first."""
     rows = session.rows(
@@ -199,8 +222,10 @@ def run_document(result: RunResult | None) -> Document | None:
         "state": result.state.value,
         "reason": result.reason,
         "full_refresh": list(result.full_refresh),
+        "way": result.built.way.value,
+        "fallback_reason": result.built.fallback_reason,
         "seconds": round(result.seconds, 3),
-        "models": len(result.nodes) - len(tests),
+        "models": sum(n.resource_type not in ("test", "rule") for n in result.nodes),
         "tests": len(tests),
         "tests_passed": sum(node.status == "pass" for node in tests),
         "tests_warned": sum(node.status == "warn" for node in tests),

@@ -51,7 +51,7 @@ from snowmelt.service.documents import (
 from snowmelt.service.loop import Loop
 from snowmelt.service.parts import Parts
 from snowmelt.service.questions import find_pipe, name_in_stage
-from snowmelt.service.telling import tell_settled
+from snowmelt.service.telling import tell_record, tell_settled
 from snowmelt.transform.project_digest import project_digest
 from snowmelt.warehouse.port import Session
 
@@ -130,6 +130,7 @@ def reject(loop: Loop, file: str) -> Document:
     staged = parts.stage.look(held.file_name)
     now = parts.clock.now()
     reason = f"{REJECTED}: {held.detail.get('reason', '')}".removesuffix(": ")
+    record = None
     with (
         parts.loading.of(known.name),
         parts.warehouse.session() as session,
@@ -143,6 +144,8 @@ def reject(loop: Loop, file: str) -> Document:
             settled = (staged, known.name, known.digest, status, record.load_seq)
             settle_files(session, [settled])
         _decide(session, held, HeldDecision.REJECTED, now)
+    if record is not None:
+        tell_record(parts.events, record)
     with loop.lock:
         parts.pending.release(held.file_name)
         loop.ask_refresh()

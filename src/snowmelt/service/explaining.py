@@ -61,9 +61,10 @@ def _loads(session: Session, name: str) -> list[Document]:
 def _nodes(session: Session, name: str) -> list[Document]:
     columns = ("run_id", "run_state", "reason", "status", "started_at", "message")
     rows = session.rows(
-        "select run_id, state, reason, status, started_at, message "
-        "from snowmelt.node_history join snowmelt.run_history using (run_id) "
-        "where node = $1 order by started_at desc limit 5",
+        "select run_id, run.state, run.reason, node.status, run.started_at, "
+        "node.message from snowmelt.node_history as node "
+        "join snowmelt.run_history as run using (run_id) "
+        "where node.node = $1 order by run.started_at desc limit 5",
         [name],
     )
     return as_documents(columns, rows)

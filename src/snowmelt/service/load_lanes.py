@@ -13,7 +13,7 @@ from functools import partial
 from snowmelt.bronze.copy import Copier
 from snowmelt.bronze.prepared import Prepared
 from snowmelt.errors import EngineError, UnreachableError
-from snowmelt.events import CopyStarted, Events
+from snowmelt.events import CopyStarted, Events, concerning
 from snowmelt.pipe.batch import LoadConfig, Pending, due
 from snowmelt.pipe.definition import Pipe
 from snowmelt.service.gathering import Gathering
@@ -62,6 +62,7 @@ class Loaded:
     problem: str = ""
     blameless: bool = False
     killed: bool = False
+    started_at: datetime | None = None
 
 
 class LoadLanes:
@@ -112,8 +113,8 @@ class LoadLanes:
             gathering.pending.begin(batch)
             self._busy[number] = pipe.name
             file_bytes = sum(each.file.size for each in batch)
-            events.emit(CopyStarted(pipe.name, len(batch), file_bytes))
-            lane.begin(partial(self._copy, pipe, batch))
+            events.emit(CopyStarted(pipe.name, len(batch), file_bytes, now))
+            lane.begin(partial(self._copy_batch, pipe, batch, now))
 
     def _due(self, pipe: Pipe, gathering: Gathering, now: datetime) -> list[Pending]:
         return due(gathering.ready(pipe, now), now, self._limits_of(pipe))
@@ -136,6 +137,15 @@ class LoadLanes:
         """Let the lanes end what they are at."""
         for lane in self._lanes:
             lane.close()
+
+    def _copy_batch(
+        self, pipe: Pipe, batch: Sequence[Pending], now: datetime
+    ) -> Loaded:
+        """Copy a batch; what is logged meanwhile says of which pipe."""
+        with concerning(pipe=pipe.name):
+            loaded = self._copy(pipe, batch)
+        loaded.started_at = now
+        return loaded
 
     def _copy(self, pipe: Pipe, batch: Sequence[Pending]) -> Loaded:
         try:

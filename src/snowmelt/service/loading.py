@@ -19,6 +19,7 @@ from snowmelt.serve.commands import Document
 from snowmelt.service.documents import SCHEMA_VERSION, loads_since, run_document
 from snowmelt.service.loop import Loop
 from snowmelt.service.questions import find_pipe, find_staged, read_instant
+from snowmelt.service.telling import tell_settled
 
 
 @dataclass(frozen=True)
@@ -217,6 +218,8 @@ class Loading:
                         )
                 with parts.warehouse.commit_lock, session.transaction():
                     parts.copier.commit(session, batches)
+                for outcome in (each for b in batches for each in b.outcomes):
+                    tell_settled(parts.events, outcome)
             finally:
                 for prepared in batches:
                     prepared.close()

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
+from snowmelt.events import CopyFinished
 from snowmelt.gold.publication import RunResult
 from snowmelt.landing.stage import StagedFile
 from snowmelt.pipe.batch import Pending
@@ -56,8 +57,9 @@ class Loop:
         self.arrivals = Arrivals(parts)
         self.run_lane: Lane[RunResult | None] = make_lane("run")
         self.after_loading = AfterLoading(
-            parts.warehouse, parts.stage, parts.clock, make_lane
+            parts.warehouse, parts.stage, parts.clock, parts.events, make_lane
         )
+        self.log_lane: Lane[None] = make_lane("log")
         self.gathering = Gathering(
             parts.stage, parts.warehouse, parts.pending, parts.events
         )
@@ -72,6 +74,7 @@ class Loop:
         """Do one round of everything that is due. Safe to stop after any line."""
         with self.lock:
             now = self._now()
+            self.parts.pipeline_log.turn += 1
             self.arrivals.take_notifications(now)
             self._list(now)
             self.arrivals.promote(now)
@@ -85,6 +88,7 @@ class Loop:
             self.watching.check(now)
             self._settle_run()
             self._dispatch_run(now)
+            self._write_log()
             self.parts.stage.acknowledge(self.arrivals.is_open)
 
     def _now(self) -> datetime:
@@ -97,6 +101,14 @@ class Loop:
                 self._unpublished_since = min(self._unpublished_since, now)
         self._turned_at = now
         return now
+
+    def _write_log(self) -> None:
+        """Have the log written, best while nothing else is under way."""
+        busy = not (self.load_lanes.idle and self.run_lane.idle)
+        self.log_lane.take()
+        pipeline_log = self.parts.pipeline_log
+        if self.log_lane.idle and pipeline_log.is_due(busy=busy):
+            self.log_lane.begin(partial(pipeline_log.keep_up, busy=busy))
 
     def look(self) -> None:
         """Find out what is pending now, and load nothing."""
@@ -155,6 +167,7 @@ class Loop:
         self.load_lanes.close()
         self.run_lane.close()
         self.after_loading.close()
+        self.log_lane.close()
 
     def _list(self, now: datetime) -> None:
         """List the stage, if that is due, and see whether the models changed."""
@@ -176,6 +189,7 @@ class Loop:
     def _settle_load(self, loaded: Loaded, now: datetime) -> None:
         """Take note of what a batch came to."""
         self._end_load(loaded)
+        self._tell_finished(loaded)
         if loaded.prepared is None:
             self._settle_failure(loaded, now)
             return
@@ -200,6 +214,15 @@ class Loop:
         del self.warnings[:-PROBLEMS_MAX]
         if loaded.pipe.after_load:
             self.after_loading.ask()
+
+    def _tell_finished(self, loaded: Loaded) -> None:
+        ended_at = self.parts.clock.now()
+        began = loaded.started_at or ended_at
+        problem = loaded.problem if loaded.prepared is None else None
+        first, files = loaded.batch[0].file.name, len(loaded.batch)
+        self.parts.events.emit(
+            CopyFinished(loaded.pipe.name, files, first, began, ended_at, problem)
+        )
 
     def _end_load(self, loaded: Loaded) -> None:
         """Let a listing find the files with which a batch is not done."""

@@ -17,6 +17,7 @@ from snowmelt.events import Events
 from snowmelt.gold.publication import Publication
 from snowmelt.gold.run_history import close_interrupted
 from snowmelt.landing.open_stage import open_stage
+from snowmelt.observe.pipeline_log import kept_log
 from snowmelt.pipe.attempts import Attempts
 from snowmelt.pipe.evolved import effective_pipe, record_widened
 from snowmelt.pipe.held import held_files
@@ -87,33 +88,40 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
         describe()
         write_schemas(project.root)
         stage = open_stage(project.settings.landing, project.root, clock)
-        yield Parts(
-            project=project,
-            warehouse=warehouse,
-            stage=stage,
-            pending=PendingFiles(
-                project.pipes,
-                project.settings.landing.settle,
-                attempts.interrupted(),
-                paused=paused,
-                held=held,
-            ),
-            copier=Copier(warehouse, stage, clock, project.spool, attempts, describe),
-            attempts=attempts,
-            publication=Publication(
-                warehouse,
-                Builder(Dbt(project.root, project.warehouse_path), project.root, clock),
-                project.settings.publish,
-                clock,
-                events,
-            ),
-            clock=clock,
-            events=events,
-            loading=PipeLocks(project.pipes),
-            trial=partial(try_file, project, warehouse),
+        pending = PendingFiles(
+            project.pipes,
+            project.settings.landing.settle,
+            attempts.interrupted(),
+            paused=paused,
+            held=held,
         )
+        copier = Copier(warehouse, stage, clock, project.spool, attempts, describe)
+        publication = _publication(project, warehouse, clock, events)
+        with kept_log(warehouse, project.settings.log, clock, events) as log:
+            yield Parts(
+                project=project,
+                warehouse=warehouse,
+                stage=stage,
+                pending=pending,
+                copier=copier,
+                attempts=attempts,
+                publication=publication,
+                clock=clock,
+                events=events,
+                pipeline_log=log,
+                loading=PipeLocks(project.pipes),
+                trial=partial(try_file, project, warehouse),
+            )
     finally:
         warehouse.close()
+
+
+def _publication(
+    project: Project, warehouse: Warehouse, clock: Clock, events: Events
+) -> Publication:
+    dbt = Dbt(project.root, project.warehouse_path)
+    builder = Builder(dbt, project.root, clock)
+    return Publication(warehouse, builder, project.settings.publish, clock, events)
 
 
 def _catalog(project: Project) -> tuple[list[PipeEntry], StageEntry]:

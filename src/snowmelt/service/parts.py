@@ -9,6 +9,7 @@ from snowmelt.clock import Clock
 from snowmelt.events import Events
 from snowmelt.gold.publication import Publication
 from snowmelt.landing.stage import Stage
+from snowmelt.observe.pipeline_log import PipelineLog
 from snowmelt.pipe.attempts import Attempts
 from snowmelt.pipe.pending import PendingFiles
 from snowmelt.project.project import Project
@@ -30,6 +31,7 @@ class Parts:
     publication: Publication
     clock: Clock
     events: Events
+    pipeline_log: PipelineLog
     loading: PipeLocks
     """Held while load history is read and added to: by copies and by replays."""
     trial: Trial

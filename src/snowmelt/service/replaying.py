@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from snowmelt.bronze.reject_file import (
 from snowmelt.bronze.rejects import RejectFilter, group_rejects
 from snowmelt.bronze.replay import Replayed, Replayer
 from snowmelt.errors import UsageError
+from snowmelt.events import RejectsReplayed
 from snowmelt.serve.commands import Document
 from snowmelt.service.documents import (
     SCHEMA_VERSION,
@@ -98,9 +100,28 @@ class Replaying:
         ]
         replayed: list[Replayed] = []
         for pipe in pipes:
+            started_at = parts.clock.now()
             with parts.loading.of(pipe.name):
-                replayed += replayer.replay(pipe, chosen, edits)
+                found = replayer.replay(pipe, chosen, edits)
+            for each in found:
+                self._tell(pipe.name, each, started_at)
+            replayed += found
         return replayed
+
+    def _tell(self, pipe_name: str, replayed: Replayed, started_at: datetime) -> None:
+        self._parts.events.emit(
+            RejectsReplayed(
+                pipe_name,
+                replayed.file_name,
+                replayed.origin,
+                replayed.load_seq,
+                replayed.tried,
+                replayed.loaded,
+                replayed.problem,
+                started_at,
+                self._parts.clock.now(),
+            )
+        )
 
     def _require_known(self, path: str, edits: Edits) -> None:
         """Refuse a file of records that were never refused here."""

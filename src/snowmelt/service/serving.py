@@ -5,15 +5,18 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+from functools import partial
 
 from snowmelt.clock import Clock
 from snowmelt.errors import UnreachableError
 from snowmelt.events import Events
+from snowmelt.observe.metrics import Metrics
 from snowmelt.project.project import Project
 from snowmelt.serve.api import ApiServer
 from snowmelt.serve.client import connect_service
 from snowmelt.service.commands import OwnCommands
 from snowmelt.service.loop import Loop
+from snowmelt.service.numbers import standing
 from snowmelt.service.opening import opened_patiently
 
 log = logging.getLogger("snowmelt")
@@ -39,7 +42,10 @@ def serve(project: Project, clock: Clock, events: Events) -> int:
             number: signal.signal(number, lambda *_: _stop(stopping, loop))
             for number in (signal.SIGTERM, signal.SIGINT)
         }
-        server = ApiServer(OwnCommands(loop, serving=True), project.socket)
+        metrics = Metrics(partial(standing, loop))
+        events.subscribe(metrics)
+        commands = OwnCommands(loop, serving=True)
+        server = ApiServer(commands, metrics.read, project.socket)
         server.start()
         parts.stage.watch(loop.wake.set)
         try:

@@ -56,6 +56,11 @@ def status_document(loop: Loop, *, serving: bool) -> Document:
         "channel": plain(asdict(channel)) if channel else None,
         "problems": _problems(loop),
         "warnings": list(loop.warnings),
+        "log": {
+            "rows_waiting": parts.pipeline_log.waiting,
+            "rows_lost": parts.pipeline_log.lost,
+            "problem": parts.pipeline_log.problem,
+        },
         "pipes": pipes,
         "pending": plain(waiting),
         "held": held,
@@ -120,5 +125,10 @@ def _limits(loop: Loop) -> Document:
         "retry_after_seconds": limits.load.retry_after.total_seconds(),
         "publish_wait_max_seconds": limits.publish.wait_max.total_seconds(),
         "failing_rows_max": limits.publish.failing_rows_max,
+        "log_keep_seconds": limits.log.keep.total_seconds(),
+        "log_queries_keep_seconds": limits.log.queries_keep.total_seconds(),
+        "log_write_every_seconds": limits.log.write_every.total_seconds(),
+        "log_waiting_rows_max": limits.log.waiting_rows_max,
+        "log_waiting_bytes_max": limits.log.waiting_bytes_max,
         "rejects_of_failed_max": REJECTS_OF_FAILED_MAX,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from snowmelt.bronze.prepared import Outcome
 from snowmelt.events import ContentRepeated, Events, FileSettled
+from snowmelt.pipe.history import LoadRecord
 
 
 def tell_settled(events: Events, outcome: Outcome) -> list[str]:
@@ -12,16 +13,7 @@ def tell_settled(events: Events, outcome: Outcome) -> list[str]:
     There is one when the file was loaded although its content is loaded.
     """
     record, repeats = outcome.record, outcome.identity.repeats
-    events.emit(
-        FileSettled(
-            record.pipe_name,
-            record.file_name,
-            "unchanged" if not record.load_seq else record.status.value,
-            record.row_count,
-            record.error_count,
-            record.first_error_message,
-        )
-    )
+    tell_record(events, record)
     if repeats is None or not record.row_count:
         return []
     name, load_seq = record.file_name, record.load_seq
@@ -30,3 +22,22 @@ def tell_settled(events: Events, outcome: Outcome) -> list[str]:
         f"{name}: load {load_seq} has the same bytes as load {repeats}; its rows are "
         "there twice (on_same_content: warn)"
     ]
+
+
+def tell_record(events: Events, record: LoadRecord) -> None:
+    """Emit that a file is settled."""
+    events.emit(
+        FileSettled(
+            record.pipe_name,
+            record.file_name,
+            "unchanged" if not record.load_seq else record.status.value,
+            record.row_count,
+            record.error_count,
+            record.first_error_message,
+            record.row_parsed,
+            record.file_size,
+            record.load_seq,
+            record.started_at,
+            record.last_load_time,
+        )
+    )

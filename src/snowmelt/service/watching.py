@@ -98,8 +98,14 @@ class Watching:
         self._states[name] = state
         with self._warehouse.session() as session:
             self._record(session, name, state, now)
+            newest = session.value(
+                "select max(last_load_time) from snowmelt.load_history "
+                "where pipe_name = $1 and row_count > 0",
+                [name],
+            )
+        lag = (now - newest).total_seconds() if newest else None
         due = self._watches[name].due
-        self._events.emit(FreshnessChanged(name, str(state), due))
+        self._events.emit(FreshnessChanged(name, str(state), due, now, lag))
 
     def _record(
         self, session: Session, name: str, state: Freshness, now: datetime

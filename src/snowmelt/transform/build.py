@@ -19,6 +19,7 @@ from snowmelt.transform.recording import (
 )
 from snowmelt.transform.replay import NodeDone, Replay
 from snowmelt.transform.row_rules import broken_rules
+from snowmelt.transform.statements import node_of_dbt
 from snowmelt.transform.trigger import EVERYTHING, BuildPlan, Changes, Pass, plan_build
 from snowmelt.warehouse.port import Session
 
@@ -66,6 +67,11 @@ class Builder:
         self._clock = clock
         self._recordings = load_recordings(project_dir / RECORDINGS)
         self._sent: tuple[Sent, str] | None = None
+        self._replay: Replay | None = None
+
+    def node_at(self) -> str | None:
+        """Return the node that is being made or tested, on the thread that asks."""
+        return self._replay.node_at if self._replay else node_of_dbt()
 
     def build(
         self,
@@ -80,7 +86,7 @@ class Builder:
         Models and tests that fail are in `built`. Raises ConfigError when dbt refuses
         the project.
         """
-        self._sent = None
+        self._sent = self._replay = None
         self._build(session, changes, digest, done, built)
         if not any(node.status == "error" for node in built.nodes):
             cut_logs(session)
@@ -117,9 +123,9 @@ class Builder:
             built.fallback_reason = reason
             self._ask_dbt(session, plan.passes, done, built)
             return
-        replay = Replay(session, graph, self._recordings, self._clock, done)
-        built.nodes = replay.results
-        replay.run(_to_replay(plan.nodes), set(plan.sources))
+        self._replay = Replay(session, graph, self._recordings, self._clock, done)
+        built.nodes = self._replay.results
+        self._replay.run(_to_replay(plan.nodes), set(plan.sources))
         self._judge_rules(session, graph, built)
 
     def keep(self) -> None:

@@ -22,6 +22,7 @@ from snowmelt.transform.graph import Graph, read_graph
 from snowmelt.transform.node_result import NodeResult
 from snowmelt.transform.package import install_package
 from snowmelt.transform.replay import NodeDone
+from snowmelt.transform.statements import node_of_dbt
 from snowmelt.transform.trigger import Pass
 from snowmelt.warehouse.port import Session
 
@@ -127,7 +128,7 @@ class _Handle:
         if sql.strip().rstrip(";").upper() in ("BEGIN", "COMMIT"):
             return self
         with self._lock:
-            self._sent.setdefault(_node_id(), []).append(sql)
+            self._sent.setdefault(node_of_dbt() or "", []).append(sql)
             table = self._session.table(sql, bindings or ())
         self._rows = table.rows
         self.description = [
@@ -182,13 +183,6 @@ def _handed(session: Session, sent: Sent) -> Iterator[None]:
 def _environment(values: dict[str, str]) -> Iterator[None]:
     with mock.patch.dict(os.environ, values):
         yield
-
-
-def _node_id() -> str:
-    """Return the node that this thread of dbt works for; empty outside of one."""
-    from dbt_common.events.contextvars import get_node_info
-
-    return str(get_node_info().get("unique_id", ""))
 
 
 def _tell(event: Any, done: NodeDone) -> None:

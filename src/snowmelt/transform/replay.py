@@ -30,6 +30,7 @@ class Replay:
     clock: Clock
     done: NodeDone
     results: list[NodeResult] = field(default_factory=list)
+    node_at: str | None = None
     _changed: set[str] = field(default_factory=set)
     _left_out: set[str] = field(default_factory=set)
     _positions: dict[str, int] = field(default_factory=dict)
@@ -41,6 +42,7 @@ class Replay:
             self.session.rows("select relation, position from snowmelt.change_logs")
         )
         for index, node in enumerate(nodes, start=1):
+            self.node_at = node.id
             left_out = node.id in self._left_out
             if left_out or not self._left_out.isdisjoint(node.parents):
                 self._leave_out(node)
@@ -54,6 +56,7 @@ class Replay:
                 self.done(node.name, self.results[-1].status, index, len(nodes))
             if self.results and self.results[-1].status == "error":
                 break  # the engine has given up the transaction
+        self.node_at = None
         return self.results
 
     def _leave_out(self, node: Node) -> None:

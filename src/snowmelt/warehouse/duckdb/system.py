@@ -21,6 +21,8 @@ from snowmelt.warehouse.port import Session, Warehouse
 TABLES = """
 create schema snowmelt;
 create schema bronze;
+create schema quarantine;
+create schema changes;
 
 create table snowmelt.meta (key varchar not null, value varchar not null);
 
@@ -185,6 +187,7 @@ create table snowmelt.stages (
     last_altered timestamptz not null
 );
 
+-- way: dbt, replay
 create table snowmelt.run_history (
     run_id varchar not null,
     state varchar not null,
@@ -196,9 +199,12 @@ create table snowmelt.run_history (
     project_digest varchar not null,
     models bigint,
     tests bigint,
-    error varchar
+    error varchar,
+    way varchar,
+    fallback_reason varchar
 );
 
+-- form: dbt, replayed, delta
 create table snowmelt.node_history (
     run_id varchar not null,
     node varchar not null,
@@ -206,7 +212,10 @@ create table snowmelt.node_history (
     status varchar not null,
     seconds double not null,
     failures bigint,
-    message varchar
+    message varchar,
+    form varchar,
+    rows_out bigint,
+    started_at timestamptz
 );
 
 create table snowmelt.test_failures (
@@ -214,6 +223,95 @@ create table snowmelt.test_failures (
     test varchar not null,
     ordinal bigint not null,
     failing_row varchar not null
+);
+
+-- how far each consumer has read a source: the last change it has taken
+create table snowmelt.stream_offsets (
+    consumer varchar not null,
+    source varchar not null,
+    position bigint not null,
+    moved_at timestamptz not null
+);
+
+-- how far the log of a relation's changes goes, and through which it is cut off
+create table snowmelt.change_logs (
+    relation varchar not null,
+    position bigint not null,
+    cut_through bigint not null
+);
+
+-- what a model's rules did with the rows of one load
+create table snowmelt.row_tallies (
+    model varchar not null,
+    load_seq bigint not null,
+    rows_read bigint not null,
+    rows_quarantined bigint not null,
+    rows_dropped bigint not null,
+    rows_warned bigint not null
+);
+
+-- where the rows of bronze are in silver, as each run left them
+create table snowmelt.reconciliation (
+    run_id varchar not null,
+    model varchar not null,
+    bronze_rows bigint not null,
+    silver_rows bigint not null,
+    quarantined_rows bigint not null,
+    dropped_rows bigint not null,
+    superseded_rows bigint not null,
+    deduplicated_rows bigint not null
+);
+
+-- rebuilds that were compared with what is published
+create table snowmelt.audit_history (
+    audit_id varchar not null,
+    state varchar not null,
+    reason varchar not null,
+    started_at timestamptz not null,
+    ended_at timestamptz,
+    tables_compared bigint,
+    tables_differing varchar,
+    error varchar
+);
+
+-- every step: notification, listing, request, copy, replay, run, model, test, seed,
+-- snapshot, publish, after_load, expectation; details: JSON
+create table snowmelt.pipeline_log (
+    turn bigint,
+    run_id varchar,
+    step varchar not null,
+    object varchar not null,
+    started_at timestamptz not null,
+    ended_at timestamptz,
+    status varchar not null,
+    rows_in bigint,
+    rows_out bigint,
+    rows_rejected bigint,
+    bytes bigint,
+    error varchar,
+    details varchar
+);
+
+-- every statement of a run; node: the model or test it was for
+create table snowmelt.query_history (
+    query_id varchar not null,
+    run_id varchar,
+    node varchar,
+    query_text varchar not null,
+    started_at timestamptz not null,
+    seconds double not null,
+    rows_produced bigint,
+    status varchar not null,
+    error varchar
+);
+
+-- every judgement of a pipe's expectation that differs from the one before
+create table snowmelt.freshness_history (
+    pipe_name varchar not null,
+    state varchar not null,
+    due_at timestamptz not null,
+    judged_at timestamptz not null,
+    lag_seconds double
 );
 
 create index load_history_file_name on snowmelt.load_history (file_name);

@@ -1,0 +1,110 @@
+"""Numbers for Prometheus: what was counted since the service began, what stands now.
+
+Labels are pipes, load statuses, states and ways: never files or models, of which there
+may be any number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+
+from snowmelt.events import (
+    CopyFinished,
+    Event,
+    FileSettled,
+    RejectsReplayed,
+    RunFinished,
+)
+
+SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How things stand when it is asked, by pipe.
+
+    A pipe into which nothing was ever loaded has no lag.
+    """
+
+    pending_files: Mapping[str, int]
+    lag_seconds: Mapping[str, float]
+    log_rows_lost: int
+
+
+class Metrics:
+    """A sink that counts; `standing` is asked each time the numbers are read."""
+
+    def __init__(self, standing: Callable[[], Standing]) -> None:
+        self._registry = CollectorRegistry()
+        counter = partial(Counter, registry=self._registry)
+        seconds = partial(Histogram, registry=self._registry, buckets=SECONDS)
+        self._files = counter(
+            "snowmelt_files_settled", "Files dealt with.", ["pipe", "status"]
+        )
+        self._loaded = counter("snowmelt_rows_loaded", "Rows loaded.", ["pipe"])
+        self._rejected = counter("snowmelt_rows_rejected", "Records refused.", ["pipe"])
+        self._copies = seconds(
+            "snowmelt_copy_seconds", "Seconds from dispatch to commit.", ["pipe"]
+        )
+        self._failed = counter(
+            "snowmelt_copies_failed", "Batches of which nothing was copied.", ["pipe"]
+        )
+        self._runs = counter("snowmelt_runs", "Runs that ended.", ["state", "way"])
+        self._run_seconds = seconds("snowmelt_run_seconds", "Seconds of a run.")
+        self._registry.register(_Standing(standing))
+
+    def __call__(self, event: Event) -> None:
+        """Count one event; from any thread."""
+        if isinstance(event, FileSettled):
+            self._files.labels(event.pipe_name, event.status).inc()
+            self._loaded.labels(event.pipe_name).inc(event.row_count)
+            self._rejected.labels(event.pipe_name).inc(event.error_count)
+        elif isinstance(event, RejectsReplayed):
+            self._loaded.labels(event.pipe_name).inc(event.row_count)
+        elif isinstance(event, CopyFinished):
+            seconds = (event.ended_at - event.started_at).total_seconds()
+            self._copies.labels(event.pipe_name).observe(max(seconds, 0.0))
+            self._failed.labels(event.pipe_name).inc(event.problem is not None)
+        elif isinstance(event, RunFinished):
+            self._runs.labels(event.state, event.way).inc()
+            self._run_seconds.observe(event.seconds)
+
+    def read(self) -> tuple[str, bytes]:
+        """Return the numbers as Prometheus reads them: content type and content."""
+        return CONTENT_TYPE_LATEST, generate_latest(self._registry)
+
+
+class _Standing(Collector):
+    """Numbers that are not counted but looked up."""
+
+    def __init__(self, standing: Callable[[], Standing]) -> None:
+        self._standing = standing
+
+    def describe(self) -> list[Metric]:
+        """Name no numbers beforehand: to name them they would be looked up."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        now = self._standing()
+        pending = GaugeMetricFamily(
+            "snowmelt_pending_files", "Files that wait.", labels=["pipe"]
+        )
+        for pipe, count in now.pending_files.items():
+            pending.add_metric([pipe], count)
+        lag = GaugeMetricFamily(
+            "snowmelt_lag_seconds", "Seconds since rows were loaded.", labels=["pipe"]
+        )
+        for pipe, seconds in now.lag_seconds.items():
+            lag.add_metric([pipe], seconds)
+        lost = CounterMetricFamily(
+            "snowmelt_log_rows_lost", "Rows of the log that could not be kept."
+        )
+        lost.add_metric([], now.log_rows_lost)
+        yield from (pending, lag, lost)

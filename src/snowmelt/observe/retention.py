@@ -1,0 +1,36 @@
+"""How long the log is kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from snowmelt.warehouse.port import Session
+
+_OLD = (
+    "delete from snowmelt.pipeline_log where started_at < $1",
+    "delete from snowmelt.freshness_history where judged_at < $1",
+)
+_OF_OLD_RUNS = tuple(
+    f"delete from snowmelt.{table} where run_id in "  # noqa: S608
+    "(select run_id from snowmelt.run_history where started_at < $1)"
+    for table in ("node_history", "test_failures")
+)
+_OLD_QUERIES = ("delete from snowmelt.query_history where started_at < $1",)
+
+
+@dataclass(frozen=True)
+class Horizons:
+    """The instants before which steps and statements are forgotten."""
+
+    steps: datetime
+    queries: datetime
+
+
+def forget_before(session: Session, horizons: Horizons) -> None:
+    """Delete what is older, in one transaction. What the log is about stays."""
+    with session.transaction():
+        for statement in (*_OLD, *_OF_OLD_RUNS):
+            session.execute(statement, [horizons.steps])
+        for statement in _OLD_QUERIES:
+            session.execute(statement, [horizons.queries])

@@ -1,0 +1,103 @@
+"""The statements of a run, told of one by one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import TypeVar
+
+from snowmelt.clock import Clock
+from snowmelt.events import Events, StatementFinished
+from snowmelt.warehouse.port import Row, Session, Table
+
+Result = TypeVar("Result")
+_FIRST_WORD = re.compile(r"(?:[\s(]|/\*(?>.*?\*/)|--[^\n]*\n)*+(\w+)", re.DOTALL)
+_WRITING = {"create", "insert", "update", "delete", "merge", "copy"}
+
+
+class ToldSession:
+    """A session whose statements are told of, each with the node it is for.
+
+    `node_of` says which node that is; it is asked on the thread of the statement.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        run_id: str,
+        clock: Clock,
+        events: Events,
+        node_of: Callable[[], str | None],
+    ) -> None:
+        self._session = session
+        self._run_id = run_id
+        self._clock = clock
+        self._events = events
+        self._node_of = node_of
+
+    def execute(self, sql: str, parameters: Sequence[object] = ()) -> None:
+        self.table(sql, parameters)
+
+    def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
+        return self.table(sql, parameters).rows
+
+    def value(self, sql: str, parameters: Sequence[object] = ()) -> object:
+        rows = self.table(sql, parameters, limit=1).rows
+        return rows[0][0] if rows else None
+
+    def table(
+        self, sql: str, parameters: Sequence[object] = (), limit: int | None = None
+    ) -> Table:
+        """Run a statement, and tell of it however it ends."""
+        started_at, began = self._clock.now(), self._clock.monotonic()
+        rows, error = None, None
+        try:
+            table = self._session.table(sql, parameters, limit)
+            rows = count_rows(sql, table)
+            return table
+        except Exception as problem:
+            error = str(problem).strip() or type(problem).__name__
+            raise
+        finally:
+            seconds = self._clock.monotonic() - began
+            self._events.emit(
+                StatementFinished(
+                    self._run_id, self._node_of(), sql, started_at, seconds, rows, error
+                )
+            )
+
+    def insert(self, table: str, columns: dict[str, Sequence[object]]) -> None:
+        self._session.insert(table, columns)
+
+    def transaction(self) -> AbstractContextManager[None]:
+        return self._session.transaction()
+
+    def interrupt(self) -> None:
+        self._session.interrupt()
+
+
+def count_rows(sql: str, table: Table) -> int | None:
+    """Return how many rows a statement wrote or returned, None if it does neither.
+
+    Of a statement that writes the engine answers with a count, or with an empty one
+    if it wrote no rows, as CREATE VIEW does; of others that return nothing, with
+    nothing.
+    """
+    if table.columns == ["Count"] and writes(sql):
+        return int(table.rows[0][0]) if table.rows else None
+    return None if table.columns == ["Success"] else len(table.rows)
+
+
+def writes(sql: str) -> bool:
+    """Is it a statement that makes relations or changes rows?"""
+    found = _FIRST_WORD.match(sql)
+    return found is not None and found[1].lower() in _WRITING
+
+
+def node_of_dbt() -> str | None:
+    """Return the unique id of the node that dbt is at on this thread, if any."""
+    from dbt_common.events.contextvars import get_node_info
+
+    node: str | None = get_node_info().get("unique_id")
+    return node
