@@ -211,6 +211,18 @@ class RunFinished:
     way: str = "dbt"
 
 
+@dataclass(frozen=True)
+class AuditFinished:
+    """Everything was rebuilt and compared; `differing` says what is otherwise."""
+
+    audit_id: str
+    state: str
+    seconds: float
+    tables: int
+    differing: tuple[str, ...]
+    error: str | None
+
+
 Event = (
     FilesFound
     | CopyStarted
@@ -225,6 +237,7 @@ Event = (
     | StatementFinished
     | NodeFinished
     | RunFinished
+    | AuditFinished
 )
 Sink = Callable[[Event], None]
 

@@ -37,6 +37,7 @@ COMMANDS = {
     "rejects": "Show records that were refused, with file, line and reason.",
     "replay": "Load refused records again, after a fix.",
     "rebuild": "Build silver and gold anew from bronze.",
+    "audit": "Rebuild everything and compare it with what is published.",
     "sql": "Ask the warehouse one query.",
     "backup": "Copy the warehouse into a new folder while it is in use.",
     "restore": "Put the warehouse of a backup back.",

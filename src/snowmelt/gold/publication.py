@@ -11,7 +11,8 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -27,6 +28,7 @@ from snowmelt.events import (
     RunStarted,
     concerning,
 )
+from snowmelt.gold.audit import Audit, AuditResult
 from snowmelt.gold.run_history import (
     RunEnd,
     RunStart,
@@ -101,12 +103,14 @@ class Publication:
         self,
         warehouse: Warehouse,
         builder: Builder,
+        audit: Audit,
         config: PublishConfig,
         clock: Clock,
         events: Events,
     ) -> None:
         self._warehouse = warehouse
         self._builder = builder
+        self._audit = audit
         self._config = config
         self._clock = clock
         self._events = events
@@ -119,10 +123,39 @@ class Publication:
         Waits for a run that is under way: a run that began before it ended would
         build on what that run is about to replace.
         """
+        with self.exclusively():
+            return self._publish(digest, rebuild)
+
+    @contextmanager
+    def exclusively(self) -> Iterator[None]:
+        """Let no run begin or be under way while the block lasts."""
         with self._one_at_a_time:
             if self._closed:
                 raise UnreachableError("the service", "it is stopping")
-            return self._publish(digest, rebuild)
+            yield
+
+    def audit(self, digest: str, reason: str) -> AuditResult:
+        """Rebuild everything, compare it with what is published, and roll back."""
+        with self.exclusively():
+            return self._audit.run(_uuid7(self._clock.now()), digest, reason)
+
+    def lacks_recordings(self, digest: str) -> bool:
+        """Would a run ask dbt for want of recordings alone?"""
+        return self._builder.lacks_recordings(digest)
+
+    def rehearse(self, digest: str) -> bool:
+        """Record what dbt sends, in a transaction that is rolled back.
+
+        Only where what is published was built of this state of the project. Returns
+        whether anything was recorded.
+        """
+        with (
+            self.exclusively(),
+            self._warehouse.session() as session,
+            session.rolled_back(),
+        ):
+            changes, _ = find_changes(session, digest)
+            return not changes.any and self._builder.rehearse(session, digest)
 
     def close(self) -> None:
         """Let a run that is under way end, and begin no other."""
@@ -143,12 +176,30 @@ class Publication:
                 self._attempt(session, result, digest, rebuild)
         result.seconds = self._clock.monotonic() - began
         self._events.emit(_finished(result))
+        self._builder.tell_artifacts(run_id, result.built)
         return result
 
     def _attempt(
         self, session: Session, result: RunResult, digest: str, rebuild: bool
     ) -> None:
         """Publish in one transaction, or roll back and keep the evidence.
+
+        That what dbt sent before cannot be sent again is for dbt to judge: it is asked
+        at once, in a transaction of its own.
+        """
+        read_through = self._try(session, result, digest, rebuild)
+        if result.state is RunState.FAILED and result.built.broke_in_replay:
+            log.warning("a recording is given up: %s", _first_error(result.nodes))
+            self._builder.forget()
+            result.built, result.error = Built(), None
+            read_through = self._try(session, result, digest, rebuild)
+        if result.state is not RunState.SUCCEEDED:
+            self._keep_evidence(session, result, read_through)
+
+    def _try(
+        self, session: Session, result: RunResult, digest: str, rebuild: bool
+    ) -> int:
+        """Publish in one transaction, or roll back; return the last load it read.
 
         What changed is asked again on the transaction's own snapshot: what is read is
         what is recorded as read.
@@ -171,9 +222,10 @@ class Publication:
         except Exception as error:
             log.exception("a run could not be carried out")
             result.error = f"the run could not be carried out: {error}"
-        finally:
-            if result.state is not RunState.SUCCEEDED:
-                self._keep_evidence(session, result, read_through)
+        except BaseException:
+            self._keep_evidence(session, result, read_through)
+            raise
+        return read_through
 
     def _build(
         self, session: Session, changes: Changes, digest: str, result: RunResult
@@ -260,6 +312,7 @@ def _finished(result: RunResult) -> RunFinished:
         result.started_at,
         result.ended_at or result.started_at,
         tuple(nodes),
+        result.built.way.value,
     )
 
 

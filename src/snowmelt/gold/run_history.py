@@ -89,6 +89,15 @@ def close_run(session: Session, run_id: str, end: RunEnd, built: Built) -> None:
     )
 
 
+def published_run(session: Session) -> str | None:
+    """Return the run that a reader of this session sees; None before the first."""
+    run_id: str | None = session.value(
+        "select run_id from snowmelt.run_history where state = 'SUCCEEDED' "
+        "order by started_at desc limit 1"
+    )
+    return run_id
+
+
 def close_interrupted(session: Session, now: datetime) -> int:
     """Close runs whose process ended before they did; return how many."""
     count = session.value(

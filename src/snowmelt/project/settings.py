@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from snowmelt.gold.audit import AuditConfig
 from snowmelt.gold.publication import PublishConfig
 from snowmelt.landing.config import LandingConfig
 from snowmelt.observe.pipeline_log import LogConfig
@@ -42,4 +43,5 @@ class Settings(BaseModel):
         default_factory=dict, description="File formats that pipes share, by name."
     )
     publish: PublishConfig = Field(default_factory=PublishConfig)
+    audit: AuditConfig = Field(default_factory=AuditConfig)
     log: LogConfig = Field(default_factory=LogConfig)

@@ -38,6 +38,7 @@ POSTS: dict[str, dict[str, type]] = {
     "query": {"sql": str, "limit": int},
     "run": {"on_error": str},
     "rebuild": {},
+    "audit": {},
     "refresh": {"pipe": str, "prefix": str, "modified_after": str},
     "reload": {"files": list},
     "export_rejects": {"path": str, "file_format": str, "pipe": str, "file": str},

@@ -70,6 +70,9 @@ class ServiceClient:
     def rebuild(self) -> Document:
         return self._ask("rebuild")
 
+    def audit(self) -> Document:
+        return self._ask("audit")
+
     def refresh(
         self, pipe: str | None, prefix: str | None, modified_after: str | None
     ) -> Document:

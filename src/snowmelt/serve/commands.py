@@ -49,6 +49,10 @@ class Commands(Protocol):
         """Build silver and gold anew from bronze, test, publish."""
         ...
 
+    def audit(self) -> Document:
+        """Rebuild everything, compare it with what is published, and roll back."""
+        ...
+
     def refresh(
         self, pipe: str | None, prefix: str | None, modified_after: str | None
     ) -> Document:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from snowmelt.errors import UsageError
+from snowmelt.gold.run_history import published_run
 from snowmelt.serve.commands import Document
 from snowmelt.service.checking import check_file
 from snowmelt.service.documents import (
     SCHEMA_VERSION,
+    audit_document,
     history_document,
     log_document,
     plain,
@@ -84,7 +86,12 @@ class OwnCommands:
                 table = session.table(sql, limit=limit)
             except Exception as error:
                 raise UsageError("sql", str(error).strip()) from error
-        return {"columns": table.columns, "rows": [plain(row) for row in table.rows]}
+            run_id = published_run(session)
+        return {
+            "columns": table.columns,
+            "rows": [plain(row) for row in table.rows],
+            "run_id": run_id,
+        }
 
     def validate(self) -> Document:
         dbt = Dbt(self._parts.project.root, self._parts.project.warehouse_path)
@@ -113,6 +120,11 @@ class OwnCommands:
         digest = project_digest(self._parts.project.root)
         result = self._parts.publication.publish(digest, rebuild=True)
         return {"schema_version": SCHEMA_VERSION, "run": run_document(result)}
+
+    def audit(self) -> Document:
+        digest = project_digest(self._parts.project.root)
+        result = self._parts.publication.audit(digest, "asked for")
+        return {"schema_version": SCHEMA_VERSION, "audit": audit_document(result)}
 
     # Refused records.
 

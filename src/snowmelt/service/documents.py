@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from snowmelt.bronze.rejects import LISTED, OPEN, RejectFilter
+from snowmelt.gold.audit import AuditResult
 from snowmelt.gold.publication import RunResult
 from snowmelt.pipe.definition import Pipe
 from snowmelt.pipe.history import COLUMNS
@@ -210,6 +211,20 @@ def failure_documents(session: Session, run_id: str) -> list[Document]:
         | {"rows": [json.loads(row) for test, row in rows if test == document["node"]]}
         for document in as_documents(names, nodes)
     ]
+
+
+def audit_document(result: AuditResult) -> Document:
+    """Return an audit that just ended, as a document."""
+    return {
+        "audit_id": result.audit_id,
+        "state": result.state.value,
+        "reason": result.reason,
+        "seconds": round(result.seconds, 3),
+        "tables_compared": result.compared,
+        "sampled": result.sampled,
+        "differing": [vars(difference) for difference in result.differing],
+        "error": result.error,
+    }
 
 
 def run_document(result: RunResult | None) -> Document | None:

@@ -26,6 +26,7 @@ from snowmelt.service.lane import Lane
 from snowmelt.service.load_lanes import Loaded, LoadLanes
 from snowmelt.service.parts import Parts
 from snowmelt.service.telling import tell_settled
+from snowmelt.service.upkeep import Upkeep
 from snowmelt.service.watching import Watching
 from snowmelt.transform.project_digest import project_digest
 
@@ -46,6 +47,7 @@ class Loop:
     problems: list[str] = field(default_factory=list)
     problem_count: int = 0
     warnings: list[str] = field(default_factory=list)
+    upkeep: Upkeep | None = None
 
     def __post_init__(self) -> None:
         parts = self.parts
@@ -267,6 +269,7 @@ class Loop:
         if not self.publishes or not self.run_lane.idle:
             return
         if self._unpublished_since is None:
+            self._keep_up(now)
             return
         busy = (
             self.arrivals.to_list
@@ -278,6 +281,14 @@ class Loop:
             return
         self._unpublished_since = None
         self.run_lane.begin(self._publish)
+
+    def _keep_up(self, now: datetime) -> None:
+        """Do what is for the runs to come, while nothing waits or is at work."""
+        if self.upkeep is None or not self.is_quiet():
+            return
+        work = self.upkeep.choose(now)
+        if work is not None:
+            self.run_lane.begin(work)
 
     def _publish(self) -> RunResult | None:
         return self.parts.publication.publish(project_digest(self.parts.project.root))

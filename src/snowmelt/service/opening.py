@@ -14,6 +14,7 @@ from snowmelt.bronze.table import ensure_table
 from snowmelt.clock import Clock
 from snowmelt.errors import ConfigError, InUseError
 from snowmelt.events import Events
+from snowmelt.gold.audit import Audit
 from snowmelt.gold.publication import Publication
 from snowmelt.gold.run_history import close_interrupted
 from snowmelt.landing.open_stage import open_stage
@@ -121,7 +122,15 @@ def _publication(
 ) -> Publication:
     dbt = Dbt(project.root, project.warehouse_path)
     builder = Builder(dbt, project.root, clock)
-    return Publication(warehouse, builder, project.settings.publish, clock, events)
+    settings = project.settings
+    room = partial(_headroom, project.warehouse_path)
+    audit = Audit(warehouse, builder, settings.audit, clock, events, room)
+    return Publication(warehouse, builder, audit, settings.publish, clock, events)
+
+
+def _headroom(path: Path) -> tuple[int, int]:
+    """Return the free bytes of the disk a file is on, and the file's own."""
+    return shutil.disk_usage(path.parent).free, path.stat().st_size
 
 
 def _catalog(project: Project) -> tuple[list[PipeEntry], StageEntry]:

@@ -18,6 +18,7 @@ from snowmelt.service.commands import OwnCommands
 from snowmelt.service.loop import Loop
 from snowmelt.service.numbers import standing
 from snowmelt.service.opening import opened_patiently
+from snowmelt.service.upkeep import Upkeep
 
 log = logging.getLogger("snowmelt")
 
@@ -37,7 +38,7 @@ def serve(project: Project, clock: Clock, events: Events) -> int:
             )
     stopping = threading.Event()
     with opened_patiently(project, clock, events) as parts:
-        loop = Loop(parts)
+        loop = _kept_up(Loop(parts), project)
         before = {
             number: signal.signal(number, lambda *_: _stop(stopping, loop))
             for number in (signal.SIGTERM, signal.SIGINT)
@@ -64,6 +65,12 @@ def serve(project: Project, clock: Clock, events: Events) -> int:
             for number, handler in before.items():
                 signal.signal(number, handler)
         return parts.pending.count
+
+
+def _kept_up(loop: Loop, project: Project) -> Loop:
+    parts = loop.parts
+    loop.upkeep = Upkeep(project, parts.publication, parts.clock.now(), loop.note)
+    return loop
 
 
 def _turn(loop: Loop, stopping: threading.Event, clock: Clock) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
 from snowmelt.clock import Clock
+from snowmelt.transform.artifacts import write_run_results
 from snowmelt.transform.change_logs import cut_logs
 from snowmelt.transform.dbt import Dbt, Sent
 from snowmelt.transform.graph import Graph, Node
@@ -15,6 +16,7 @@ from snowmelt.transform.node_result import NodeResult
 from snowmelt.transform.recording import (
     has_effect,
     load_recordings,
+    needs_statements,
     test_query,
 )
 from snowmelt.transform.replay import NodeDone, Replay
@@ -34,6 +36,16 @@ _SHAPE = """
     where database_name = current_database() and not internal
         and schema_name not in ('snowmelt', 'changes')
         and schema_name not like 'dev%'
+"""
+
+
+_SET_BACK = """
+    update snowmelt.stream_offsets as streams
+    set position = coalesce((
+        select max(load_seq) - 1 from snowmelt.load_history
+        where table_name = split_part(streams.source, '.', 2) and row_count > 0
+    ), position)
+    where source not in (select relation from snowmelt.change_logs)
 """
 
 
@@ -58,6 +70,12 @@ class Built:
         """Must the run not be published?"""
         return any(node.failed for node in self.nodes)
 
+    @property
+    def broke_in_replay(self) -> bool:
+        """Did a statement that dbt sent before fail now?"""
+        errors = any(node.status == "error" for node in self.nodes)
+        return errors and self.way is Way.REPLAY
+
 
 class Builder:
     """Builds what changed, on a session, in the caller's transaction."""
@@ -65,6 +83,7 @@ class Builder:
     def __init__(self, dbt: Dbt, project_dir: Path, clock: Clock) -> None:
         self._dbt = dbt
         self._clock = clock
+        self._project_dir = project_dir
         self._recordings = load_recordings(project_dir / RECORDINGS)
         self._sent: tuple[Sent, str] | None = None
         self._replay: Replay | None = None
@@ -105,10 +124,7 @@ class Builder:
             built.fallback_reason = changes.reason
             self._recordings.begin(digest, self._dbt.graph())
             return
-        graph = self._recordings.of_project(digest)
-        if graph is None:
-            graph = self._dbt.parse(session)
-            self._recordings.begin(digest, graph)
+        graph = self._graph(session, digest)
         plan = plan_build(changes, graph)
         if not plan.nodes:
             return
@@ -127,6 +143,97 @@ class Builder:
         built.nodes = self._replay.results
         self._replay.run(_to_replay(plan.nodes), set(plan.sources))
         self._judge_rules(session, graph, built)
+
+    def made_tables(self, session: Session, digest: str) -> list[str]:
+        """Return every table that models make, and the quarantine of those that judge.
+
+        Written as SQL. Views show what tables hold, and are left out.
+        """
+        graph = self._graph(session, digest)
+        tables = []
+        for node in graph.nodes.values():
+            if node.resource_type == "model" and needs_statements(node):
+                tables.append(node.relation)
+            if node.materialized == "latest_version":
+                schema, name = node.key.split(".", 1)
+                tables.append(f'quarantine."{schema}__{name}"')
+        return sorted(tables)
+
+    def remake_sample(
+        self, session: Session, digest: str, keys: int
+    ) -> Iterator[tuple[str, int]]:
+        """Make some keys of each affected_keys model again, as runs do.
+
+        Yields a model's table and how many of its rows come out otherwise. Models that
+        are not recorded are left out.
+        """
+        for node in self._graph(session, digest).nodes.values():
+            statements = self._recordings.statements_of(node)
+            if node.materialized != "affected_keys" or statements is None:
+                continue
+            schema, name = node.key.split(".", 1)
+            listed = ", ".join(node.affected_by)
+            session.execute(
+                f'create or replace temp table "{schema}__{name}__affected" as '  # noqa: S608
+                f"select distinct {listed} from "
+                f"(select {listed} from {node.relation} using sample {keys} rows)"
+            )
+            for statement in statements[1:3]:
+                session.execute(statement)
+            yield (
+                node.relation,
+                int(session.value(f'select count(*) from "{schema}__{name}__changed"')),  # noqa: S608
+            )
+
+    def rehearse(self, session: Session, digest: str) -> bool:
+        """Let dbt build on what is published, twice, for its statements alone.
+
+        The second time streams are set back, so that they yield something: what is the
+        same on different data is replayable. For a transaction that is rolled back.
+        Returns whether anything was recorded.
+        """
+        self._replay = None
+        graph = self._graph(session, digest)
+        shape = str(session.value(_SHAPE))
+        for set_back in (False, True):
+            if set_back:
+                session.execute(_SET_BACK)
+            build = self._dbt.build(session, Pass(), lambda *_: None)
+            if any(node.failed for node in build.nodes):
+                return False
+            self._recordings.observe(_worth_keeping(build.sent), shape)
+        self._recordings.begin(digest, graph)
+        self._recordings.save()
+        return True
+
+    def lacks_recordings(self, digest: str) -> bool:
+        """Would a run of everything ask dbt for want of recordings alone?"""
+        graph = self._recordings.of_project(digest)
+        if graph is None:
+            return True
+        return any(
+            needs_statements(node)
+            and not node.asks_dbt
+            and self._recordings.statements_of(node) is None
+            for node in graph.nodes.values()
+        )
+
+    def _graph(self, session: Session, digest: str) -> Graph:
+        graph = self._recordings.of_project(digest)
+        if graph is None:
+            graph = self._dbt.parse(session)
+            self._recordings.begin(digest, graph)
+        return graph
+
+    def tell_artifacts(self, run_id: str, built: Built) -> None:
+        """Write the artifacts of a replayed run; dbt writes those of its own."""
+        if built.way is Way.REPLAY:
+            now = self._clock.now()
+            write_run_results(self._project_dir, run_id, built.nodes, now)
+
+    def forget(self) -> None:
+        """Give up what was recorded: the next build asks dbt."""
+        self._recordings.forget()
 
     def keep(self) -> None:
         """Take note of what dbt sent: the run that it was sent for is published."""

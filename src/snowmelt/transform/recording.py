@@ -68,6 +68,11 @@ class Recordings:
             else:
                 self.nodes[node_id] = Recording(masked)
 
+    def forget(self) -> None:
+        """Give up every statement; the graph stays what the project makes it."""
+        self.shape, self.nodes = "", {}
+        self.save()
+
     def statements_of(self, node: Node) -> list[str] | None:
         """Return what to send for a node, or None while dbt has to be asked.
 

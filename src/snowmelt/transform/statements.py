@@ -73,6 +73,9 @@ class ToldSession:
     def transaction(self) -> AbstractContextManager[None]:
         return self._session.transaction()
 
+    def rolled_back(self) -> AbstractContextManager[None]:
+        return self._session.rolled_back()
+
     def interrupt(self) -> None:
         self._session.interrupt()
 

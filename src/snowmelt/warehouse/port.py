@@ -53,6 +53,10 @@ class Session(Protocol):
         """Commit at the end of the block, roll back if it raises."""
         ...
 
+    def rolled_back(self) -> AbstractContextManager[None]:
+        """Run the block in a transaction of which nothing stays, however it ends."""
+        ...
+
     def interrupt(self) -> None:
         """Make the running statement fail, from another thread."""
         ...

@@ -114,6 +114,14 @@ class DuckDBSession:
             raise
         self._connection.execute("commit")
 
+    @contextmanager
+    def rolled_back(self) -> Iterator[None]:
+        self._connection.execute("begin transaction")
+        try:
+            yield
+        finally:
+            self.rollback()
+
     def rollback(self) -> None:
         """Undo the open transaction; none being open is as good."""
         try:
