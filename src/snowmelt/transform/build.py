@@ -27,18 +27,6 @@ from snowmelt.warehouse.port import Session
 
 RECORDINGS = Path(".snowmelt/recordings.json")
 _CONSEQUENCE = "Current transaction is aborted"
-_SHAPE = """
-    select coalesce(md5(string_agg(
-        schema_name || '.' || table_name || '.' || column_name || ' ' || data_type,
-        ',' order by schema_name, table_name, column_index
-    )), '')
-    from duckdb_columns()
-    where database_name = current_database() and not internal
-        and schema_name not in ('snowmelt', 'changes')
-        and schema_name not like 'dev%'
-"""
-
-
 _SET_BACK = """
     update snowmelt.stream_offsets as streams
     set position = coalesce((
@@ -119,17 +107,19 @@ class Builder:
         built: Built,
     ) -> None:
         if changes.everything:
-            self._ask_dbt(session, [EVERYTHING], done, built)
-            built.full_refresh = ("everything",)
-            built.fallback_reason = changes.reason
-            self._recordings.begin(digest, self._dbt.graph())
+            self._rebuild(session, digest, changes.reason, done, built)
             return
         graph = self._graph(session, digest)
         plan = plan_build(changes, graph)
         if not plan.nodes:
             return
         built.full_refresh = plan.refreshed
-        shape = str(session.value(_SHAPE))
+        shape = _shape(session, graph)
+        if self._recordings.shape not in ("", shape):
+            self._rebuild(
+                session, digest, "the columns of a table changed", done, built
+            )
+            return
         reason = (
             _say_refreshed(plan)
             or _say_stale(session)
@@ -143,6 +133,20 @@ class Builder:
         built.nodes = self._replay.results
         self._replay.run(_to_replay(plan.nodes), set(plan.sources))
         self._judge_rules(session, graph, built)
+
+    def _rebuild(
+        self,
+        session: Session,
+        digest: str,
+        reason: str,
+        done: NodeDone,
+        built: Built,
+    ) -> None:
+        """Let dbt build everything from nothing."""
+        built.full_refresh = ("everything",)
+        built.fallback_reason = reason
+        self._ask_dbt(session, [EVERYTHING], done, built)
+        self._recordings.begin(digest, self._dbt.graph())
 
     def made_tables(self, session: Session, digest: str) -> list[str]:
         """Return every table that models make, and the quarantine of those that judge.
@@ -194,7 +198,7 @@ class Builder:
         """
         self._replay = None
         graph = self._graph(session, digest)
-        shape = str(session.value(_SHAPE))
+        shape = _shape(session, graph)
         for set_back in (False, True):
             if set_back:
                 session.execute(_SET_BACK)
@@ -256,8 +260,10 @@ class Builder:
                 return
             if not chosen.full_refresh:
                 sent |= _worth_keeping(build.sent)
-        self._judge_rules(session, self._dbt.graph(), built)
-        self._sent = (sent, str(session.value(_SHAPE)))
+        graph = self._dbt.graph()
+        self._judge_rules(session, graph, built)
+        if not built.failed:
+            self._sent = (sent, _shape(session, graph))
 
     def _judge_rules(self, session: Session, graph: Graph, built: Built) -> None:
         made = {node.id for node in built.nodes if node.status == "success"}
@@ -266,6 +272,23 @@ class Builder:
         for node in graph.nodes.values():
             if node.id in made and node.row_rules:
                 built.nodes += broken_rules(session, node)
+
+
+def _shape(session: Session, graph: Graph) -> str:
+    """Return a fingerprint of the columns of all that models read and make."""
+    made = {node.key for node in graph.nodes.values() if node.relation}
+    read = {f"{each.schema}.{each.table}" for each in graph.sources.values()}
+    return str(
+        session.value(
+            "select coalesce(md5(string_agg(concat_ws('.', schema_name, table_name, "
+            "column_name, data_type), ',' "
+            "order by schema_name, table_name, column_index)), '') "
+            "from duckdb_columns() where database_name = current_database() "
+            "and not internal and schema_name || '.' || table_name in "
+            "(select unnest($1::json::varchar[]))",
+            [sorted(made | read)],
+        )
+    )
 
 
 def _say_refreshed(plan: BuildPlan) -> str:

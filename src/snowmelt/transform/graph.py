@@ -160,7 +160,7 @@ def _node(entry: Mapping[str, Any], asks_dbt: str) -> Node:
         name=entry["name"],
         fqn=".".join(entry["fqn"]),
         resource_type=entry["resource_type"],
-        parents=tuple(dict.fromkeys(entry["depends_on"]["nodes"])),
+        parents=tuple(dict.fromkeys(entry["depends_on"].get("nodes", ()))),
         materialized="" if is_test else config.get("materialized") or "",
         relation=entry.get("relation_name") or "",
         key=f"{entry.get('schema')}.{entry.get('alias') or entry['name']}",
