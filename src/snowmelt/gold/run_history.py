@@ -11,6 +11,17 @@ from snowmelt.transform.trigger import Changes
 from snowmelt.warehouse.port import Session
 
 
+_NEWS = """
+    select
+        table_name,
+        bool_or(load_seq > $1),
+        bool_or(load_seq <= $1 or replay_of is not null)
+    from snowmelt.load_history
+    where (load_seq > $1 or superseded_by > $1) and row_count > 0
+    group by table_name
+"""
+
+
 class RunState(StrEnum):
     """How a run stands. The words are those of Snowflake's TASK_HISTORY."""
 
@@ -128,21 +139,11 @@ def find_changes(
     if not last:
         return Changes(first=True, rebuild=rebuild), upper
     offset, digest = last[0]
-    loaded = session.rows(
-        "select distinct table_name from snowmelt.load_history "
-        "where load_seq > $1 and row_count > 0",
-        [offset],
-    )
-    corrected = session.rows(
-        "select distinct table_name from snowmelt.load_history "
-        "where (superseded_by > $1 and load_seq <= $1 and row_count > 0) "
-        "or (load_seq > $1 and replay_of is not null and row_count > 0)",
-        [offset],
-    )
+    found = [] if upper == offset else session.rows(_NEWS, [offset])
     return (
         Changes(
-            loaded=frozenset(table for (table,) in loaded),
-            corrected=frozenset(table for (table,) in corrected),
+            loaded=frozenset(table for table, came, _ in found if came),
+            corrected=frozenset(table for table, _, corrected in found if corrected),
             project_changed=digest != project_digest,
             rebuild=rebuild,
         ),

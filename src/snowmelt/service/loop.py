@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from snowmelt.events import CopyFinished
@@ -277,10 +277,21 @@ class Loop:
             or not self.load_lanes.idle
         )
         waited = now - self._unpublished_since
-        if busy and waited < self.parts.project.settings.publish.wait_max:
+        if busy and waited < self._linger():
             return
         self._unpublished_since = None
         self.run_lane.begin(self._publish)
+
+    def _linger(self) -> timedelta:
+        """Return how long loaded rows wait for files that are about to be loaded.
+
+        As long as a run takes, going by the last one: so a burst of files costs few
+        runs of dbt, and a file among many waits for no more than one fast run.
+        """
+        longest = self.parts.project.settings.publish.wait_max
+        if self.last_run is None:
+            return longest
+        return min(longest, timedelta(seconds=self.last_run.seconds))
 
     def _keep_up(self, now: datetime) -> None:
         """Do what is for the runs to come, while nothing waits or is at work."""

@@ -144,6 +144,7 @@
 {% macro latest_from_changes(relation, bronze, keys, rules) -%}
 
     {%- set judged = snowmelt.scratch('judged') -%}
+    {%- set lost = snowmelt.scratch('lost') -%}
     {%- set regained = snowmelt.scratch('regained') -%}
     {%- set changed = snowmelt.scratch('changed') -%}
     {%- set gone = snowmelt.superseded_loads(bronze) -%}
@@ -155,12 +156,17 @@
         {{ snowmelt.judged(rules, '(' ~ compiled_code ~ ')') }}
     {%- endcall -%}
     {% if keys -%}
+    {#- of its own, so that the engine knows how few keys are lost: mostly none -#}
+    {%- call statement('lost') -%}
+        create or replace temp table {{ lost }} as
+        select {{ key_list }} from {{ relation }} where _load_seq in {{ gone }}
+    {%- endcall -%}
     {%- call statement('regained') -%}
         create or replace temp table {{ regained }} as
         select * exclude (_outcome, _rule, _warned)
         from ({{ snowmelt.judged(rules, '(' ~ all_live ~ ')') }})
         where _outcome = 'pass'
-            and ({{ key_list }}) in (select {{ key_list }} from {{ relation }} where _load_seq in {{ gone }})
+            and ({{ key_list }}) in (select {{ key_list }} from {{ lost }})
     {%- endcall -%}
     {%- call statement('changed') -%}
         create or replace temp table {{ changed }} as
