@@ -10,7 +10,6 @@ from snowmelt.transform.build import Built
 from snowmelt.transform.trigger import Changes
 from snowmelt.warehouse.port import Session
 
-
 _NEWS = """
     select
         table_name,
