@@ -16,14 +16,17 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import snowmelt
 from bench.inputs import MADE
+from snowmelt.clock import SystemClock
 
 SHOPS = MADE / "shops"
 PARTS = 10
 KNOWN_MAX = 20_000
+_REHEARSAL_SECONDS_MAX = 120.0
 TARGET = ("--target", "local")
 
 _SOURCES = Path(snowmelt.__file__).parent
@@ -99,7 +102,7 @@ def copy_shop(orders: int, place: Path) -> Shop:
     """Copy the shop of so many orders into a place; make it first if need be."""
     made = _ensure_shop(orders)
     root = place / "shop"
-    shutil.copytree(made / "project", root)
+    shutil.copytree(made / "project", root, symlinks=True)
     known = json.loads((made / "known.json").read_text())
     return Shop(root, Known(**known))
 
@@ -125,10 +128,38 @@ def _ensure_shop(orders: int) -> Path:
         snowmelt_says(root, "run")
         for file in (root / "landing").iterdir():
             file.unlink()
+    _rehearse(root)
     (making / "known.json").write_text(json.dumps(_known_of(root)))
     shutil.rmtree(files)
     making.rename(made)
     return made
+
+
+def _rehearse(root: Path) -> None:
+    """Let a service run until it has rehearsed, as one in operation has."""
+    service = subprocess.Popen(
+        command("up"),
+        cwd=root,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        waited = 0.0
+        while not _is_recorded(root) and waited < _REHEARSAL_SECONDS_MAX:
+            SystemClock().wait(Event(), 0.5)
+            waited += 0.5
+    finally:
+        service.terminate()
+        service.wait()
+
+
+def _is_recorded(root: Path) -> bool:
+    path = root / ".snowmelt" / "recordings.json"
+    if not path.exists():
+        return False
+    nodes = json.loads(path.read_text())["nodes"].values()
+    return bool(nodes) and all(node["times_seen"] > 1 for node in nodes)
 
 
 def _sizes(orders: int) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 PACKAGE = Path("packages/snowmelt")
-_INSTALLED = Path("dbt_packages/snowmelt")
+INSTALLED = Path("dbt_packages/snowmelt")
 
 
 def write_package(project_dir: Path) -> list[str]:
@@ -38,10 +38,17 @@ def write_package(project_dir: Path) -> list[str]:
 
 
 def install_package(project_dir: Path) -> None:
-    """Put the package where dbt looks for it, as `dbt deps` does with a local one."""
-    installed = project_dir / _INSTALLED
-    if installed.exists() or not (project_dir / PACKAGE).is_dir():
+    """Put the package where dbt looks for it, as `dbt deps` does with a local one.
+
+    A copy, which a copied project has, is made a link again: it would grow old.
+    """
+    installed = project_dir / INSTALLED
+    if installed.is_symlink() and installed.exists():
+        return
+    if not (project_dir / PACKAGE).is_dir():
         return
     installed.parent.mkdir(parents=True, exist_ok=True)
+    if installed.is_dir() and not installed.is_symlink():
+        shutil.rmtree(installed)
     installed.unlink(missing_ok=True)
     installed.symlink_to(Path("..") / PACKAGE, target_is_directory=True)

@@ -9,6 +9,8 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+from snowmelt.transform.package import INSTALLED
+
 _FOLDERS = (
     *("models", "macros", "seeds", "snapshots", "tests", "analyses"),
     *("packages", "dbt_packages"),
@@ -48,9 +50,11 @@ def _versions() -> str:
 
 
 def _files(project_dir: Path) -> list[Path]:
-    """Return the files, each once: the package of ours is linked to, not copied."""
+    """Return the files, each once: what is installed of our package is a link."""
     found = [project_dir / name for name in _FILES]
     for folder in _FOLDERS:
-        for parent, _, names in os.walk(project_dir / folder):
+        for parent, folders, names in os.walk(project_dir / folder):
+            if Path(parent, INSTALLED.name) == project_dir / INSTALLED:
+                folders[:] = [name for name in folders if name != INSTALLED.name]
             found += [Path(parent, name) for name in names if name.endswith(_KINDS)]
     return sorted(path for path in found if path.is_file())
