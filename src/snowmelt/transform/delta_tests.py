@@ -117,7 +117,8 @@ def _relationships(
     if parent.id in changed:
         orphans = (
             f"(select * from {child.relation} where {column} in "  # noqa: S608
-            f"(select {field} from {_logged(parent, 'DELETE')}))"
+            f"(select {field} from {_logged(parent, 'DELETE')} except "
+            f"select {field} from {_logged(parent, 'INSERT')}))"
         )
         queries.append(_instead(query, child.relation, orphans))
     return queries
