@@ -33,7 +33,10 @@ _SHAPE = """
     from duckdb_columns()
     where database_name = current_database() and not internal
         and schema_name not in ('snowmelt', 'changes')
-        and schema_name not like 'dev%'
+        and (
+            schema_name not like 'dev%'
+            or lower(schema_name) in (select unnest($1::json::varchar[]))
+        )
 """
 
 
@@ -62,8 +65,12 @@ class Built:
 class Builder:
     """Builds what changed, on a session, in the caller's transaction."""
 
-    def __init__(self, dbt: Dbt, project_dir: Path, clock: Clock) -> None:
+    def __init__(
+        self, dbt: Dbt, project_dir: Path, clock: Clock, bronze: str = "bronze"
+    ) -> None:
+        """`bronze` is the schema that pipes load into."""
         self._dbt = dbt
+        self._bronze = bronze
         self._clock = clock
         self._recordings = load_recordings(project_dir / RECORDINGS)
         self._sent: tuple[Sent, str] | None = None
@@ -109,11 +116,11 @@ class Builder:
         if graph is None:
             graph = self._dbt.parse(session)
             self._recordings.begin(digest, graph)
-        plan = plan_build(changes, graph)
+        plan = plan_build(changes, graph, self._bronze)
         if not plan.nodes:
             return
         built.full_refresh = plan.refreshed
-        shape = str(session.value(_SHAPE))
+        shape = _shape(session, graph)
         reason = (
             _say_refreshed(plan)
             or _say_stale(session)
@@ -149,8 +156,9 @@ class Builder:
                 return
             if not chosen.full_refresh:
                 sent |= _worth_keeping(build.sent)
-        self._judge_rules(session, self._dbt.graph(), built)
-        self._sent = (sent, str(session.value(_SHAPE)))
+        graph = self._dbt.graph()
+        self._judge_rules(session, graph, built)
+        self._sent = (sent, _shape(session, graph))
 
     def _judge_rules(self, session: Session, graph: Graph, built: Built) -> None:
         made = {node.id for node in built.nodes if node.status == "success"}
@@ -159,6 +167,11 @@ class Builder:
         for node in graph.nodes.values():
             if node.id in made and node.row_rules:
                 built.nodes += broken_rules(session, node)
+
+
+def _shape(session: Session, graph: Graph) -> str:
+    """Return a digest of the columns that there are, but for what is built by hand."""
+    return str(session.value(_SHAPE, [graph.schemas]))
 
 
 def _say_refreshed(plan: BuildPlan) -> str:

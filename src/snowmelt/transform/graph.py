@@ -91,13 +91,23 @@ class Graph:
         return children
 
     def sources_of(self, tables: Iterable[str], schema: str = "bronze") -> list[Source]:
-        """Return the sources that are these bronze tables."""
-        wanted = set(tables)
+        """Return the sources that are these tables of bronze, whatever their names.
+
+        Several may be the same table; the engine does not look at upper and lower case.
+        """
+        wanted = {(schema.lower(), table.lower()) for table in tables}
         return [
             source
             for source in self.sources.values()
-            if source.schema == schema and source.table in wanted
+            if (source.schema.lower(), source.table.lower()) in wanted
         ]
+
+    @property
+    def schemas(self) -> list[str]:
+        """Return the schemas that a build reads or writes, in lower case."""
+        written = {node.key.partition(".")[0].lower() for node in self.nodes.values()}
+        read = {source.schema.lower() for source in self.sources.values()}
+        return sorted(written | read)
 
     def downstream(self, ids: Iterable[str]) -> set[str]:
         """Return what reads any of these, at any distance; they are not in it."""
@@ -160,7 +170,7 @@ def _node(entry: Mapping[str, Any], asks_dbt: str) -> Node:
         name=entry["name"],
         fqn=".".join(entry["fqn"]),
         resource_type=entry["resource_type"],
-        parents=tuple(dict.fromkeys(entry["depends_on"]["nodes"])),
+        parents=tuple(dict.fromkeys(entry["depends_on"].get("nodes", ()))),
         materialized="" if is_test else config.get("materialized") or "",
         relation=entry.get("relation_name") or "",
         key=f"{entry.get('schema')}.{entry.get('alias') or entry['name']}",

@@ -9,12 +9,11 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-_FOLDERS = (
-    *("models", "macros", "seeds", "snapshots", "tests", "analyses"),
-    *("packages", "dbt_packages"),
-)
+from snowmelt.transform.dbt_project import DBT_PROJECT_FILE, read_dbt_project
+from snowmelt.transform.profile import PROFILE_FILE
+
 _FILES = (
-    *("dbt_project.yml", "profiles.yml", "packages.yml", "dependencies.yml"),
+    *(DBT_PROJECT_FILE, str(PROFILE_FILE), "packages.yml", "dependencies.yml"),
     "package-lock.yml",
 )
 _KINDS = (".sql", ".py", ".yml", ".yaml", ".csv", ".md")
@@ -50,7 +49,7 @@ def _versions() -> str:
 def _files(project_dir: Path) -> list[Path]:
     """Return the files, each once: the package of ours is linked to, not copied."""
     found = [project_dir / name for name in _FILES]
-    for folder in _FOLDERS:
+    for folder in read_dbt_project(project_dir).folders:
         for parent, _, names in os.walk(project_dir / folder):
             found += [Path(parent, name) for name in names if name.endswith(_KINDS)]
     return sorted(path for path in found if path.is_file())
