@@ -29,12 +29,6 @@ def write_project(root: Path, landing: Path, spec: Spec, settle: str) -> None:
             "contract": {"columns": columns},
         },
         "dbt_project.yml": {"name": "bench", "profile": "bench", "version": "1.0"},
-        "profiles.yml": {
-            "bench": {
-                "target": "local",
-                "outputs": {"local": {"type": "duckdb", "path": ":memory:"}},
-            }
-        },
     }
     for name, content in texts.items():
         (root / name).write_text(json.dumps(content))  # JSON is YAML

@@ -17,10 +17,10 @@ from pathlib import Path
 from time import perf_counter
 
 from bench.live.shop import (
-    TARGET,
     CommandError,
     Shop,
     environment,
+    profile_words,
     run_program,
     snowmelt_says,
 )
@@ -59,10 +59,9 @@ def measure_dbt(shop: Shop, files: Sequence[tuple[Arriving, Path]]) -> DbtBuilds
 
 def dbt(root: Path, verb: str, *more: str) -> list[str]:
     """Return the command line of a dbt command for a project."""
-    folder = str(root)
     return [
-        *(*_DBT, verb, *QUIET, *TARGET),
-        *("--project-dir", folder, "--profiles-dir", folder, *more),
+        *(*_DBT, verb, *QUIET),
+        *("--project-dir", str(root), *profile_words(root), *more),
     ]
 
 

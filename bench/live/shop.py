@@ -27,7 +27,6 @@ SHOPS = MADE / "shops"
 PARTS = 10
 KNOWN_MAX = 20_000
 _REHEARSAL_SECONDS_MAX = 120.0
-TARGET = ("--target", "local")
 
 _SOURCES = Path(snowmelt.__file__).parent
 _SNOWMELT = (sys.executable, "-c", "from snowmelt.cli import main; main()")
@@ -70,6 +69,12 @@ class Shop:
 def command(*words: str) -> list[str]:
     """Return the command line of a snowmelt command: of the sources beside us."""
     return [*_SNOWMELT, *words]
+
+
+def profile_words(root: Path) -> list[str]:
+    """Return dbt's words for the profile that the service of a project builds with."""
+    folder = str(root / ".snowmelt" / "dbt")
+    return ["--profiles-dir", folder, "--profile", "snowmelt", "--target", "local"]
 
 
 def environment(**more: str) -> Mapping[str, str]:

@@ -7,9 +7,10 @@ warehouse is let go of after each build, so that another program can load.
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from time import perf_counter
 
-from bench.live.shop import TARGET
+from bench.live.shop import profile_words
 
 
 def main(folder: str) -> None:
@@ -18,7 +19,7 @@ def main(folder: str) -> None:
     from dbt.cli.main import dbtRunner
 
     runner = dbtRunner()
-    words = ["--project-dir", folder, "--profiles-dir", folder, *TARGET]
+    words = ["--project-dir", folder, *profile_words(Path(folder))]
     quiet = ["--log-level", "none", "--log-level-file", "none", "--quiet"]
     for _ in sys.stdin:
         begun = perf_counter()

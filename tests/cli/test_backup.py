@@ -29,8 +29,6 @@ from snowmelt.warehouse.duckdb.backup import Counts, backup, read_manifest, rest
 PROJECT = {
     "snowmelt.yml": "{version: 1, name: small, landing: {settle: 0s}}",
     "dbt_project.yml": "{name: small, version: 1.0.0, profile: snowmelt}",
-    "profiles.yml": "snowmelt: {target: local, "
-    "outputs: {local: {type: duckdb, path: ':memory:'}}}",
     "pipes/t.yml": "{name: t, pattern: 't*.csv', on_error: continue, "
     "contract: {columns: [{name: id, type: integer}]}}",
 }

@@ -23,18 +23,6 @@ WAIT_SECONDS = 60
 FILES = {
     "snowmelt.yml": {"version": 1, "name": "small", "landing": {"settle": "0s"}},
     "dbt_project.yml": {"name": "small", "version": "1.0.0", "profile": "snowmelt"},
-    "profiles.yml": {
-        "snowmelt": {
-            "target": "local",
-            "outputs": {
-                "local": {
-                    "type": "duckdb",
-                    "path": "{{ env_var('SNOWMELT_WAREHOUSE') }}",
-                    "schema": "gold",
-                }
-            },
-        }
-    },
     "pipes/orders.yml": {
         "name": "orders",
         "pattern": "orders*.csv",

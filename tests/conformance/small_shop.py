@@ -29,9 +29,6 @@ SETTINGS: dict[str, Any] = {
     "warehouse": {"threads": 2},
 }
 DBT_PROJECT = "name: small\nversion: 1.0.0\nconfig-version: 2\nprofile: snowmelt\n"
-PROFILES = (
-    "snowmelt: {target: local, outputs: {local: {type: duckdb, path: ':memory:'}}}\n"
-)
 
 
 @dataclass(frozen=True)
@@ -150,7 +147,6 @@ def open_shop(
     settings = SETTINGS | ({"landing": landing} if landing else {})
     (root / "snowmelt.yml").write_text(yaml.safe_dump(settings))
     (root / "dbt_project.yml").write_text(DBT_PROJECT)
-    (root / "profiles.yml").write_text(PROFILES)
     for pipe in pipes:
         Pipe.model_validate(pipe)
         path = root / "pipes" / f"{pipe['name']}.yml"

@@ -23,8 +23,6 @@ ORDERS = {
     "contract": columns("id integer, amount integer"),
 }
 MODELS = {
-    "profiles.yml": "snowmelt: {target: local, outputs: {local: {type: duckdb, "
-    "path: \"{{ env_var('SNOWMELT_WAREHOUSE') }}\", schema: gold}}}",
     "models/orders.sql": "{{ config(materialized='table') }} "
     "select id, amount from {{ source('bronze', 'orders') }}",
     "models/totals.sql": "select sum(amount) as total from {{ ref('orders') }}",

@@ -170,7 +170,7 @@ def test_new_columns_are_added_in_the_commit_of_the_rows(
 
 def sources(root: Path) -> list[str]:
     """Return the columns that dbt is told of."""
-    text = (root / SOURCES_FILE).read_text()
+    text = (root / "models" / SOURCES_FILE).read_text()
     (table,) = yaml.safe_load(text)["sources"][0]["tables"]
     return [column["name"] for column in table["columns"]]
 

@@ -204,12 +204,15 @@ def open_file(path: Path) -> DuckDBWarehouse:
 
 
 def relations(warehouse: DuckDBWarehouse) -> dict[str, list[tuple[Any, ...]]]:
-    """Return the schemas, and what the system schema is made of."""
+    """Return the schemas, and what the system schema is made of.
+
+    Bronze is made with the first pipe, in the schema that the project names.
+    """
     with warehouse.snapshot() as session:
         return {
             "schemas": session.rows(
                 "select schema_name from duckdb_schemas() "
-                "where not internal order by all"
+                "where not internal and schema_name <> 'bronze' order by all"
             ),
             "columns": session.rows(
                 "select table_name, column_index, column_name, data_type, is_nullable, "

@@ -266,7 +266,7 @@ class Copier:
             error_count=0,
             error_limit=pipe.on_error,
             status=LoadStatus.LOAD_SKIPPED,
-            table_schema_name="bronze",
+            table_schema_name=pipe.schema_name,
             table_name=pipe.table_name,
             pipe_name=pipe.name,
             pipe_received_time=pending.since,

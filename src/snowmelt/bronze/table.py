@@ -24,7 +24,12 @@ LOAD_COLUMNS = {
 
 def all_rows(pipe: Pipe) -> str:
     """Return the name of the append-only table with every row ever loaded."""
-    return f'bronze."{pipe.table_name}__all"'
+    return f"{identifier(pipe.schema_name)}.{identifier(pipe.table_name + '__all')}"
+
+
+def _live_rows(pipe: Pipe) -> str:
+    """Return the name of the view of the rows that count."""
+    return f"{identifier(pipe.schema_name)}.{identifier(pipe.table_name)}"
 
 
 def ensure_table(session: Session, pipe: Pipe) -> list[Column]:
@@ -37,10 +42,11 @@ def ensure_table(session: Session, pipe: Pipe) -> list[Column]:
     """
     _require_same_table(session, pipe)
     pipe = effective_pipe(session, pipe)
+    session.execute(f"create schema if not exists {identifier(pipe.schema_name)}")
     wanted = {column.name: column.type for column in pipe.contract.columns}
-    there = _columns(session, f"{pipe.table_name}__all")
+    there = _columns(session, pipe)
     if there and not session.value(f"select count(*) from {all_rows(pipe)}"):
-        session.execute(f'drop view if exists bronze."{pipe.table_name}"')
+        session.execute(f"drop view if exists {_live_rows(pipe)}")
         session.execute(f"drop table {all_rows(pipe)}")
         there = {}
     if not there:
@@ -50,7 +56,7 @@ def ensure_table(session: Session, pipe: Pipe) -> list[Column]:
         session.execute(f"create table {all_rows(pipe)} ({columns})")
     if there and "_replayed_from" not in there:
         _add_replayed_from(session, pipe)
-        there = _columns(session, f"{pipe.table_name}__all")
+        there = _columns(session, pipe)
     widened = _alter(session, pipe, there) if there else []
     _ensure_view(session, pipe)
     return widened
@@ -104,7 +110,7 @@ def _require_wider(pipe: Pipe, column: Column, found: str) -> None:
         return
     raise ConfigError(
         f"pipes/{pipe.name}.yml",
-        f"column '{column.name}' is {found} in bronze.{pipe.table_name} and "
+        f"column '{column.name}' is {found} in {pipe.full_table_name} and "
         f"{column.type} in the contract, which does not hold each {found}",
         "Give the column its old type back, or a new name, and convert it in a model; "
         "or give the pipe a new name and a new table, which loads its files again.",
@@ -124,16 +130,24 @@ def _add_replayed_from(session: Session, pipe: Pipe) -> None:
 
 def _require_same_table(session: Session, pipe: Pipe) -> None:
     before = session.value(
-        "select table_name from snowmelt.load_history where pipe_name = $1 "
-        "and table_name <> $2 and superseded_by is null and row_count > 0 limit 1",
-        [pipe.name, pipe.table_name],
+        "select table_schema_name || '.' || table_name from snowmelt.load_history "
+        "where pipe_name = $1 and (table_name <> $2 or table_schema_name <> $3) "
+        "and superseded_by is null and row_count > 0 limit 1",
+        [pipe.name, pipe.table_name, pipe.schema_name],
     )
-    if before:
+    if not before:
+        return
+    schema, _, table = before.rpartition(".")
+    told = f"this pipe has loaded {before}; its files count as loaded there"
+    if schema != pipe.schema_name:
         raise ConfigError(
-            f"pipes/{pipe.name}.yml: table",
-            f"this pipe has loaded bronze.{before}; its files count as loaded there",
-            f"Keep table: {before}, or give the pipe a new name too.",
+            "snowmelt.yml: layers: bronze", told, f"Keep layers: {{bronze: {schema}}}."
         )
+    raise ConfigError(
+        f"pipes/{pipe.name}.yml: table",
+        told,
+        f"Keep table: {table}, or give the pipe a new name too.",
+    )
 
 
 def _ensure_view(session: Session, pipe: Pipe) -> None:
@@ -142,24 +156,24 @@ def _ensure_view(session: Session, pipe: Pipe) -> None:
     `not in`, and not a correlated `not exists`: through that one the engine takes no
     bound of `_load_seq` down to the table's row groups.
     """
-    table = _columns(session, f"{pipe.table_name}__all")
+    table = _columns(session, pipe)
     names = ", ".join(
         f'"{name}"'
         for name in [*(n for n in table if n not in LOAD_COLUMNS), *LOAD_COLUMNS]
     )
     session.execute(
-        f'create or replace view bronze."{pipe.table_name}" as '
+        f"create or replace view {_live_rows(pipe)} as "
         f"select {names} from {all_rows(pipe)} "
         "where _load_seq not in (select load_seq from snowmelt.load_history "
         "where superseded_by is not null)"
     )
 
 
-def _columns(session: Session, relation: str) -> dict[str, str]:
+def _columns(session: Session, pipe: Pipe) -> dict[str, str]:
     rows = session.rows(
         "select column_name, data_type from duckdb_columns() "
-        "where schema_name = 'bronze' and table_name = $1",
-        [relation],
+        "where schema_name = $1 and table_name = $2",
+        [pipe.schema_name, f"{pipe.table_name}__all"],
     )
     return dict(sorted(rows, key=lambda row: (row[0] in LOAD_COLUMNS, 0)))
 

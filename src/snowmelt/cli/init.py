@@ -4,33 +4,50 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from snowmelt.cli import output
 from snowmelt.cli.project_option import json_option
 
+if TYPE_CHECKING:
+    from snowmelt.project.adopt import Adoption
+
 
 @click.command("init")
-@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@click.argument(
+    "directory", type=click.Path(path_type=Path, file_okay=False), required=False
+)
 @click.option("--template", default=None, help="Which template; asked for without it.")
 @click.option("--no-input", is_flag=True, help="Never ask; name what is missing.")
 @json_option
 def command(
-    directory: Path, template: str | None, no_input: bool, as_json: bool
+    directory: Path | None, template: str | None, no_input: bool, as_json: bool
 ) -> None:
-    """Make a project in DIRECTORY from a template. Nothing is ever overwritten."""
-    from snowmelt.clock import SystemClock
-    from snowmelt.events import Events
+    """Make a project in DIRECTORY from a template, or adopt a dbt project.
+
+    Where a dbt project stands, here without DIRECTORY, it is adopted: what is missing
+    is added. Nothing is ever overwritten.
+    """
+    from snowmelt.project.adopt import is_dbt_project
+
+    place = directory or Path()
+    if template is None and is_dbt_project(place):
+        _adopt(place, as_json)
+    elif directory is None:
+        raise click.UsageError("Missing argument 'DIRECTORY': no dbt project is here.")
+    else:
+        _make(directory, template, no_input, as_json)
+
+
+def _make(directory: Path, template: str | None, no_input: bool, as_json: bool) -> None:
     from snowmelt.project.new import make_project, template_names
-    from snowmelt.project.project import load_project
-    from snowmelt.service.opening import opened
 
     if template is None:
         template = _ask(template_names(), no_input)
     made = make_project(directory, template)
-    with opened(load_project(directory), SystemClock(), Events()):
-        pass  # opening makes the warehouse, the sources file and the schemas
+    _open(directory)
     if as_json:
         output.show_json(
             {"schema_version": 1, "directory": str(directory), "files": made}
@@ -42,6 +59,69 @@ def command(
     output.show(f"  cd {shlex.quote(str(directory))}")
     output.show("  snowmelt land FILE...     # or copy files into landing/")
     output.show("  snowmelt up               # or once: snowmelt run")
+
+
+def _adopt(directory: Path, as_json: bool) -> None:
+    from snowmelt.project.adopt import adopt_project
+    from snowmelt.project.project import SETTINGS_FILE
+
+    adoption = adopt_project(directory)
+    if SETTINGS_FILE in adoption.added:
+        _open(directory)
+    if as_json:
+        output.show_json(
+            {
+                "schema_version": 1,
+                "directory": str(directory),
+                "files": adoption.added,
+                "changed": adoption.changed,
+                "there": adoption.there,
+                "layers": adoption.settings.layers.model_dump(),
+                "tables": adoption.tables,
+            }
+        )
+        return
+    _show_adoption(adoption)
+
+
+def _show_adoption(adoption: Adoption) -> None:
+    name, layers = adoption.settings.name, adoption.settings.layers
+    if not adoption.added and not adoption.changed:
+        output.show(f"{name} is a Snowmelt project already; nothing was changed.")
+        output.show(f"There: {', '.join(adoption.there)}.")
+        return
+    output.show(f"Adopted dbt project {name}.")
+    output.show(f"Added: {', '.join(adoption.added) or 'nothing'}.")
+    if adoption.changed:
+        output.show(f"Lines added to: {', '.join(adoption.changed)}.")
+    if adoption.there:
+        output.show(f"Left as they are: {', '.join(adoption.there)}.")
+    output.show(
+        f"Pipes load into schema {layers.bronze}; models that name no schema are "
+        f"built in {layers.default} (snowmelt.yml: layers)."
+    )
+    if adoption.elsewhere:
+        output.show(f"No pipe can fill: {', '.join(adoption.elsewhere)}.")
+    output.show("Next:")
+    if adoption.tables:
+        output.show("  # a pipe for each table that your sources name")
+    for table in adoption.tables or ["NAME"]:
+        output.show(
+            f"  snowmelt infer FILE... --name {table} --pattern '{table}*.csv' --write"
+        )
+    output.show("  snowmelt land FILE...     # or copy files into landing/")
+    output.show("  snowmelt run              # or whenever files land: snowmelt up")
+
+
+def _open(directory: Path) -> None:
+    """Open a project once: that makes its warehouse, and what dbt reads of it."""
+    from snowmelt.clock import SystemClock
+    from snowmelt.events import Events
+    from snowmelt.project.project import load_project
+    from snowmelt.service.opening import opened
+
+    with opened(load_project(directory), SystemClock(), Events()):
+        pass
 
 
 def _ask(names: list[str], no_input: bool) -> str:

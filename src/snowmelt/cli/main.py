@@ -15,7 +15,7 @@ from snowmelt.errors import SnowmeltError
 
 # In the order of a first day with Snowmelt; the help keeps it.
 COMMANDS = {
-    "init": "Make a project from a template.",
+    "init": "Make a project from a template, or adopt a dbt project.",
     "synth": "Make believable data to try things on.",
     "validate": "Check settings, pipes and dbt models.",
     "infer": "Draft a pipe from sample files.",
@@ -41,6 +41,7 @@ COMMANDS = {
     "sql": "Ask the warehouse one query.",
     "backup": "Copy the warehouse into a new folder while it is in use.",
     "restore": "Put the warehouse of a backup back.",
+    "upgrade": "Write this version's dbt package into the project.",
     "doctor": "Check this machine and this project.",
 }
 

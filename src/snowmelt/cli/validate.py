@@ -22,3 +22,7 @@ def command(directory: Path, as_json: bool) -> None:
         return
     pipes = output.count(len(document["pipes"]), "pipe")
     output.show(f"{document['project']}: {pipes} and the dbt project are in order.")
+    if document["outdated"]:
+        files = output.count(len(document["outdated"]), "file")
+        output.tell(f"packages/snowmelt is another version's: {files} differ.")
+        output.tell("Write this version's: snowmelt upgrade")

@@ -5,9 +5,16 @@ from __future__ import annotations
 import hashlib
 import re
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    field_validator,
+    model_validator,
+)
 
 from snowmelt.landing.config import Duration, duration_field
 from snowmelt.pipe import pattern as patterns
@@ -102,6 +109,11 @@ class Pipe(BaseModel):
     )
     limits: Limits = Field(default_factory=Limits)
     description: str = Field("", description="What the files hold.")
+    _schema_name: str = PrivateAttr("bronze")
+
+    def model_post_init(self, context: Any) -> None:
+        """Take the schema of bronze from where the pipe is read: the project's."""
+        self._schema_name = (context or {}).get("bronze", "bronze")
 
     @model_validator(mode="after")
     def _has_one_identity(self) -> Pipe:
@@ -125,6 +137,14 @@ class Pipe(BaseModel):
     @property
     def table_name(self) -> str:
         return self.table or self.name
+
+    @property
+    def schema_name(self) -> str:
+        return self._schema_name
+
+    @property
+    def full_table_name(self) -> str:
+        return f"{self.schema_name}.{self.table_name}"
 
     @property
     def identity_rules(self) -> IdentityRules:

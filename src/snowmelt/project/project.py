@@ -12,6 +12,7 @@ from snowmelt.pipe.definition import Pipe
 from snowmelt.pipe.pattern import can_overlap
 from snowmelt.project.settings import Settings
 from snowmelt.project.yaml_file import load_model
+from snowmelt.transform.dbt_project import read_dbt_project
 
 SETTINGS_FILE = "snowmelt.yml"
 
@@ -45,7 +46,8 @@ class Project:
     def engine_folders(self) -> list[Path]:
         """Return the folders that SQL may read from."""
         local = [self.landing] if self.lands_locally else []
-        return [*local, self.spool, self.root / "seeds"]
+        seeds = read_dbt_project(self.root).seed_paths
+        return [*local, self.spool, *(self.root / path for path in seeds)]
 
     @property
     def state(self) -> Path:
@@ -98,7 +100,10 @@ def load_project(directory: Path) -> Project:
             f"Rename it: mv pipes/{other.name} pipes/{other.stem}.yml",
         )
     files = sorted((root / "pipes").glob("*.yml"))
-    context = {"file_formats": settings.file_formats}
+    context = {
+        "file_formats": settings.file_formats,
+        "bronze": settings.layers.bronze,
+    }
     pipes = tuple(
         load_model(file, Pipe, f"pipes/{file.name}", context) for file in files
     )
@@ -126,7 +131,7 @@ def _check_together(pipes: tuple[Pipe, ...], files: list[str]) -> None:
         if one.name == two.name:
             raise ConfigError(second, f"{first} names its pipe '{one.name}' too")
         if one.table_name == two.table_name:
-            raise ConfigError(second, f"{first} writes bronze.{one.table_name} too")
+            raise ConfigError(second, f"{first} writes {one.full_table_name} too")
         if can_overlap(one.pattern, two.pattern):
             raise ConfigError(
                 f"{second}: pattern",

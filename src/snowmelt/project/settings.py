@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from snowmelt.gold.audit import AuditConfig
 from snowmelt.gold.publication import PublishConfig
@@ -13,6 +13,11 @@ from snowmelt.observe.pipeline_log import LogConfig
 from snowmelt.pipe.batch import LoadConfig
 from snowmelt.pipe.definition import Name
 from snowmelt.pipe.file_format import FileFormat
+
+_SCHEMAS_TAKEN = (
+    *("snowmelt", "quarantine", "changes"),
+    *("information_schema", "pg_catalog"),
+)
 
 
 class WarehouseConfig(BaseModel):
@@ -29,6 +34,26 @@ class WarehouseConfig(BaseModel):
     )
 
 
+class LayersConfig(BaseModel):
+    """The schemas that tables are made in."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    bronze: Name = Field("bronze", description="The schema that pipes load into.")
+    default: Name = Field(
+        "main",
+        description="The schema of models that name none, as `schema` in a dbt "
+        "profile.",
+    )
+
+    @field_validator("bronze", "default")
+    @classmethod
+    def _is_free(cls, given: str) -> str:
+        if given in _SCHEMAS_TAKEN:
+            raise ValueError("this schema is for other tables: choose another name")
+        return given
+
+
 class Settings(BaseModel):
     """A project's snowmelt.yml."""
 
@@ -39,6 +64,7 @@ class Settings(BaseModel):
     landing: LandingConfig = Field(default_factory=LandingConfig)
     load: LoadConfig = Field(default_factory=LoadConfig)
     warehouse: WarehouseConfig = Field(default_factory=WarehouseConfig)
+    layers: LayersConfig = Field(default_factory=LayersConfig)
     file_formats: dict[Name, FileFormat] = Field(
         default_factory=dict, description="File formats that pipes share, by name."
     )

@@ -123,7 +123,7 @@ def _why(
     if not added:
         return None
     names = ", ".join(f"{column.name} ({column.type})" for column in added)
-    return f"It would add to bronze.{fitting.pipe.table_name}: {names}."
+    return f"It would add to {fitting.pipe.full_table_name}: {names}."
 
 
 def _would_be(verdict: Verdict, status: LoadStatus, drift: Difference | None) -> str:

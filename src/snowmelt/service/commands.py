@@ -27,6 +27,7 @@ from snowmelt.service.questions import find_pipe
 from snowmelt.service.replaying import Replaying
 from snowmelt.service.status import note_statuses, status_document
 from snowmelt.transform.dbt import Dbt
+from snowmelt.transform.package import outdated_files
 from snowmelt.transform.project_digest import project_digest
 from snowmelt.warehouse.duckdb.backup import backup
 
@@ -101,6 +102,7 @@ class OwnCommands:
             "schema_version": SCHEMA_VERSION,
             "project": self._parts.project.settings.name,
             "pipes": [pipe.name for pipe in self._parts.project.pipes],
+            "outdated": outdated_files(self._parts.project.root),
         }
 
     # Load and build.

@@ -18,6 +18,7 @@ from snowmelt.landing.open_stage import open_stage
 from snowmelt.project.project import Project, load_project
 from snowmelt.serve.client import connect_service
 from snowmelt.service.opening import opened
+from snowmelt.transform.package import PACKAGE, outdated_files
 
 Finding = dict[str, Any]
 _DISK_BYTES_MIN = 1 << 30
@@ -31,7 +32,8 @@ def diagnose(directory: Path) -> list[Finding]:
     except SnowmeltError as error:
         return [*findings, _finding("project", False, error.problem, str(error))]
     findings.append(_finding("project", True, f"{len(project.pipes)} pipes"))
-    checks: list[Callable[[Project], Finding]] = [_landing, _disk, _warehouse]
+    checks: list[Callable[[Project], Finding]]
+    checks = [_landing, _macros, _disk, _warehouse]
     return [*findings, *(check(project) for check in checks)]
 
 
@@ -74,6 +76,15 @@ def _bucket(project: Project) -> Finding:
     except SnowmeltError as error:
         return _finding("landing", False, error.problem, error.remedy)
     return _finding("landing", True, stage.location)
+
+
+def _macros(project: Project) -> Finding:
+    """Find out whether the project's copy of our dbt package is this version's."""
+    differing = outdated_files(project.root)
+    found = f"{len(differing)} files are another version's" if differing else "current"
+    return _finding(
+        "macros", not differing, f"{PACKAGE}: {found}", "Write them: snowmelt upgrade"
+    )
 
 
 def _disk(project: Project) -> Finding:

@@ -321,7 +321,7 @@ def _failed(
         error_count=0,
         error_limit=pipe.on_error,
         status=LoadStatus.LOAD_FAILED,
-        table_schema_name="bronze",
+        table_schema_name=pipe.schema_name,
         table_name=pipe.table_name,
         pipe_name=pipe.name,
         pipe_received_time=held.held_at,

@@ -30,6 +30,7 @@ from snowmelt.service.parts import Parts
 from snowmelt.service.trial import try_file
 from snowmelt.transform.build import Builder
 from snowmelt.transform.dbt import Dbt
+from snowmelt.transform.profile import write_profile
 from snowmelt.transform.sources import write_sources
 from snowmelt.warehouse.duckdb.system import ensure_system_tables
 from snowmelt.warehouse.duckdb.views import PipeEntry, StageEntry, write_catalog
@@ -88,6 +89,7 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
         describe = partial(_describe_bronze, project, warehouse)
         describe()
         write_schemas(project.root)
+        write_profile(project.root, project.settings.layers.default)
         stage = open_stage(project.settings.landing, project.root, clock)
         pending = PendingFiles(
             project.pipes,
@@ -121,8 +123,8 @@ def _publication(
     project: Project, warehouse: Warehouse, clock: Clock, events: Events
 ) -> Publication:
     dbt = Dbt(project.root, project.warehouse_path)
-    builder = Builder(dbt, project.root, clock)
     settings = project.settings
+    builder = Builder(dbt, project.root, clock, settings.layers.bronze)
     room = partial(_headroom, project.warehouse_path)
     audit = Audit(warehouse, builder, settings.audit, clock, events, room)
     return Publication(warehouse, builder, audit, settings.publish, clock, events)
@@ -139,6 +141,7 @@ def _catalog(project: Project) -> tuple[list[PipeEntry], StageEntry]:
     pipes = [
         PipeEntry(
             name=pipe.name,
+            schema_name=pipe.schema_name,
             table_name=pipe.table_name,
             pattern=pipe.pattern,
             on_error=pipe.on_error,

@@ -1,8 +1,10 @@
-"""`target/run_results.json` of a run that dbt had no part in, as dbt writes it.
+"""The artifacts of every run, where tools look for dbt's: `target/` in the project.
 
-So that tools that read dbt's artifacts go on working
-(https://schemas.getdbt.com/dbt/run-results/v6.json). The manifest stays dbt's own: it
-changes with the project, and then dbt is asked.
+The service's dbt writes into a folder of its own, which builds by hand leave alone;
+after its runs what it wrote is copied. Of a run that dbt had no part in
+run_results.json is written as dbt would
+(https://schemas.getdbt.com/dbt/run-results/v6.json). The manifest changes with the
+project alone, and then dbt is asked.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from snowmelt.transform.dbt_project import SERVICE_FOLDER, read_dbt_project
 from snowmelt.transform.node_result import NodeResult
 
 log = logging.getLogger("snowmelt")
@@ -37,14 +40,26 @@ def write_run_results(
         "elapsed_time": sum(node.seconds for node in nodes),
         "args": {"which": "build", "invocation_command": "snowmelt"},
     }
-    target = project_dir / "target" / "run_results.json"
-    written = target.with_name(".run_results.json")
+    _put(project_dir, "run_results.json", json.dumps(document))
+
+
+def copy_artifacts(project_dir: Path) -> None:
+    """Copy what the service's dbt wrote; as for `write_run_results`."""
+    for name in ("manifest.json", "run_results.json"):
+        written = project_dir / SERVICE_FOLDER / "target" / name
+        if written.exists():
+            _put(project_dir, name, written.read_text())
+
+
+def _put(project_dir: Path, name: str, text: str) -> None:
+    folder = project_dir / read_dbt_project(project_dir).target_path
+    hidden = folder / f".{name}"
     try:
-        target.parent.mkdir(exist_ok=True)
-        written.write_text(json.dumps(document))
-        written.replace(target)
+        folder.mkdir(parents=True, exist_ok=True)
+        hidden.write_text(text)
+        hidden.replace(folder / name)
     except OSError as error:
-        log.warning("run_results.json could not be written: %s", error)
+        log.warning("%s could not be written: %s", folder / name, error)
 
 
 def _result(node: NodeResult) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from snowmelt.clock import Clock
-from snowmelt.transform.artifacts import write_run_results
+from snowmelt.transform.artifacts import copy_artifacts, write_run_results
 from snowmelt.transform.change_logs import cut_logs
 from snowmelt.transform.dbt import Dbt, Sent
 from snowmelt.transform.graph import Graph, Node
@@ -68,8 +68,12 @@ class Built:
 class Builder:
     """Builds what changed, on a session, in the caller's transaction."""
 
-    def __init__(self, dbt: Dbt, project_dir: Path, clock: Clock) -> None:
+    def __init__(
+        self, dbt: Dbt, project_dir: Path, clock: Clock, bronze: str = "bronze"
+    ) -> None:
+        """`bronze` is the schema that pipes load into."""
         self._dbt = dbt
+        self._bronze = bronze
         self._clock = clock
         self._project_dir = project_dir
         self._recordings = load_recordings(project_dir / RECORDINGS)
@@ -110,7 +114,7 @@ class Builder:
             self._rebuild(session, digest, changes.reason, done, built)
             return
         graph = self._graph(session, digest)
-        plan = plan_build(changes, graph)
+        plan = plan_build(changes, graph, self._bronze)
         if not plan.nodes:
             return
         built.full_refresh = plan.refreshed
@@ -230,8 +234,10 @@ class Builder:
         return graph
 
     def tell_artifacts(self, run_id: str, built: Built) -> None:
-        """Write the artifacts of a replayed run; dbt writes those of its own."""
-        if built.way is Way.REPLAY:
+        """Put a run's artifacts where tools look for dbt's."""
+        if built.way is Way.DBT:
+            copy_artifacts(self._project_dir)
+        else:
             now = self._clock.now()
             write_run_results(self._project_dir, run_id, built.nodes, now)
 
@@ -284,9 +290,9 @@ def _shape(session: Session, graph: Graph) -> str:
             "column_name, data_type), ',' "
             "order by schema_name, table_name, column_index)), '') "
             "from duckdb_columns() where database_name = current_database() "
-            "and not internal and schema_name || '.' || table_name in "
+            "and not internal and lower(schema_name || '.' || table_name) in "
             "(select unnest($1::json::varchar[]))",
-            [sorted(made | read)],
+            [sorted(each.lower() for each in made | read)],
         )
     )
 

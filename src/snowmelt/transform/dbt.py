@@ -18,15 +18,16 @@ from typing import Any
 from unittest import mock
 
 from snowmelt.errors import ConfigError
+from snowmelt.transform.dbt_project import SERVICE_FOLDER
 from snowmelt.transform.graph import Graph, read_graph
 from snowmelt.transform.node_result import NodeResult
 from snowmelt.transform.package import install_package
+from snowmelt.transform.profile import profile_arguments
 from snowmelt.transform.replay import NodeDone
 from snowmelt.transform.statements import node_of_dbt
 from snowmelt.transform.trigger import Pass
 from snowmelt.warehouse.port import Session
 
-TARGET = "local"
 _DBT_LOCK = threading.Lock()
 
 Sent = dict[str, list[str]]
@@ -74,13 +75,14 @@ class Dbt:
 
     def graph(self) -> Graph:
         """Return the graph of the project as dbt read it last."""
-        text = (self._project_dir / "target" / "manifest.json").read_text()
+        folder = self._project_dir / SERVICE_FOLDER
+        text = (folder / "target" / "manifest.json").read_text()
         return read_graph(json.loads(text))
 
     def _arguments(self) -> list[str]:
-        folder = str(self._project_dir)
         return [
-            *("--project-dir", folder, "--profiles-dir", folder, "--target", TARGET),
+            *("--project-dir", str(self._project_dir)),
+            *profile_arguments(self._project_dir),
             *("--log-level", "none", "--log-level-file", "none", "--quiet"),
             "--no-send-anonymous-usage-stats",
         ]
@@ -91,7 +93,7 @@ class Dbt:
         install_package(self._project_dir)
         environ = {
             "SNOWMELT_WAREHOUSE": str(self._warehouse_path),
-            "DBT_LOG_PATH": str(self._project_dir / "logs"),
+            "DBT_LOG_PATH": str(self._project_dir / SERVICE_FOLDER / "logs"),
         }
         with _DBT_LOCK, _environment(environ), _handed(session, sent):
             from dbt.cli.main import dbtRunner
@@ -99,11 +101,19 @@ class Dbt:
             runner = dbtRunner(callbacks=[lambda event: _tell(event, done)])
             result = runner.invoke(arguments)
         if result.exception is not None:
-            raise ConfigError(
-                str(self._project_dir),
-                f"dbt refuses the project: {str(result.exception).strip()}",
-            )
+            raise _refusal(self._project_dir, str(result.exception).strip())
         return result.result
+
+
+def _refusal(project_dir: Path, told: str) -> ConfigError:
+    """Return what dbt told of a project that it cannot read."""
+    if "dbt deps" in told:
+        return ConfigError(
+            str(project_dir),
+            f"packages of the dbt project are not installed: {told}",
+            f"Install them: dbt deps --project-dir {project_dir}",
+        )
+    return ConfigError(str(project_dir), f"dbt refuses the project: {told}")
 
 
 class _Handle:

@@ -91,12 +91,15 @@ class Graph:
         return children
 
     def sources_of(self, tables: Iterable[str], schema: str = "bronze") -> list[Source]:
-        """Return the sources that are these bronze tables."""
-        wanted = set(tables)
+        """Return the sources that are these tables of bronze, whatever their names.
+
+        Several may be the same table; the engine does not look at upper and lower case.
+        """
+        wanted = {(schema.lower(), table.lower()) for table in tables}
         return [
             source
             for source in self.sources.values()
-            if source.schema == schema and source.table in wanted
+            if (source.schema.lower(), source.table.lower()) in wanted
         ]
 
     def downstream(self, ids: Iterable[str]) -> set[str]:

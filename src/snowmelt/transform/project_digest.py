@@ -9,14 +9,12 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from snowmelt.transform.package import INSTALLED
+from snowmelt.transform.dbt_project import DBT_PROJECT_FILE, read_dbt_project
+from snowmelt.transform.package import installed_package
+from snowmelt.transform.profile import PROFILE_FILE
 
-_FOLDERS = (
-    *("models", "macros", "seeds", "snapshots", "tests", "analyses"),
-    *("packages", "dbt_packages"),
-)
 _FILES = (
-    *("dbt_project.yml", "profiles.yml", "packages.yml", "dependencies.yml"),
+    *(DBT_PROJECT_FILE, str(PROFILE_FILE), "packages.yml", "dependencies.yml"),
     "package-lock.yml",
 )
 _KINDS = (".sql", ".py", ".yml", ".yaml", ".csv", ".md")
@@ -52,9 +50,9 @@ def _versions() -> str:
 def _files(project_dir: Path) -> list[Path]:
     """Return the files, each once: what is installed of our package is a link."""
     found = [project_dir / name for name in _FILES]
-    for folder in _FOLDERS:
+    ours = installed_package(project_dir)
+    for folder in read_dbt_project(project_dir).folders:
         for parent, folders, names in os.walk(project_dir / folder):
-            if Path(parent, INSTALLED.name) == project_dir / INSTALLED:
-                folders[:] = [name for name in folders if name != INSTALLED.name]
+            folders[:] = [name for name in folders if Path(parent, name) != ours]
             found += [Path(parent, name) for name in names if name.endswith(_KINDS)]
     return sorted(path for path in found if path.is_file())

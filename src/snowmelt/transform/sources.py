@@ -11,8 +11,12 @@ import yaml
 from snowmelt.pipe.contract import Column
 from snowmelt.pipe.definition import Pipe
 from snowmelt.pipe.evolved import RESCUED
+from snowmelt.transform.dbt_project import read_dbt_project
+from snowmelt.transform.declared import DeclaredTable, declared_tables
 
-SOURCES_FILE = Path("models/bronze/_sources.yml")
+SOURCES_FILE = Path("bronze/_sources.yml")
+"""Where it is below the models."""
+SOURCE = "bronze"
 _HEAD = (
     "# Generated from pipes/ by snowmelt. Edits are lost: change the pipe instead.\n"
 )
@@ -26,15 +30,27 @@ _LOAD_COLUMNS = {
 }
 
 
+def sources_file(project_dir: Path) -> Path:
+    """Return the generated file: below the first folder of models."""
+    return project_dir / read_dbt_project(project_dir).model_paths[0] / SOURCES_FILE
+
+
 def write_sources(project_dir: Path, pipes: Sequence[Pipe]) -> bool:
     """Write the sources file if it differs; say whether it did.
 
-    `pipes` have the contracts as they evolved.
+    `pipes` have the contracts as they evolved. Left out are tables that the project
+    declares itself; there is no file if that leaves none.
     """
-    path = project_dir / SOURCES_FILE
-    text = render_sources(pipes)
-    if path.exists() and path.read_text() == text:
+    path = sources_file(project_dir)
+    there = path.read_text() if path.exists() else ""
+    declared = declared_tables(project_dir, but=path)
+    pipes = [pipe for pipe in pipes if not _is_declared(pipe, declared)]
+    text = render_sources(pipes) if pipes else ""
+    if there == text:
         return False
+    if not text:
+        path.unlink()
+        return True
     path.parent.mkdir(parents=True, exist_ok=True)
     written = path.with_name(f".{path.name}.{threading.get_ident()}")
     written.write_text(text)
@@ -61,9 +77,19 @@ def render_sources(pipes: Sequence[Pipe]) -> str:
         }
         for pipe in sorted(pipes, key=lambda pipe: pipe.table_name)
     ]
-    source = {"name": "bronze", "schema": "bronze", "tables": tables}
+    schema = pipes[0].schema_name if pipes else SOURCE
+    source = {"name": SOURCE, "schema": schema, "tables": tables}
     return _HEAD + yaml.safe_dump(
         {"version": 2, "sources": [source]}, sort_keys=False, allow_unicode=True
+    )
+
+
+def _is_declared(pipe: Pipe, declared: Sequence[DeclaredTable]) -> bool:
+    """Does the project declare a pipe's table, or something under our name for it?"""
+    return any(
+        each.is_table(pipe.schema_name, pipe.table_name)
+        or (each.source, each.name) == (SOURCE, pipe.table_name)
+        for each in declared
     )
 
 

@@ -75,16 +75,16 @@ class BuildPlan:
     refreshed: tuple[str, ...] = ()
 
 
-def plan_build(changes: Changes, graph: Graph) -> BuildPlan:
-    """Choose what a run of new bronze rows builds.
+def plan_build(changes: Changes, graph: Graph, schema: str = "bronze") -> BuildPlan:
+    """Choose what a run of new bronze rows builds; `schema` is where bronze is.
 
     An ordinary incremental model cannot see that rows left its source. So where a
     table was corrected, such a model and all that reads it start from nothing; what
     does not depend on one goes first, and nothing in that pass can depend on the
     second.
     """
-    news = graph.sources_of(changes.loaded | changes.corrected)
-    corrected = graph.sources_of(changes.corrected)
+    news = graph.sources_of(changes.loaded | changes.corrected, schema)
+    corrected = graph.sources_of(changes.corrected, schema)
     reading = graph.downstream(source.id for source in news)
     blind = [
         graph.nodes[each]

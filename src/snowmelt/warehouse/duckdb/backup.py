@@ -242,12 +242,13 @@ def _count(session: Session) -> Counts:
     """Count what loads commit."""
     tables = session.rows(
         "select schema_name, table_name from duckdb_tables() where not internal "
-        "and (schema_name = 'bronze' "
+        "and ((ends_with(table_name, '__all') and table_oid in "
+        "(select table_oid from duckdb_columns() where column_name = '_load_seq')) "
         "or (schema_name = 'snowmelt' and table_name = 'load_history')) order by all"
     )
     rows = {
         f"{schema}.{table}": int(
-            session.value(f'select count(*) from {schema}."{table}"')  # noqa: S608
+            session.value(f'select count(*) from "{schema}"."{table}"')  # noqa: S608
         )
         for schema, table in tables
     }

@@ -20,7 +20,6 @@ from snowmelt.warehouse.port import Session, Warehouse
 
 TABLES = """
 create schema snowmelt;
-create schema bronze;
 create schema quarantine;
 create schema changes;
 

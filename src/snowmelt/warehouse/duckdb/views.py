@@ -206,6 +206,7 @@ class PipeEntry:
     file_format: Mapping[str, object]
     digest: str
     comment: str = ""
+    schema_name: str = "bronze"
 
 
 @dataclass(frozen=True)
@@ -303,7 +304,7 @@ def _definition(pipe: PipeEntry, stage: StageEntry) -> str:
     )
     on_error = pipe.on_error if "%" not in pipe.on_error else f"'{pipe.on_error}'"
     return (
-        f"copy into bronze.{pipe.table_name} from @{stage.name} "
+        f"copy into {pipe.schema_name}.{pipe.table_name} from @{stage.name} "
         f"file_format = ({options}) on_error = {on_error}"
     )
 

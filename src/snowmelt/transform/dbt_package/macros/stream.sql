@@ -84,7 +84,7 @@
     {%- set offset = snowmelt.offset_in(relation) -%}
     {{- return(
         "(select load_seq from snowmelt.load_history where table_name = '"
-        ~ relation.identifier ~ "' and superseded_by > " ~ offset ~ " and load_seq <= " ~ offset ~ ")"
+        ~ relation.identifier | lower ~ "' and superseded_by > " ~ offset ~ " and load_seq <= " ~ offset ~ ")"
     ) -}}
 {%- endmacro %}
 

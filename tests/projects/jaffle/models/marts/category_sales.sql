@@ -1,0 +1,7 @@
+select
+    category,
+    count(*) as items,
+    sum(price) as revenue
+
+from {{ ref('order_items') }}
+group by category

@@ -1,0 +1,5 @@
+select
+    id as store_id,
+    name as store_name
+
+from {{ source('tills', 'stores') }}
