@@ -147,7 +147,7 @@ class World:
             return wrong if bad and rng.random() < share else good
 
         rows = [
-            f"{each}::int as id, {value(each, str(rng.randint(0, 9)))}::int as code, "
+            f"{each}::int as id, {value(each, str(rng.randint(0, 4)))}::int as code, "
             f"{value(repr(rng.choice('abc')), repr('x'))} as city, "
             f"{value(each, rng.choice(['null', '-1']))}::int as amount, "
             f"{value(rng.randint(0, 4), '77')}::int as parent_id"
