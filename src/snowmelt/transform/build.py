@@ -11,7 +11,7 @@ from snowmelt.clock import Clock
 from snowmelt.transform.artifacts import copy_artifacts, write_run_results
 from snowmelt.transform.change_logs import cut_logs
 from snowmelt.transform.dbt import Dbt, Sent
-from snowmelt.transform.graph import Graph, Node
+from snowmelt.transform.graph import Graph
 from snowmelt.transform.node_result import NodeResult
 from snowmelt.transform.recording import (
     has_effect,
@@ -135,7 +135,7 @@ class Builder:
             return
         self._replay = Replay(session, graph, self._recordings, self._clock, done)
         built.nodes = self._replay.results
-        self._replay.run(_to_replay(plan.nodes), set(plan.sources))
+        self._replay.run(plan)
         self._judge_rules(session, graph, built)
 
     def _rebuild(
@@ -311,10 +311,6 @@ def _say_stale(session: Session) -> str:
         "where streams.position < logs.cut_through"
     )
     return f"a stream of {stale} is stale" if stale else ""
-
-
-def _to_replay(nodes: Sequence[Node]) -> list[Node]:
-    return [node for node in nodes if node.resource_type in ("model", "test")]
 
 
 def _worth_keeping(sent: Sent) -> Sent:

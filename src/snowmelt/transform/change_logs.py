@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from snowmelt.warehouse.port import Session
 
-BATCHES_MAX = 50
+BATCHES_MAX = 10
 """So many batches of changes stay in a log that everybody has read."""
 
 

@@ -25,6 +25,10 @@ _READS = ("select", "describe", "show", "pragma", "explain", "from")
 _TEST_QUERY = re.compile(r"\bfrom \(\s*(.*)\s*\) dbt_internal_test\b", re.DOTALL)
 
 
+ONLY_WHERE_ROWS_WENT = "/* snowmelt: only where rows went */"
+"""The mark of statements that do nothing unless loads were superseded."""
+
+
 @dataclass
 class Recording:
     """The statements of one node, and in how many builds they were the same."""

@@ -7,16 +7,23 @@ comes after it is left out, and everything else goes on, as in a build of dbt.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from snowmelt.clock import Clock
 from snowmelt.transform.delta_tests import on_changes
 from snowmelt.transform.graph import Graph, Node
 from snowmelt.transform.node_result import NodeResult
-from snowmelt.transform.recording import Recordings, needs_statements, test_query
+from snowmelt.transform.recording import (
+    ONLY_WHERE_ROWS_WENT,
+    Recordings,
+    needs_statements,
+    test_query,
+)
+from snowmelt.transform.trigger import BuildPlan
 from snowmelt.warehouse.port import Session
 
+_REPLAYED = ("model", "test")
 NodeDone = Callable[[str, str, int, int], None]
 
 
@@ -32,12 +39,14 @@ class Replay:
     results: list[NodeResult] = field(default_factory=list)
     node_at: str | None = None
     _changed: set[str] = field(default_factory=set)
+    _corrected: frozenset[str] = frozenset()
     _left_out: set[str] = field(default_factory=set)
     _positions: dict[str, int] = field(default_factory=dict)
 
-    def run(self, nodes: Sequence[Node], sources: set[str]) -> list[NodeResult]:
-        """Send what is recorded for the nodes; `sources` are those that have news."""
-        self._changed = set(sources)
+    def run(self, plan: BuildPlan) -> list[NodeResult]:
+        """Send what is recorded for the nodes of a plan."""
+        self._changed, self._corrected = set(plan.sources), plan.corrected
+        nodes = [node for node in plan.nodes if node.resource_type in _REPLAYED]
         self._positions = dict(
             self.session.rows("select relation, position from snowmelt.change_logs")
         )
@@ -69,9 +78,11 @@ class Replay:
             self._changed.add(node.id)
             return
         began = self.clock.monotonic()
+        rows_went = not self._corrected.isdisjoint(node.parents)
         try:
             for statement in self.recordings.statements_of(node) or ():
-                self.session.execute(statement)
+                if rows_went or ONLY_WHERE_ROWS_WENT not in statement:
+                    self.session.execute(statement)
         except Exception as error:  # noqa: BLE001 - the driver's, whichever that is
             self._note(node, "error", self.clock.monotonic() - began, str(error))
             return

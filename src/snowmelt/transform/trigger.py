@@ -66,12 +66,14 @@ EVERYTHING = Pass(full_refresh=True)
 class BuildPlan:
     """What one run builds: nodes in their order, and how dbt would be asked for them.
 
-    `sources` are those with news; `refreshed` the models that start from nothing.
+    `sources` are those with news, `corrected` those of them from which rows went;
+    `refreshed` the models that start from nothing.
     """
 
     passes: tuple[Pass, ...]
     nodes: tuple[Node, ...] = ()
     sources: frozenset[str] = field(default_factory=frozenset)
+    corrected: frozenset[str] = field(default_factory=frozenset)
     refreshed: tuple[str, ...] = ()
 
 
@@ -96,14 +98,15 @@ def plan_build(changes: Changes, graph: Graph, schema: str = "bronze") -> BuildP
         return BuildPlan(())
     nodes = tuple(graph.build_order(reading))
     sources = frozenset(source.id for source in news)
+    lost = frozenset(source.id for source in corrected)
     if not blind:
-        return BuildPlan((Pass(select=select),), nodes, sources)
+        return BuildPlan((Pass(select=select),), nodes, sources, lost)
     from_nothing = _selectors(blind)
     first = Pass(select=select, exclude=from_nothing, own_tests_only=True)
     second = Pass(select=from_nothing, full_refresh=True)
     passes = (first, second) if _any_left(graph, reading, blind) else (second,)
     names = tuple(sorted(node.name for node in blind))
-    return BuildPlan(passes, nodes, sources, names)
+    return BuildPlan(passes, nodes, sources, lost, names)
 
 
 def _selectors(nodes: Sequence[Node]) -> tuple[str, ...]:

@@ -68,6 +68,12 @@
 {%- endmacro %}
 
 
+{#- A mark of statements that do nothing unless loads were superseded: a replay leaves them out. -#}
+{% macro only_where_rows_went() -%}
+    /* snowmelt: only where rows went */
+{%- endmacro %}
+
+
 {% macro quarantine_of(relation) -%}
     {{- return('quarantine."' ~ relation.schema ~ '__' ~ relation.identifier ~ '"') -}}
 {%- endmacro %}
@@ -156,17 +162,22 @@
         {{ snowmelt.judged(rules, '(' ~ compiled_code ~ ')') }}
     {%- endcall -%}
     {% if keys -%}
-    {#- of its own, so that the engine knows how few keys are lost: mostly none -#}
+    {%- call statement('regained') -%}
+        create or replace temp table {{ regained }} as
+        select * exclude (_outcome, _rule, _warned) from {{ judged }} limit 0
+    {%- endcall -%}
     {%- call statement('lost') -%}
         create or replace temp table {{ lost }} as
         select {{ key_list }} from {{ relation }} where _load_seq in {{ gone }}
+        {{ snowmelt.only_where_rows_went() }}
     {%- endcall -%}
-    {%- call statement('regained') -%}
-        create or replace temp table {{ regained }} as
+    {%- call statement('regained_by_lost') -%}
+        insert into {{ regained }} by name
         select * exclude (_outcome, _rule, _warned)
         from ({{ snowmelt.judged(rules, '(' ~ all_live ~ ')') }})
         where _outcome = 'pass'
             and ({{ key_list }}) in (select {{ key_list }} from {{ lost }})
+        {{ snowmelt.only_where_rows_went() }}
     {%- endcall -%}
     {%- call statement('changed') -%}
         create or replace temp table {{ changed }} as
@@ -216,6 +227,7 @@
     {%- endif -%}
     {%- call statement('release') -%}
         delete from {{ snowmelt.quarantine_of(relation) }} where _load_seq in {{ gone }}
+        {{ snowmelt.only_where_rows_went() }}
     {%- endcall -%}
     {%- call statement('quarantine') -%}
         insert into {{ snowmelt.quarantine_of(relation) }} by name {{ snowmelt.quarantined(judged) }}
