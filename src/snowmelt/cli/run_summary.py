@@ -63,7 +63,10 @@ def show_run(run: Document) -> None:
             f"Fully refreshed downstream of {', '.join(run['full_refresh'])}: "
             f"{run['reason']}"
         )
+    for each in run["warnings"]:
+        output.tell(f"{each['node']}: {each['message']}")
     if run["state"] == "SUCCEEDED":
+        tell_refused(run["reconciliation"])
         output.show(f"Published in {run['seconds']:.1f} s: {counts}{warned}.")
         return
     output.show(f"Not published: {counts}{warned}. Gold is as it was.")
@@ -75,3 +78,15 @@ def show_run(run: Document) -> None:
             output.tell(f"  {row}")
     if not run["failures"] and run["error"]:
         output.tell(run["error"])
+
+
+def tell_refused(reconciliation: list[Document]) -> None:
+    """Tell which models hold rows back, and how many of all."""
+    held = [
+        f"{each['model']} {each['quarantined_rows']} in quarantine, "
+        f"{each['dropped_rows']} dropped of {each['bronze_rows']}"
+        for each in reconciliation
+        if each["quarantined_rows"] or each["dropped_rows"]
+    ]
+    if held:
+        output.tell(f"Rows refused: {'; '.join(held)}. See: snowmelt quarantine")

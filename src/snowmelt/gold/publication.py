@@ -27,6 +27,12 @@ from snowmelt.events import (
     RunStarted,
     concerning,
 )
+from snowmelt.gold.reconciliation import (
+    Account,
+    read_offsets,
+    reconcile,
+    write_accounts,
+)
 from snowmelt.gold.run_history import (
     RunEnd,
     RunStart,
@@ -79,6 +85,7 @@ class RunResult:
     seconds: float = 0.0
     built: Built = field(default_factory=Built)
     evidence: list[FailingRow] = field(default_factory=list)
+    reconciliation: list[Account] = field(default_factory=list)
     error: str | None = None
 
     @property
@@ -187,8 +194,15 @@ class Publication:
 
         run_id, clock, events = result.run_id, self._clock, self._events
         told = ToldSession(session, run_id, clock, events, self._builder.node_at)
-        self._builder.build(told, changes, digest, done, result.built)
-        if result.built.failed:
+        built, offsets = result.built, read_offsets(session)
+        self._builder.build(told, changes, digest, done, built)
+        if not built.failed:
+            result.reconciliation, broken = reconcile(
+                session, self._builder.graph, built.nodes, offsets
+            )
+            built.nodes += broken
+            write_accounts(session, run_id, result.reconciliation)
+        if built.failed:
             result.evidence = self._read_evidence(session, result.nodes)
             raise _Refused
 

@@ -26,6 +26,7 @@ from snowmelt.service.replaying import Replaying
 from snowmelt.service.status import note_statuses, status_document
 from snowmelt.transform.dbt import Dbt
 from snowmelt.transform.project_digest import project_digest
+from snowmelt.transform.row_rules import require_fitting_rules
 from snowmelt.warehouse.duckdb.backup import backup
 
 
@@ -89,7 +90,11 @@ class OwnCommands:
     def validate(self) -> Document:
         dbt = Dbt(self._parts.project.root, self._parts.project.warehouse_path)
         with self._parts.warehouse.session() as session:
-            dbt.parse(session)
+            graph = dbt.parse(session)
+            ruled = [node for node in graph.nodes.values() if node.rules]
+            queries = dbt.compile(session, ruled) if ruled else {}
+            for node in ruled:
+                require_fitting_rules(session, node, queries[node.id])
         return {
             "schema_version": SCHEMA_VERSION,
             "project": self._parts.project.settings.name,

@@ -6,15 +6,18 @@ import base64
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import asdict, fields
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
 from snowmelt.bronze.rejects import LISTED, OPEN, RejectFilter
 from snowmelt.gold.publication import RunResult
+from snowmelt.gold.reconciliation import Account
 from snowmelt.pipe.definition import Pipe
 from snowmelt.pipe.history import COLUMNS
 from snowmelt.serve.commands import Document
+from snowmelt.transform.node_result import CHECKS
 from snowmelt.warehouse.port import Session
 
 SCHEMA_VERSION = 1
@@ -173,6 +176,19 @@ def pipe_documents(session: Session, pipes: Sequence[Pipe]) -> list[Document]:
     ]
 
 
+RECONCILED_COLUMNS = tuple(each.name for each in fields(Account))
+
+
+def reconciliation_documents(session: Session) -> list[Document]:
+    """Return where the rows of bronze are in silver, by the newest run of each model."""
+    rows = session.rows(
+        f"select {', '.join(RECONCILED_COLUMNS)} from snowmelt.reconciliation "
+        "qualify row_number() over (partition by model order by run_id desc) = 1 "
+        "order by model"
+    )
+    return as_documents(RECONCILED_COLUMNS, rows)
+
+
 RUN_COLUMNS = (
     *("run_id", "state", "reason", "started_at", "ended_at", "read_through"),
     *("full_refresh", "models", "tests", "error"),
@@ -225,7 +241,7 @@ def run_document(result: RunResult | None) -> Document | None:
         "way": result.built.way.value,
         "fallback_reason": result.built.fallback_reason,
         "seconds": round(result.seconds, 3),
-        "models": sum(n.resource_type not in ("test", "rule") for n in result.nodes),
+        "models": sum(n.resource_type not in CHECKS for n in result.nodes),
         "tests": len(tests),
         "tests_passed": sum(node.status == "pass" for node in tests),
         "tests_warned": sum(node.status == "warn" for node in tests),
@@ -245,5 +261,11 @@ def run_document(result: RunResult | None) -> Document | None:
             for node in result.nodes
             if node.failed
         ],
+        "warnings": [
+            {"node": node.node, "failures": node.failures, "message": node.message}
+            for node in result.nodes
+            if node.status == "warn"
+        ],
+        "reconciliation": [asdict(account) for account in result.reconciliation],
         "error": result.error,
     }

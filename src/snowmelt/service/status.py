@@ -14,6 +14,7 @@ from snowmelt.service.documents import (
     last_run_document,
     pipe_documents,
     plain,
+    reconciliation_documents,
 )
 from snowmelt.service.loop import Loop
 from snowmelt.service.pipe_status import (
@@ -37,6 +38,7 @@ def status_document(loop: Loop, *, serving: bool) -> Document:
     with parts.warehouse.snapshot() as session:
         pipes = pipe_documents(session, project.pipes)
         last_run = last_run_document(session)
+        reconciliation = reconciliation_documents(session)
         paused = paused_pipes(session)
     statuses = pipe_statuses(loop)
     now = parts.clock.now()
@@ -66,6 +68,7 @@ def status_document(loop: Loop, *, serving: bool) -> Document:
         "held": held,
         "unmatched": unmatched,
         "last_run": last_run,
+        "reconciliation": reconciliation,
         "limits": _limits(loop),
     }
 

@@ -66,6 +66,8 @@ class Builder:
         self._dbt = dbt
         self._clock = clock
         self._recordings = load_recordings(project_dir / RECORDINGS)
+        self.graph = Graph((), ())
+        """The project as the last build saw it."""
         self._sent: tuple[Sent, str] | None = None
         self._replay: Replay | None = None
 
@@ -103,12 +105,13 @@ class Builder:
             self._ask_dbt(session, [EVERYTHING], done, built)
             built.full_refresh = ("everything",)
             built.fallback_reason = changes.reason
-            self._recordings.begin(digest, self._dbt.graph())
+            self._recordings.begin(digest, self.graph)
             return
         graph = self._recordings.of_project(digest)
         if graph is None:
             graph = self._dbt.parse(session)
             self._recordings.begin(digest, graph)
+        self.graph = graph
         plan = plan_build(changes, graph)
         if not plan.nodes:
             return
@@ -126,7 +129,7 @@ class Builder:
         self._replay = Replay(session, graph, self._recordings, self._clock, done)
         built.nodes = self._replay.results
         self._replay.run(_to_replay(plan.nodes), set(plan.sources))
-        self._judge_rules(session, graph, built)
+        self._judge_rules(session, built)
 
     def keep(self) -> None:
         """Take note of what dbt sent: the run that it was sent for is published."""
@@ -149,15 +152,16 @@ class Builder:
                 return
             if not chosen.full_refresh:
                 sent |= _worth_keeping(build.sent)
-        self._judge_rules(session, self._dbt.graph(), built)
+        self.graph = self._dbt.graph()
+        self._judge_rules(session, built)
         self._sent = (sent, str(session.value(_SHAPE)))
 
-    def _judge_rules(self, session: Session, graph: Graph, built: Built) -> None:
+    def _judge_rules(self, session: Session, built: Built) -> None:
         made = {node.id for node in built.nodes if node.status == "success"}
         if any(node.status == "error" for node in built.nodes):
             return
-        for node in graph.nodes.values():
-            if node.id in made and node.row_rules:
+        for node in self.graph.nodes.values():
+            if node.id in made and node.rules:
                 built.nodes += broken_rules(session, node)
 
 

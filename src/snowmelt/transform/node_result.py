@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+CHECKS = ("test", "rule", "reconciliation")
+"""Resource types of what makes nothing: tests, row rules, the reconciliation."""
+
+
 @dataclass(frozen=True)
 class NodeResult:
     """How one model or test of a run ended, in dbt's words.
