@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from small_shop import columns
 
 from shop import Shop
-from small_shop import columns
 from snowmelt.clock import Clock, SystemClock
 from snowmelt.events import Event, Events
 from snowmelt.project.new import make_project
@@ -75,13 +75,15 @@ class GatedShop:
 
     def ids(self) -> str:
         """Return the ids in silver."""
-        return " ".join(row[0] for row in self.rows("select id from silver.orders order by 1"))
+        return " ".join(
+            row[0] for row in self.rows("select id from silver.orders order by 1")
+        )
 
     def refused(self) -> list[Any]:
         """Return what is in quarantine."""
         return self.rows(
-            'select rule, on_failure, _file, _file_row from quarantine."silver__orders" '
-            "order by _file, _file_row"
+            "select rule, on_failure, _file, _file_row "
+            'from quarantine."silver__orders" order by _file, _file_row'
         )
 
 
@@ -110,7 +112,8 @@ def gated_shop(
     if totals:
         (root / "models/gold/totals.sql").write_text(TOTALS)
     write_rules(root, rules)
-    events, told = Events(), []
+    events = Events()
+    told: list[Event] = []
     events.subscribe(told.append)
     with opened(load_project(root), clock or SystemClock(), events) as parts:
         loop = Loop(parts)

@@ -92,12 +92,12 @@ CASES: dict[str, tuple[list[Rule], list[str], str, list[str]]] = {
     ),
     "values and names with quotes": (
         [
-            rule("in_set", "status", values=["it's", 'a "b"'], name="what's \"it\""),
+            rule("in_set", "status", values=["it's", 'a "b"'], name='what\'s "it"'),
             rule("matches", "email", pattern="[^']*", name="no '"),
         ],
         ["a,it's", 'b,"a ""b"""', "c,its", "d,it's,,o'neil"],
         "a b",
-        ["what's \"it\"", "no '"],
+        ['what\'s "it"', "no '"],
     ),
     "matches the whole value": (
         [rule("matches", "status", pattern="[A-Z]{2}")],
@@ -315,7 +315,10 @@ WRONG: dict[str, tuple[object, list[str]]] = {
     "a word": (["not_null"], ["rule 1 (not_null) is written"]),
     "no list": (rule("not_null", "id"), ["rules: is a list"]),
     "no values": ([rule("in_set", "amount", values=[])], ["in_set_amount", "a list"]),
-    "a null": ([rule("in_set", "amount", values=[None])], ["in_set_amount", "no value"]),
+    "a null": (
+        [rule("in_set", "amount", values=[None])],
+        ["in_set_amount", "no value"],
+    ),
     "one name": ([rule("not_null", "amount")] * 2, ["two rules", "not_null_amount"]),
     "null key": (
         [rule("not_null", "id", on_failure="warn")],
@@ -372,7 +375,10 @@ def replayed(shop: GatedShop) -> None:
     ("broken", "told"),
     [
         ("delete from snowmelt.row_tallies where load_seq = 2", "has read 8 rows"),
-        ('delete from quarantine."silver__orders" where _load_seq = 2', "in quarantine"),
+        (
+            'delete from quarantine."silver__orders" where _load_seq = 2',
+            "in quarantine",
+        ),
         ("delete from silver.orders where id = 'a1'", "should have 5 rows"),
         ("insert into silver.orders from silver.orders limit 1", "should have 5 rows"),
     ],
@@ -380,7 +386,9 @@ def replayed(shop: GatedShop) -> None:
 def test_a_lost_or_doubled_row_fails_the_next_run(
     tmp_path: Path, broken: str, told: str
 ) -> None:
-    with gated_shop(tmp_path / "shop", [rule("between", "amount", low=0, high=9)]) as shop:
+    with gated_shop(
+        tmp_path / "shop", [rule("between", "amount", low=0, high=9)]
+    ) as shop:
         replayed(shop)
         with shop.loop.parts.warehouse.session() as session:
             session.execute(broken)
@@ -396,14 +404,20 @@ def test_a_lost_or_doubled_row_fails_the_next_run(
 @pytest.mark.parametrize(
     ("statement", "broken", "told"),
     [
-        ("_load_seq >", "_file_row > 1 and _load_seq >", "read 1 of the 2 rows of load 5"),
+        (
+            "_load_seq >",
+            "_file_row > 1 and _load_seq >",
+            "read 1 of the 2 rows of load 5",
+        ),
         ("insert into", "-- insert into", "should have 5 rows"),
     ],
 )
 def test_a_statement_that_loses_a_row_fails_its_run(
     tmp_path: Path, statement: str, broken: str, told: str
 ) -> None:
-    with gated_shop(tmp_path / "shop", [rule("between", "amount", low=0, high=9)]) as shop:
+    with gated_shop(
+        tmp_path / "shop", [rule("between", "amount", low=0, high=9)]
+    ) as shop:
         replayed(shop)
         recordings = shop.loop.parts.publication._builder._recordings
         recording = recordings.nodes["model.my_project.orders"]

@@ -117,13 +117,17 @@ def reconcile(
     """
     chosen = [
         node
-        for node in (graph.nodes[each.id] for each in made if each.resource_type == "model")
+        for node in (
+            graph.nodes[each.id] for each in made if each.resource_type == "model"
+        )
         if node.materialized == "latest_version"
     ]
     anew = _made_anew(session) if any(each.form == "dbt" for each in made) else set()
     accounts, broken = [], []
     for node in chosen:
-        tables = [graph.sources[each].table for each in node.parents if each in graph.sources]
+        tables = [
+            graph.sources[each].table for each in node.parents if each in graph.sources
+        ]
         is_new = _scratch(node, "distinct") in anew
         counted = _count(session, node, tables[0], is_new)
         after = 0 if is_new else before.get(node.key, 0)
@@ -165,9 +169,7 @@ def _count(session: Session, node: Node, table: str, is_new: bool) -> _Counted:
         before, changed = found["before"][0], found["changed"][0] or 0
         expected = None if before is None else before + changed
     left = bronze - superseded - quarantined - dropped - silver
-    account = Account(
-        node.key, bronze, silver, quarantined, dropped, superseded, left
-    )
+    account = Account(node.key, bronze, silver, quarantined, dropped, superseded, left)
     return _Counted(account, read, kept, expected)
 
 

@@ -21,9 +21,11 @@ from snowmelt.service.loading import Loading
 from snowmelt.service.loop import Loop
 from snowmelt.service.operating import Operating
 from snowmelt.service.pipe_status import asks_pipe_status
+from snowmelt.service.quarantining import Quarantining
 from snowmelt.service.questions import find_pipe
 from snowmelt.service.replaying import Replaying
 from snowmelt.service.status import note_statuses, status_document
+from snowmelt.service.streaming import streams_document
 from snowmelt.transform.dbt import Dbt
 from snowmelt.transform.project_digest import project_digest
 from snowmelt.transform.row_rules import require_fitting_rules
@@ -131,6 +133,23 @@ class OwnCommands:
         self, path: str, file_format: str, pipe: str | None, file: str | None
     ) -> Document:
         return self._replaying.export_rejects(path, file_format, pipe, file)
+
+    # Refused rows of silver.
+
+    def quarantine(self, model: str | None, rule: str | None, limit: int) -> Document:
+        return Quarantining(self._parts).rows(model, rule, limit)
+
+    def quarantine_groups(self, model: str | None, rule: str | None) -> Document:
+        return Quarantining(self._parts).groups(model, rule)
+
+    def export_quarantine(
+        self, path: str, file_format: str, model: str | None, rule: str | None
+    ) -> Document:
+        return Quarantining(self._parts).export(path, file_format, model, rule)
+
+    def streams(self) -> Document:
+        with self._parts.warehouse.snapshot() as session:
+            return streams_document(session)
 
     def replay(self, edit: str | None = None, **filters: str | None) -> Document:
         return self._replaying.replay(edit, **filters)

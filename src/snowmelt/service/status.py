@@ -25,6 +25,7 @@ from snowmelt.service.pipe_status import (
     write_statuses,
 )
 from snowmelt.service.standing import held_document, pause_document
+from snowmelt.service.streaming import stuck_streams
 
 
 def status_document(loop: Loop, *, serving: bool) -> Document:
@@ -39,6 +40,8 @@ def status_document(loop: Loop, *, serving: bool) -> Document:
         pipes = pipe_documents(session, project.pipes)
         last_run = last_run_document(session)
         reconciliation = reconciliation_documents(session)
+        wait_max = project.settings.publish.wait_max
+        stuck = stuck_streams(session, parts.clock.now(), wait_max)
         paused = paused_pipes(session)
     statuses = pipe_statuses(loop)
     now = parts.clock.now()
@@ -56,7 +59,7 @@ def status_document(loop: Loop, *, serving: bool) -> Document:
         "service": {"running": serving, "pid": os.getpid()},
         "landing": project.location,
         "channel": plain(asdict(channel)) if channel else None,
-        "problems": _problems(loop),
+        "problems": [*_problems(loop), *stuck],
         "warnings": list(loop.warnings),
         "log": {
             "rows_waiting": parts.pipeline_log.waiting,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-
 CHECKS = ("test", "rule", "reconciliation")
 """Resource types of what makes nothing: tests, row rules, the reconciliation."""
 
