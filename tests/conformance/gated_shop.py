@@ -87,9 +87,14 @@ class GatedShop:
         )
 
 
-def write_rules(root: Path, rules: object) -> None:
-    """Write the rules of the model."""
-    model = {"name": "orders", "config": {"meta": {"rules": rules}}}
+def write_rules(
+    root: Path, rules: object, tests: dict[str, list[Any]] | None = None
+) -> None:
+    """Write the rules of the model, and tests of its columns."""
+    model: dict[str, Any] = {"name": "orders", "config": {"meta": {"rules": rules}}}
+    model["columns"] = [
+        {"name": name, "data_tests": found} for name, found in (tests or {}).items()
+    ]
     (root / "models/silver/_silver.yml").write_text(
         yaml.safe_dump({"models": [model]}, sort_keys=False)
     )

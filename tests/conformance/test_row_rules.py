@@ -193,12 +193,16 @@ def test_what_becomes_of_rows_is_counted(tmp_path: Path) -> None:
             "dropped_rows": 1,
             "superseded_rows": 0,
             "deduplicated_rows": 0,
+            "newly_quarantined": 2,
+            "newly_dropped": 1,
         }
         (warning,) = run["warnings"]
         assert (warning["node"], warning["failures"]) == ("orders.rules", 1)
         assert "not_null_email" in warning["message"]
         status = shop.commands.status()
-        assert status["reconciliation"] == [account]
+        (kept,) = status["reconciliation"]
+        assert kept.pop("quarantined_open") == 2
+        assert kept == {n: v for n, v in account.items() if not n.startswith("newly")}
         assert [f["status"] for f in status["last_run"]["failures"]] == ["warn"]
 
 
@@ -431,3 +435,49 @@ def test_a_statement_that_loses_a_row_fails_its_run(
         run = shop.run()
         assert (run["way"], run["state"]) == ("replay", "FAILED")
         assert told in run["error"], run["error"]
+
+
+def test_failing_rows_of_a_test_on_changes_are_kept_and_counted(tmp_path: Path) -> None:
+    between = {"snowmelt.between": {"arguments": {"low": 0, "high": 9}}}
+    with gated_shop(tmp_path / "shop", []) as shop:
+        write_rules(shop.shop.root, [], {"amount": [between]})
+        for number in range(4):
+            shop.land(f"orders_{number}.csv", f"a{number},x,1")
+            assert shop.run()["state"] == "SUCCEEDED"
+        shop.land("orders_9.csv", *(f"b{i},x,{i}" for i in range(40)))
+        run = shop.run()
+        assert (run["way"], run["state"]) == ("replay", "FAILED")
+        (failure,) = run["failures"]
+        assert (failure["failures"], len(failure["rows"])) == (30, 20)
+        kept = shop.rows(
+            "select form, failures, (select count(*) from snowmelt.test_failures "
+            "where run_id = node.run_id) from snowmelt.node_history as node "
+            "where status = 'fail'"
+        )
+        assert kept == [("delta", 30, 20)]
+        assert shop.ids() == "a0 a1 a2 a3"
+
+
+def test_a_load_of_unusual_size_is_told_of(tmp_path: Path) -> None:
+    with gated_shop(tmp_path / "shop", []) as shop:
+        for number in range(9):
+            rows = [f"{number}-{i},x,1" for i in range(10 + number % 3)]
+            shop.land(f"orders_{number}.csv", *rows)
+            if number in (0, 8):
+                assert shop.run()["warnings"] == []
+        shop.land("orders_a.csv", "z,x,1")
+        run = shop.run()
+        assert run["state"] == "SUCCEEDED"
+        (warning,) = run["warnings"]
+        assert warning["node"] == "orders"
+        assert warning["message"] == (
+            "orders_a.csv has 1 row, the last 9 loads of pipe orders have 11 as a rule"
+        )
+        last = shop.commands.status()["last_run"]["failures"]
+        assert [(each["resource_type"], each["status"]) for each in last] == [
+            ("volume", "warn")
+        ]
+        steps = shop.commands.log(None, "volume", None, 9)["steps"]
+        assert [(each["object"], each["status"]) for each in steps] == [
+            ("orders", "warn")
+        ]

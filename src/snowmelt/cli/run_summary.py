@@ -66,7 +66,7 @@ def show_run(run: Document) -> None:
     for each in run["warnings"]:
         output.tell(f"{each['node']}: {each['message']}")
     if run["state"] == "SUCCEEDED":
-        tell_refused(run["reconciliation"])
+        tell_refused(run["reconciliation"], "newly_quarantined", "newly_dropped")
         output.show(f"Published in {run['seconds']:.1f} s: {counts}{warned}.")
         return
     output.show(f"Not published: {counts}{warned}. Gold is as it was.")
@@ -80,13 +80,12 @@ def show_run(run: Document) -> None:
         output.tell(run["error"])
 
 
-def tell_refused(reconciliation: list[Document]) -> None:
-    """Tell which models hold rows back, and how many of all."""
-    held = [
-        f"{each['model']} {each['quarantined_rows']} in quarantine, "
-        f"{each['dropped_rows']} dropped of {each['bronze_rows']}"
-        for each in reconciliation
-        if each["quarantined_rows"] or each["dropped_rows"]
+def tell_refused(accounts: list[Document], quarantined: str, dropped: str) -> None:
+    """Tell which models refused rows; the keys say which figures are meant."""
+    refused = [
+        f"{each['model']} {each[quarantined]} in quarantine, {each[dropped]} dropped"
+        for each in accounts
+        if each[quarantined] or each[dropped]
     ]
-    if held:
-        output.tell(f"Rows refused: {'; '.join(held)}. See: snowmelt quarantine")
+    if refused:
+        output.tell(f"Rows refused: {'; '.join(refused)}. See: snowmelt quarantine")

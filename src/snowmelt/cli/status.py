@@ -58,7 +58,7 @@ def _tell(document: dict[str, Any]) -> None:
         output.tell(f"Last run: {run['state']} at {run['ended_at']} ({run['reason']})")
         for warning in run["failures"]:
             output.tell(f"{warning['node']}: {warning['message']}")
-    tell_refused(document["reconciliation"])
+    tell_refused(document["reconciliation"], "quarantined_open", "dropped_rows")
 
 
 def _tell_waiting(document: dict[str, Any]) -> None:

@@ -41,6 +41,7 @@ from snowmelt.gold.run_history import (
     find_changes,
     open_run,
 )
+from snowmelt.gold.volume import unusual_loads
 from snowmelt.landing.config import Duration, duration_field
 from snowmelt.transform.build import Builder, Built
 from snowmelt.transform.node_result import NodeResult
@@ -61,6 +62,15 @@ class PublishConfig(BaseModel):
     )
     wait_max: Duration = duration_field(
         "10s", "How long loaded rows wait for more files before a run."
+    )
+    anomaly_factor: float = Field(
+        3,
+        ge=0,
+        description="A load with so many times more or fewer rows than its pipe's "
+        "recent loads is told of; 0 asks for nothing.",
+    )
+    anomaly_loads_min: int = Field(
+        8, ge=2, description="Loads of a pipe that have to be known for that."
     )
 
 
@@ -201,6 +211,11 @@ class Publication:
                 session, self._builder.graph, built.nodes, offsets
             )
             built.nodes += broken
+            built.nodes += unusual_loads(
+                session,
+                factor=self._config.anomaly_factor,
+                loads_min=self._config.anomaly_loads_min,
+            )
             write_accounts(session, run_id, result.reconciliation)
         if built.failed:
             result.evidence = self._read_evidence(session, result.nodes)
@@ -274,6 +289,7 @@ def _finished(result: RunResult) -> RunFinished:
         result.started_at,
         result.ended_at or result.started_at,
         tuple(nodes),
+        result.built.way.value,
     )
 
 

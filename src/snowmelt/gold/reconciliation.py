@@ -21,32 +21,36 @@ _COUNTS = """
         'loaded' as counted,
         sum(row_count)::bigint as first,
         (sum(row_count) filter (superseded_by is not null))::bigint as second,
-        0 as third
+        0 as third,
+        0 as fourth,
+        0 as fifth
     from snowmelt.load_history where table_name = $1
     union all
     select
         'tallied',
         sum(rows_read)::bigint,
         sum(rows_quarantined)::bigint,
-        sum(rows_dropped)::bigint
+        sum(rows_dropped)::bigint,
+        (sum(rows_quarantined) filter (load_seq > $3))::bigint,
+        (sum(rows_dropped) filter (load_seq > $3))::bigint
     from snowmelt.row_tallies where model = $2
     union all
-    select 'silver', count(*), 0, 0 from {silver}
+    select 'silver', count(*), 0, 0, 0, 0 from {silver}
     union all
-    select 'quarantine', count(*), 0, 0 from {quarantine}
+    select 'quarantine', count(*), 0, 0, 0, 0 from {quarantine}
 """
 _CHANGED = """
     union all
-    select 'before', arg_max(silver_rows, run_id), 0, 0
+    select 'before', arg_max(silver_rows, run_id), 0, 0, 0, 0
     from snowmelt.reconciliation where model = $2
     union all
     select 'changed',
-        sum(case "METADATA$ACTION" when 'INSERT' then 1 else -1 end)::bigint, 0, 0
+        sum(case "METADATA$ACTION" when 'INSERT' then 1 else -1 end)::bigint, 0, 0, 0, 0
     from {scratch}
 """
 _DISTINCT = """
     union all
-    select 'distinct', row_count, 0, 0 from {scratch}
+    select 'distinct', row_count, 0, 0, 0, 0 from {scratch}
 """
 _MISREAD = """
     select
@@ -70,7 +74,10 @@ _MISREAD = """
 
 @dataclass(frozen=True)
 class Account:
-    """What became of all rows that were ever loaded for a model."""
+    """What became of all rows that were ever loaded for a model.
+
+    `newly_quarantined` and `newly_dropped` are of the loads that this run read.
+    """
 
     model: str
     bronze_rows: int
@@ -79,6 +86,15 @@ class Account:
     dropped_rows: int
     superseded_rows: int
     deduplicated_rows: int
+    newly_quarantined: int
+    newly_dropped: int
+
+
+RECORDED = (
+    *("model", "bronze_rows", "silver_rows", "quarantined_rows", "dropped_rows"),
+    *("superseded_rows", "deduplicated_rows"),
+)
+"""What of an account is kept."""
 
 
 @dataclass(frozen=True)
@@ -129,8 +145,8 @@ def reconcile(
             graph.sources[each].table for each in node.parents if each in graph.sources
         ]
         is_new = _scratch(node, "distinct") in anew
-        counted = _count(session, node, tables[0], is_new)
         after = 0 if is_new else before.get(node.key, 0)
+        counted = _count(session, node, (tables[0], after), is_new=is_new)
         accounts.append(counted.account)
         told = _misread(session, node, tables[0], after) or next(
             _say_broken(node, counted), None
@@ -145,23 +161,28 @@ def write_accounts(session: Session, run_id: str, accounts: Sequence[Account]) -
     if not accounts:
         return
     columns: dict[str, Sequence[object]] = {
-        name: [getattr(each, name) for each in accounts] for name in vars(accounts[0])
+        name: [getattr(each, name) for each in accounts] for name in RECORDED
     }
     session.insert(
         "snowmelt.reconciliation", {"run_id": [run_id] * len(accounts)} | columns
     )
 
 
-def _count(session: Session, node: Node, table: str, is_new: bool) -> _Counted:
+def _count(
+    session: Session, node: Node, read: tuple[str, int], *, is_new: bool
+) -> _Counted:
+    """Count a model's rows; `read`: its bronze table, and the load after which."""
+    table, after = read
     name, more = ("distinct", _DISTINCT) if is_new else ("changed", _CHANGED)
     sql = (_COUNTS + more).format(
         silver=node.relation,
         quarantine=quarantine_table(node.key),
         scratch=f'"{_scratch(node, name)}"',
     )
-    found = {row[0]: row[1:] for row in session.rows(sql, [table, node.key])}
-    bronze, superseded, _ = (count or 0 for count in found["loaded"])
-    read, quarantined, dropped = (count or 0 for count in found["tallied"])
+    found = {row[0]: row[1:] for row in session.rows(sql, [table, node.key, after])}
+    bronze, superseded, *_ = (count or 0 for count in found["loaded"])
+    of_rules = [count or 0 for count in found["tallied"]]
+    rows_read, quarantined, dropped, *newly = of_rules
     silver, kept = found["silver"][0], found["quarantine"][0]
     if is_new:
         expected = found["distinct"][0]
@@ -169,8 +190,10 @@ def _count(session: Session, node: Node, table: str, is_new: bool) -> _Counted:
         before, changed = found["before"][0], found["changed"][0] or 0
         expected = None if before is None else before + changed
     left = bronze - superseded - quarantined - dropped - silver
-    account = Account(node.key, bronze, silver, quarantined, dropped, superseded, left)
-    return _Counted(account, read, kept, expected)
+    account = Account(
+        *(node.key, bronze, silver, quarantined, dropped, superseded, left), *newly
+    )
+    return _Counted(account, rows_read, kept, expected)
 
 
 def _misread(session: Session, node: Node, table: str, after: int) -> str:

@@ -6,18 +6,19 @@ import base64
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
 from snowmelt.bronze.rejects import LISTED, OPEN, RejectFilter
 from snowmelt.gold.publication import RunResult
-from snowmelt.gold.reconciliation import Account
+from snowmelt.gold.reconciliation import RECORDED
 from snowmelt.pipe.definition import Pipe
 from snowmelt.pipe.history import COLUMNS
 from snowmelt.serve.commands import Document
 from snowmelt.transform.node_result import CHECKS
+from snowmelt.transform.quarantine import count_refused, quarantines
 from snowmelt.warehouse.port import Session
 
 SCHEMA_VERSION = 1
@@ -176,17 +177,24 @@ def pipe_documents(session: Session, pipes: Sequence[Pipe]) -> list[Document]:
     ]
 
 
-RECONCILED_COLUMNS = tuple(each.name for each in fields(Account))
-
-
 def reconciliation_documents(session: Session) -> list[Document]:
-    """Return where the rows of bronze are in silver, by the newest run of each model."""
+    """Return each model's newest account: where the rows of bronze are in silver.
+
+    `quarantined_open` leaves out rows that were corrected and replayed.
+    """
     rows = session.rows(
-        f"select {', '.join(RECONCILED_COLUMNS)} from snowmelt.reconciliation "
+        f"select {', '.join(RECORDED)} from snowmelt.reconciliation "
         "qualify row_number() over (partition by model order by run_id desc) = 1 "
         "order by model"
     )
-    return as_documents(RECONCILED_COLUMNS, rows)
+    accounts = as_documents(RECORDED, rows)
+    known = {each.model: each for each in quarantines(session)}
+    for account in accounts:
+        of_model = known.get(account["model"])
+        refused = account["quarantined_rows"] and of_model
+        counts = count_refused(session, [of_model]) if refused and of_model else {}
+        account["quarantined_open"] = counts.get("open", 0)
+    return accounts
 
 
 RUN_COLUMNS = (

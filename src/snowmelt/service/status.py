@@ -131,6 +131,8 @@ def _limits(loop: Loop) -> Document:
         "retry_after_seconds": limits.load.retry_after.total_seconds(),
         "publish_wait_max_seconds": limits.publish.wait_max.total_seconds(),
         "failing_rows_max": limits.publish.failing_rows_max,
+        "anomaly_factor": limits.publish.anomaly_factor,
+        "anomaly_loads_min": limits.publish.anomaly_loads_min,
         "log_keep_seconds": limits.log.keep.total_seconds(),
         "log_queries_keep_seconds": limits.log.queries_keep.total_seconds(),
         "log_write_every_seconds": limits.log.write_every.total_seconds(),

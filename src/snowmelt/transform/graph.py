@@ -26,8 +26,8 @@ class Node:
     """One thing that a build makes or tests.
 
     `relation` is its name as dbt writes it into SQL, `key` as offsets and logs have it
-    (schema.name). `rules` are its row rules as they are written. `asks_dbt` says why what dbt did for it cannot be done again without
-    dbt; empty if it can.
+    (schema.name). `asks_dbt` says why what dbt did for it cannot be done again without
+    dbt; empty if it can. `rules` are its row rules, as they are written.
     """
 
     id: str

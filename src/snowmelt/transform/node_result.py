@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-CHECKS = ("test", "rule", "reconciliation")
-"""Resource types of what makes nothing: tests, row rules, the reconciliation."""
+CHECKS = ("test", "rule", "reconciliation", "volume")
+"""Resource types of what makes nothing: tests, and gates that are built in."""
 
 
 @dataclass(frozen=True)
