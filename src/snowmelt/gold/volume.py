@@ -10,7 +10,7 @@ from snowmelt.transform.node_result import NodeResult
 from snowmelt.warehouse.port import Session
 
 RECENT_LOADS = 30
-_LOOKED_AT = 5000
+_LOOKED_AT = 1000
 _DEVIATIONS = 5.0
 _OF_NORMAL = 1.4826
 """The standard deviation of normal figures, in median deviations."""
