@@ -1,4 +1,4 @@
-"""Rejects as a file that a person can correct and give back.
+"""Refused records as a file that a person can correct and give back.
 
 Each record stands with the load that refused it, its place in the file and the
 reason. `load_seq` and `file_row` say which record it is; `rejected_record` is what to
@@ -19,7 +19,7 @@ from typing import Any, TextIO
 
 from snowmelt.bronze.rejects import EXPORTED, RejectFilter, open_rejects
 from snowmelt.errors import UsageError
-from snowmelt.warehouse.port import Row, Session
+from snowmelt.warehouse.port import Session
 
 FORMATS = ("csv", "ndjson")
 COLUMNS = (*EXPORTED, "encoding")
@@ -33,7 +33,14 @@ _TEXT, _BASE64 = "utf-8", "base64"
 def export_rejects(
     session: Session, chosen: RejectFilter, path: Path, file_format: str
 ) -> int:
-    """Write the open rejects to a new file, whole or not at all; return how many.
+    """Write the open rejects to a new file; see `write_records`."""
+    return write_records(path, file_format, _open_records(session, chosen))
+
+
+def write_records(
+    path: Path, file_format: str, records: Iterable[dict[str, Any]]
+) -> int:
+    """Write records with EXPORTED to a new file, whole or not at all; return how many.
 
     Raises UsageError when the file is there already or cannot be written.
     """
@@ -43,7 +50,7 @@ def export_rejects(
     write = _write_csv if file_format == "csv" else _write_ndjson
     try:
         with hidden.open("w", encoding="utf-8", newline="") as file:
-            count = write(file, _records(session, chosen))
+            count = write(file, map(_as_text, records))
         hidden.rename(path)
     except OSError as error:
         raise UsageError(str(path), f"it cannot be written: {error.strerror}") from None
@@ -52,15 +59,14 @@ def export_rejects(
     return count
 
 
-def _records(session: Session, chosen: RejectFilter) -> Iterator[dict[str, Any]]:
+def _open_records(session: Session, chosen: RejectFilter) -> Iterator[dict[str, Any]]:
     after = (0, 0)
     while rows := open_rejects(session, chosen, after=after, limit=_PAGE):
-        yield from (_record(row) for row in rows)
+        yield from (dict(zip(EXPORTED, row, strict=True)) for row in rows)
         after = rows[-1][0], rows[-1][1]
 
 
-def _record(row: Row) -> dict[str, Any]:
-    record = dict(zip(EXPORTED, row, strict=True))
+def _as_text(record: dict[str, Any]) -> dict[str, Any]:
     raw = bytes(record["rejected_record"])
     try:
         text, encoding = raw.decode(), _TEXT

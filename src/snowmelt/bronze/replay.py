@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from snowmelt.bronze.append import Rows, Step, append_rows
 from snowmelt.bronze.fileread import FileRead, ordinal_of
@@ -37,9 +38,13 @@ from snowmelt.pipe.history import (
     LoadRecord,
     LoadStatus,
     insert_loads,
+    load_record,
     next_load_seq,
 )
 from snowmelt.warehouse.port import Session, Warehouse
+
+Quarantined = Mapping[int, Collection[int]]
+"""Rows that silver refuses, by load: their ordinals in its file."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +63,15 @@ class Replayed:
 class _Origin:
     """A load, and those of its open rejects that are tried: ordinals and bytes.
 
-    `tried` counts those too that turn out to be no whole record.
+    `tried` counts those too that turn out to be no whole record. `in_quarantine`: they
+    were loaded, and silver refused their rows.
     """
 
     load: LoadRecord
     file_rows: list[int]
     raws: list[bytes]
     tried: int
+    in_quarantine: bool = False
 
     def result(self, problem: str | None = None) -> Replayed:
         load = self.load
@@ -80,18 +87,26 @@ class Replayer:
         self._spool = spool
 
     def replay(
-        self, pipe: Pipe, chosen: RejectFilter, edits: Edits | None = None
+        self,
+        pipe: Pipe,
+        chosen: RejectFilter,
+        edits: Edits | None = None,
+        quarantined: Quarantined = MappingProxyType({}),
     ) -> list[Replayed]:
         """Try a pipe's open rejects again, all that are chosen.
 
-        With `edits` only the records that are in them, as they stand there.
+        With `edits` only the records that are in them, as they stand there; those of
+        `quarantined` rows too.
         """
         chosen = replace(chosen, pipe_name=pipe.name)
         with self._warehouse.session() as session:
             pipe = effective_pipe(session, pipe)
             return [
                 self._replay_load(session, pipe, origin)
-                for origin in _origins(session, chosen, edits)
+                for origin in (
+                    *_origins(session, chosen, edits),
+                    *_quarantined(session, pipe, edits or {}, quarantined),
+                )
             ]
 
     def _replay_load(self, session: Session, pipe: Pipe, origin: _Origin) -> Replayed:
@@ -110,7 +125,7 @@ class Replayer:
             if not read.row_count:
                 return origin.result(read.rejects[0].errors[0].error)
             with self._warehouse.commit_lock, session.transaction():
-                if not _still_open(session, origin):
+                if not _still_open(session, pipe, origin):
                     return origin.result("they changed meanwhile: replay again")
                 record = replace(
                     _record(origin.load, read, started_at),
@@ -222,8 +237,30 @@ def _is_one_record(raw: bytes, known: Concrete) -> bool:
         return False
 
 
-def _still_open(session: Session, origin: _Origin) -> bool:
+def _quarantined(
+    session: Session, pipe: Pipe, edits: Edits, quarantined: Quarantined
+) -> Iterator[_Origin]:
+    """Yield the loads whose quarantined rows were corrected, with the corrections."""
+    for load_seq in sorted(edits):
+        wanted = quarantined.get(load_seq, frozenset())
+        rows = sorted(row for row in edits[load_seq] if row in wanted)
+        load = load_record(session, load_seq) if rows else None
+        if load is not None and load.pipe_name == pipe.name:
+            raws = [edits[load_seq][row] for row in rows]
+            yield _Origin(load, rows, raws, len(rows), in_quarantine=True)
+
+
+def _still_open(session: Session, pipe: Pipe, origin: _Origin) -> bool:
     """Is none of them replayed by now, and the load not superseded?"""
+    if origin.in_quarantine:
+        return not session.value(
+            "select (select count(*) from snowmelt.load_history "
+            "where load_seq = $1 and superseded_by is not null) + "
+            f'(select count(*) from bronze."{pipe.table_name}" '
+            "where _replayed_from = $1 "
+            "and _file_row in (select unnest($2::json::bigint[])))",
+            [origin.load.load_seq, origin.file_rows],
+        )
     found = session.value(
         f"select count(*) {OPEN} and rejects.load_seq = $1 "
         "and rejects.file_row in (select unnest($2::json::bigint[]))",

@@ -27,7 +27,7 @@ from snowmelt.cli.project_option import (
     "--edit",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     default=None,
-    help="A file of `snowmelt rejects export` with corrected records.",
+    help="A file of `snowmelt rejects export` or `quarantine export`, corrected.",
 )
 @project_option
 @json_option

@@ -63,7 +63,10 @@ def show_run(run: Document) -> None:
             f"Fully refreshed downstream of {', '.join(run['full_refresh'])}: "
             f"{run['reason']}"
         )
+    for each in run["warnings"]:
+        output.tell(f"{each['node']}: {each['message']}")
     if run["state"] == "SUCCEEDED":
+        tell_refused(run["reconciliation"], "newly_quarantined", "newly_dropped")
         output.show(f"Published in {run['seconds']:.1f} s: {counts}{warned}.")
         return
     output.show(f"Not published: {counts}{warned}. Gold is as it was.")
@@ -75,3 +78,14 @@ def show_run(run: Document) -> None:
             output.tell(f"  {row}")
     if not run["failures"] and run["error"]:
         output.tell(run["error"])
+
+
+def tell_refused(accounts: list[Document], quarantined: str, dropped: str) -> None:
+    """Tell which models refused rows; the keys say which figures are meant."""
+    refused = [
+        f"{each['model']} {each[quarantined]} in quarantine, {each[dropped]} dropped"
+        for each in accounts
+        if each[quarantined] or each[dropped]
+    ]
+    if refused:
+        output.tell(f"Rows refused: {'; '.join(refused)}. See: snowmelt quarantine")

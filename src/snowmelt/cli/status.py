@@ -9,6 +9,9 @@ import click
 
 from snowmelt.cli import output
 from snowmelt.cli.project_option import connected, json_option, project_option
+from snowmelt.cli.run_summary import tell_refused
+
+ROWS_SHOWN = 5
 
 
 @click.command("status")
@@ -47,9 +50,15 @@ def _tell(document: dict[str, Any]) -> None:
         output.tell("Nothing was published yet.")
     elif run["state"] == "FAILED":
         output.tell(f"The last run failed: {run['error']}")
+        for failure in run["failures"]:
+            for row in failure["rows"][:ROWS_SHOWN]:
+                output.tell(f"  {failure['node']}: {row}")
         output.tell("Readers keep the run before it.")
     else:
         output.tell(f"Last run: {run['state']} at {run['ended_at']} ({run['reason']})")
+        for warning in run["failures"]:
+            output.tell(f"{warning['node']}: {warning['message']}")
+    tell_refused(document["reconciliation"], "quarantined_open", "dropped_rows")
 
 
 def _tell_waiting(document: dict[str, Any]) -> None:

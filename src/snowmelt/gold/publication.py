@@ -29,6 +29,12 @@ from snowmelt.events import (
     concerning,
 )
 from snowmelt.gold.audit import Audit, AuditResult
+from snowmelt.gold.reconciliation import (
+    Account,
+    read_offsets,
+    reconcile,
+    write_accounts,
+)
 from snowmelt.gold.run_history import (
     RunEnd,
     RunStart,
@@ -37,6 +43,7 @@ from snowmelt.gold.run_history import (
     find_changes,
     open_run,
 )
+from snowmelt.gold.volume import unusual_loads
 from snowmelt.landing.config import Duration, duration_field
 from snowmelt.transform.build import Builder, Built
 from snowmelt.transform.node_result import NodeResult
@@ -57,6 +64,15 @@ class PublishConfig(BaseModel):
     )
     wait_max: Duration = duration_field(
         "10s", "How long loaded rows wait for more files before a run."
+    )
+    anomaly_factor: float = Field(
+        3,
+        ge=0,
+        description="A load with so many times more or fewer rows than its pipe's "
+        "recent loads is told of; 0 asks for nothing.",
+    )
+    anomaly_loads_min: int = Field(
+        8, ge=2, description="Loads of a pipe that have to be known for that."
     )
 
 
@@ -81,6 +97,7 @@ class RunResult:
     seconds: float = 0.0
     built: Built = field(default_factory=Built)
     evidence: list[FailingRow] = field(default_factory=list)
+    reconciliation: list[Account] = field(default_factory=list)
     error: str | None = None
 
     @property
@@ -239,8 +256,20 @@ class Publication:
 
         run_id, clock, events = result.run_id, self._clock, self._events
         told = ToldSession(session, run_id, clock, events, self._builder.node_at)
-        self._builder.build(told, changes, digest, done, result.built)
-        if result.built.failed:
+        built, offsets = result.built, read_offsets(session)
+        self._builder.build(told, changes, digest, done, built)
+        if not built.failed:
+            result.reconciliation, broken = reconcile(
+                session, self._builder.graph, built.nodes, offsets
+            )
+            built.nodes += broken
+            built.nodes += unusual_loads(
+                session,
+                factor=self._config.anomaly_factor,
+                loads_min=self._config.anomaly_loads_min,
+            )
+            write_accounts(session, run_id, result.reconciliation)
+        if built.failed:
             result.evidence = self._read_evidence(session, result.nodes)
             raise _Refused
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from snowmelt.transform.build import Built
+from snowmelt.transform.node_result import CHECKS
 from snowmelt.transform.trigger import Changes
 from snowmelt.warehouse.port import Session
 
@@ -77,7 +78,7 @@ def close_run(session: Session, run_id: str, end: RunEnd, built: Built) -> None:
             end.ended_at,
             end.read_through,
             end.error,
-            sum(node.resource_type not in ("test", "rule") for node in nodes),
+            sum(node.resource_type not in CHECKS for node in nodes),
             sum(node.resource_type == "test" for node in nodes),
             ", ".join(built.full_refresh),
             built.way.value,

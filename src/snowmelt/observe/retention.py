@@ -16,6 +16,13 @@ _OF_OLD_RUNS = tuple(
     "(select run_id from snowmelt.run_history where started_at < $1)"
     for table in ("node_history", "test_failures")
 )
+_OLD_ACCOUNTS = """
+    delete from snowmelt.reconciliation
+    where run_id in (select run_id from snowmelt.run_history where started_at < $1)
+        and (model, run_id) not in (
+            select model, max(run_id) from snowmelt.reconciliation group by model
+        )
+"""
 _OLD_QUERIES = ("delete from snowmelt.query_history where started_at < $1",)
 
 
@@ -28,9 +35,12 @@ class Horizons:
 
 
 def forget_before(session: Session, horizons: Horizons) -> None:
-    """Delete what is older, in one transaction. What the log is about stays."""
+    """Delete what is older, in one transaction. What the log is about stays.
+
+    So does the newest account of each model.
+    """
     with session.transaction():
-        for statement in (*_OLD, *_OF_OLD_RUNS):
+        for statement in (*_OLD, *_OF_OLD_RUNS, _OLD_ACCOUNTS):
             session.execute(statement, [horizons.steps])
         for statement in _OLD_QUERIES:
             session.execute(statement, [horizons.queries])

@@ -96,6 +96,16 @@ class Settled(NamedTuple):
     settled: str
 
 
+def load_record(session: Session, load_seq: int) -> LoadRecord | None:
+    """Return the record of one load."""
+    rows = session.rows(
+        f"select {', '.join(COLUMNS)} from snowmelt.load_history "  # noqa: S608
+        "where load_seq = $1",
+        [load_seq],
+    )
+    return LoadRecord(*rows[0]) if rows else None
+
+
 def next_load_seq(session: Session) -> int:
     """Return the next position in commit order. Call under the commit lock."""
     last = session.value("select max(load_seq) from snowmelt.load_history")

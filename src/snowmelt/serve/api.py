@@ -29,6 +29,9 @@ GETS: dict[str, dict[str, type]] = {
     "log": {"run": str, "step": str, "object": str, "limit": int},
     "rejects": {"pipe": str, "file": str, "limit": int},
     "reject_groups": {"pipe": str, "file": str},
+    "quarantine": {"model": str, "rule": str, "limit": int},
+    "quarantine_groups": {"model": str, "rule": str},
+    "streams": {},
     "drift": {"pipe": str},
     "why": {"target": str},
     "validate": {},
@@ -42,6 +45,9 @@ POSTS: dict[str, dict[str, type]] = {
     "refresh": {"pipe": str, "prefix": str, "modified_after": str},
     "reload": {"files": list},
     "export_rejects": {"path": str, "file_format": str, "pipe": str, "file": str},
+    "export_quarantine": {
+        **dict.fromkeys(("path", "file_format", "model", "rule"), str)
+    },
     "replay": {
         "edit": str,
         **dict.fromkeys(("pipe", "file", "reason", "category"), str),

@@ -93,6 +93,26 @@ class ServiceClient:
             "export_rejects", path=path, file_format=file_format, pipe=pipe, file=file
         )
 
+    def quarantine(self, model: str | None, rule: str | None, limit: int) -> Document:
+        return self._ask("quarantine", model=model, rule=rule, limit=limit)
+
+    def quarantine_groups(self, model: str | None, rule: str | None) -> Document:
+        return self._ask("quarantine_groups", model=model, rule=rule)
+
+    def export_quarantine(
+        self, path: str, file_format: str, model: str | None, rule: str | None
+    ) -> Document:
+        return self._ask(
+            "export_quarantine",
+            path=path,
+            file_format=file_format,
+            model=model,
+            rule=rule,
+        )
+
+    def streams(self) -> Document:
+        return self._ask("streams")
+
     def replay(self, edit: str | None = None, **filters: str | None) -> Document:
         return self._ask("replay", edit=edit, **filters)
 

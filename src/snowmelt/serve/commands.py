@@ -73,6 +73,24 @@ class Commands(Protocol):
         """Write open rejects to one file that can be corrected and given back."""
         ...
 
+    def quarantine(self, model: str | None, rule: str | None, limit: int) -> Document:
+        """Rows that silver refused: open ones first, then those replayed."""
+        ...
+
+    def quarantine_groups(self, model: str | None, rule: str | None) -> Document:
+        """Open rows of quarantine counted by model and rule."""
+        ...
+
+    def export_quarantine(
+        self, path: str, file_format: str, model: str | None, rule: str | None
+    ) -> Document:
+        """Write open rows of quarantine to one file, as `export_rejects` does."""
+        ...
+
+    def streams(self) -> Document:
+        """How far each model has read what it streams, and what waits for it."""
+        ...
+
     def replay(self, edit: str | None = None, **filters: str | None) -> Document:
         """Try open rejects again under today's contracts, once, and publish.
 

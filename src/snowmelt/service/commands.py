@@ -23,12 +23,15 @@ from snowmelt.service.loading import Loading
 from snowmelt.service.loop import Loop
 from snowmelt.service.operating import Operating
 from snowmelt.service.pipe_status import asks_pipe_status
+from snowmelt.service.quarantining import Quarantining
 from snowmelt.service.questions import find_pipe
 from snowmelt.service.replaying import Replaying
 from snowmelt.service.status import note_statuses, status_document
+from snowmelt.service.streaming import streams_document
 from snowmelt.transform.dbt import Dbt
 from snowmelt.transform.package import outdated_files
 from snowmelt.transform.project_digest import project_digest
+from snowmelt.transform.row_rules import require_fitting_rules
 from snowmelt.warehouse.duckdb.backup import backup
 
 
@@ -97,7 +100,11 @@ class OwnCommands:
     def validate(self) -> Document:
         dbt = Dbt(self._parts.project.root, self._parts.project.warehouse_path)
         with self._parts.warehouse.session() as session:
-            dbt.parse(session)
+            graph = dbt.parse(session)
+            ruled = [node for node in graph.nodes.values() if node.rules]
+            queries = dbt.compile(session, ruled) if ruled else {}
+            for node in ruled:
+                require_fitting_rules(session, node, queries[node.id])
         return {
             "schema_version": SCHEMA_VERSION,
             "project": self._parts.project.settings.name,
@@ -140,6 +147,23 @@ class OwnCommands:
         self, path: str, file_format: str, pipe: str | None, file: str | None
     ) -> Document:
         return self._replaying.export_rejects(path, file_format, pipe, file)
+
+    # Refused rows of silver.
+
+    def quarantine(self, model: str | None, rule: str | None, limit: int) -> Document:
+        return Quarantining(self._parts).rows(model, rule, limit)
+
+    def quarantine_groups(self, model: str | None, rule: str | None) -> Document:
+        return Quarantining(self._parts).groups(model, rule)
+
+    def export_quarantine(
+        self, path: str, file_format: str, model: str | None, rule: str | None
+    ) -> Document:
+        return Quarantining(self._parts).export(path, file_format, model, rule)
+
+    def streams(self) -> Document:
+        with self._parts.warehouse.snapshot() as session:
+            return streams_document(session)
 
     def replay(self, edit: str | None = None, **filters: str | None) -> Document:
         return self._replaying.replay(edit, **filters)

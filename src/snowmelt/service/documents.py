@@ -6,6 +6,7 @@ import base64
 import json
 import math
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
@@ -13,9 +14,12 @@ from typing import Any
 from snowmelt.bronze.rejects import LISTED, OPEN, RejectFilter
 from snowmelt.gold.audit import AuditResult
 from snowmelt.gold.publication import RunResult
+from snowmelt.gold.reconciliation import RECORDED
 from snowmelt.pipe.definition import Pipe
 from snowmelt.pipe.history import COLUMNS
 from snowmelt.serve.commands import Document
+from snowmelt.transform.node_result import CHECKS
+from snowmelt.transform.quarantine import count_refused, quarantines
 from snowmelt.warehouse.port import Session
 
 SCHEMA_VERSION = 1
@@ -174,6 +178,26 @@ def pipe_documents(session: Session, pipes: Sequence[Pipe]) -> list[Document]:
     ]
 
 
+def reconciliation_documents(session: Session) -> list[Document]:
+    """Return each model's newest account: where the rows of bronze are in silver.
+
+    `quarantined_open` leaves out rows that were corrected and replayed.
+    """
+    rows = session.rows(
+        f"select {', '.join(RECORDED)} from snowmelt.reconciliation "
+        "qualify row_number() over (partition by model order by run_id desc) = 1 "
+        "order by model"
+    )
+    accounts = as_documents(RECORDED, rows)
+    known = {each.model: each for each in quarantines(session)}
+    for account in accounts:
+        of_model = known.get(account["model"])
+        refused = account["quarantined_rows"] and of_model
+        counts = count_refused(session, [of_model]) if refused and of_model else {}
+        account["quarantined_open"] = counts.get("open", 0)
+    return accounts
+
+
 RUN_COLUMNS = (
     *("run_id", "state", "reason", "started_at", "ended_at", "read_through"),
     *("full_refresh", "models", "tests", "error"),
@@ -240,7 +264,7 @@ def run_document(result: RunResult | None) -> Document | None:
         "way": result.built.way.value,
         "fallback_reason": result.built.fallback_reason,
         "seconds": round(result.seconds, 3),
-        "models": sum(n.resource_type not in ("test", "rule") for n in result.nodes),
+        "models": sum(n.resource_type not in CHECKS for n in result.nodes),
         "tests": len(tests),
         "tests_passed": sum(node.status == "pass" for node in tests),
         "tests_warned": sum(node.status == "warn" for node in tests),
@@ -260,5 +284,11 @@ def run_document(result: RunResult | None) -> Document | None:
             for node in result.nodes
             if node.failed
         ],
+        "warnings": [
+            {"node": node.node, "failures": node.failures, "message": node.message}
+            for node in result.nodes
+            if node.status == "warn"
+        ],
+        "reconciliation": [asdict(account) for account in result.reconciliation],
         "error": result.error,
     }

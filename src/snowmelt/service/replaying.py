@@ -13,7 +13,7 @@ from snowmelt.bronze.reject_file import (
     read_edits,
 )
 from snowmelt.bronze.rejects import RejectFilter, group_rejects
-from snowmelt.bronze.replay import Replayed, Replayer
+from snowmelt.bronze.replay import Quarantined, Replayed, Replayer
 from snowmelt.errors import UsageError
 from snowmelt.events import RejectsReplayed
 from snowmelt.serve.commands import Document
@@ -24,6 +24,7 @@ from snowmelt.service.documents import (
     run_document,
 )
 from snowmelt.service.loop import Loop
+from snowmelt.service.quarantining import Quarantining
 from snowmelt.service.questions import find_pipe, name_in_stage, read_instant
 from snowmelt.transform.project_digest import project_digest
 
@@ -77,9 +78,11 @@ class Replaying:
         """
         chosen = self._filter(**filters)
         edits = read_edits(Path(edit)) if edit else None
+        quarantined: Quarantined = {}
         if edits:
-            self._require_known(edit or "", edits)
-        replayed = self._replay(chosen, edits)
+            quarantined = Quarantining(self._parts).open_rows()
+            self._require_known(edit or "", edits, quarantined)
+        replayed = self._replay(chosen, edits, quarantined)
         run = None
         if any(each.loaded for each in replayed):
             digest = project_digest(self._parts.project.root)
@@ -90,7 +93,9 @@ class Replaying:
             "run": run_document(run),
         }
 
-    def _replay(self, chosen: RejectFilter, edits: Edits | None) -> list[Replayed]:
+    def _replay(
+        self, chosen: RejectFilter, edits: Edits | None, quarantined: Quarantined
+    ) -> list[Replayed]:
         parts = self._parts
         replayer = Replayer(parts.warehouse, parts.clock, parts.project.spool)
         pipes = [
@@ -102,7 +107,7 @@ class Replaying:
         for pipe in pipes:
             started_at = parts.clock.now()
             with parts.loading.of(pipe.name):
-                found = replayer.replay(pipe, chosen, edits)
+                found = replayer.replay(pipe, chosen, edits, quarantined)
             for each in found:
                 self._tell(pipe.name, each, started_at)
             replayed += found
@@ -123,7 +128,7 @@ class Replaying:
             )
         )
 
-    def _require_known(self, path: str, edits: Edits) -> None:
+    def _require_known(self, path: str, edits: Edits, quarantined: Quarantined) -> None:
         """Refuse a file of records that were never refused here."""
         with self._parts.warehouse.snapshot() as session:
             known = {
@@ -134,7 +139,7 @@ class Replaying:
                     [list(edits)],
                 )
             }
-        strange = sorted(set(edits) - known)
+        strange = sorted(set(edits) - known - set(quarantined))
         if strange:
             raise UsageError(
                 path,

@@ -14,6 +14,7 @@ from snowmelt.service.documents import (
     last_run_document,
     pipe_documents,
     plain,
+    reconciliation_documents,
 )
 from snowmelt.service.loop import Loop
 from snowmelt.service.pipe_status import (
@@ -24,6 +25,7 @@ from snowmelt.service.pipe_status import (
     write_statuses,
 )
 from snowmelt.service.standing import held_document, pause_document
+from snowmelt.service.streaming import stuck_streams
 
 
 def status_document(loop: Loop, *, serving: bool) -> Document:
@@ -37,6 +39,9 @@ def status_document(loop: Loop, *, serving: bool) -> Document:
     with parts.warehouse.snapshot() as session:
         pipes = pipe_documents(session, project.pipes)
         last_run = last_run_document(session)
+        reconciliation = reconciliation_documents(session)
+        wait_max = project.settings.publish.wait_max
+        stuck = stuck_streams(session, parts.clock.now(), wait_max)
         paused = paused_pipes(session)
     statuses = pipe_statuses(loop)
     now = parts.clock.now()
@@ -54,7 +59,7 @@ def status_document(loop: Loop, *, serving: bool) -> Document:
         "service": {"running": serving, "pid": os.getpid()},
         "landing": project.location,
         "channel": plain(asdict(channel)) if channel else None,
-        "problems": _problems(loop),
+        "problems": [*_problems(loop), *stuck],
         "warnings": list(loop.warnings),
         "log": {
             "rows_waiting": parts.pipeline_log.waiting,
@@ -66,6 +71,7 @@ def status_document(loop: Loop, *, serving: bool) -> Document:
         "held": held,
         "unmatched": unmatched,
         "last_run": last_run,
+        "reconciliation": reconciliation,
         "limits": _limits(loop),
     }
 
@@ -125,6 +131,8 @@ def _limits(loop: Loop) -> Document:
         "retry_after_seconds": limits.load.retry_after.total_seconds(),
         "publish_wait_max_seconds": limits.publish.wait_max.total_seconds(),
         "failing_rows_max": limits.publish.failing_rows_max,
+        "anomaly_factor": limits.publish.anomaly_factor,
+        "anomaly_loads_min": limits.publish.anomaly_loads_min,
         "log_keep_seconds": limits.log.keep.total_seconds(),
         "log_queries_keep_seconds": limits.log.queries_keep.total_seconds(),
         "log_write_every_seconds": limits.log.write_every.total_seconds(),

@@ -77,6 +77,8 @@ class Builder:
         self._clock = clock
         self._project_dir = project_dir
         self._recordings = load_recordings(project_dir / RECORDINGS)
+        self.graph = Graph((), ())
+        """The project as the last build saw it."""
         self._sent: tuple[Sent, str] | None = None
         self._replay: Replay | None = None
 
@@ -136,7 +138,7 @@ class Builder:
         self._replay = Replay(session, graph, self._recordings, self._clock, done)
         built.nodes = self._replay.results
         self._replay.run(plan)
-        self._judge_rules(session, graph, built)
+        self._judge_rules(session, built)
 
     def _rebuild(
         self,
@@ -150,7 +152,7 @@ class Builder:
         built.full_refresh = ("everything",)
         built.fallback_reason = reason
         self._ask_dbt(session, [EVERYTHING], done, built)
-        self._recordings.begin(digest, self._dbt.graph())
+        self._recordings.begin(digest, self.graph)
 
     def made_tables(self, session: Session, digest: str) -> list[str]:
         """Return every table that models make, and the quarantine of those that judge.
@@ -231,6 +233,7 @@ class Builder:
         if graph is None:
             graph = self._dbt.parse(session)
             self._recordings.begin(digest, graph)
+        self.graph = graph
         return graph
 
     def tell_artifacts(self, run_id: str, built: Built) -> None:
@@ -266,17 +269,17 @@ class Builder:
                 return
             if not chosen.full_refresh:
                 sent |= _worth_keeping(build.sent)
-        graph = self._dbt.graph()
-        self._judge_rules(session, graph, built)
+        self.graph = self._dbt.graph()
+        self._judge_rules(session, built)
         if not built.failed:
-            self._sent = (sent, _shape(session, graph))
+            self._sent = (sent, _shape(session, self.graph))
 
-    def _judge_rules(self, session: Session, graph: Graph, built: Built) -> None:
+    def _judge_rules(self, session: Session, built: Built) -> None:
         made = {node.id for node in built.nodes if node.status == "success"}
         if any(node.status == "error" for node in built.nodes):
             return
-        for node in graph.nodes.values():
-            if node.id in made and node.row_rules:
+        for node in self.graph.nodes.values():
+            if node.id in made and node.rules:
                 built.nodes += broken_rules(session, node)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from unittest import mock
 
 from snowmelt.errors import ConfigError
 from snowmelt.transform.dbt_project import SERVICE_FOLDER
-from snowmelt.transform.graph import Graph, read_graph
+from snowmelt.transform.graph import Graph, Node, read_graph
 from snowmelt.transform.node_result import NodeResult
 from snowmelt.transform.package import install_package
 from snowmelt.transform.profile import profile_arguments
@@ -72,6 +72,17 @@ class Dbt:
         """Read the whole project. Raises ConfigError when dbt refuses it."""
         self._invoke(["parse", *self._arguments()], session, lambda *_: None, {})
         return self.graph()
+
+    def compile(self, session: Session, nodes: Sequence[Node]) -> dict[str, str]:
+        """Return the SQL of nodes by id. Raises ConfigError when one has none."""
+        chosen = ["--select", *(f"fqn:{node.fqn}" for node in nodes)]
+        arguments = ["compile", *self._arguments(), *chosen]
+        result = self._invoke(arguments, session, lambda *_: None, {})
+        made = [_node_result(each) for each in result.results]
+        for node in made:
+            if node.failed:
+                raise ConfigError(str(self._project_dir), str(node.message).strip())
+        return {node.id: node.compiled_code or "" for node in made}
 
     def graph(self) -> Graph:
         """Return the graph of the project as dbt read it last."""

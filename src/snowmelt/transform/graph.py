@@ -27,7 +27,7 @@ class Node:
 
     `relation` is its name as dbt writes it into SQL, `key` as offsets and logs have it
     (schema.name). `asks_dbt` says why what dbt did for it cannot be done again without
-    dbt; empty if it can.
+    dbt; empty if it can. `rules` are its row rules, as they are written.
     """
 
     id: str
@@ -42,7 +42,7 @@ class Node:
     affected_by: tuple[str, ...] = ()
     reads_stream: bool = False
     asks_dbt: str = ""
-    row_rules: bool = False
+    rules: tuple[Any, ...] = ()
     test: dict[str, Any] | None = None
 
     @property
@@ -173,7 +173,7 @@ def _node(entry: Mapping[str, Any], asks_dbt: str) -> Node:
             re.search(r"\bsnowmelt\.stream\s*\(", entry.get("raw_code") or "")
         ),
         asks_dbt=asks_dbt,
-        row_rules=_has_verdicts(config),
+        rules=_rules(config),
         test=_test(entry) if is_test else None,
     )
 
@@ -192,11 +192,10 @@ def _test(entry: Mapping[str, Any]) -> dict[str, Any]:
     } | {name: config.get(name) for name in names}
 
 
-def _has_verdicts(config: Mapping[str, Any]) -> bool:
-    """Does a row rule of the model fail or warn a run?"""
-    rules = (config.get("meta") or {}).get("rules") or []
-    verdicts = {rule.get("on_failure") for rule in rules if isinstance(rule, dict)}
-    return not verdicts.isdisjoint(("fail", "warn"))
+def _rules(config: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return the row rules of a model, as they are written."""
+    rules = (config.get("meta") or {}).get("rules")
+    return tuple(rules) if isinstance(rules, list) else (rules,) if rules else ()
 
 
 def _as_tuple(value: object) -> tuple[str, ...]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+CHECKS = ("test", "rule", "reconciliation", "volume")
+"""Resource types of what makes nothing: tests, and gates that are built in."""
+
 
 @dataclass(frozen=True)
 class NodeResult:

@@ -172,6 +172,30 @@ select
 from snowmelt.rejects as rejects
 join snowmelt.load_history as history using (load_seq)
 """,
+    # SHOW STREAMS; a stream of a model is stale where its source was built anew
+    """
+create or replace view snowmelt.streams as
+select
+    null::timestamptz as created_on,
+    streams.consumer as name,
+    current_database() as database_name,
+    split_part(streams.consumer, '.', 1) as schema_name,
+    null::varchar as owner,
+    null::varchar as comment,
+    streams.source as table_name,
+    'Table' as source_type,
+    streams.source as base_tables,
+    'DELTA' as type,
+    coalesce(streams.position < logs.cut_through, false) as stale,
+    'DEFAULT' as mode,
+    null::timestamptz as stale_after,
+    case when streams.position < logs.cut_through
+        then 'the source was built anew' else 'N/A' end as invalid_reason,
+    streams.position,
+    streams.moved_at
+from snowmelt.stream_offsets as streams
+left join snowmelt.change_logs as logs on logs.relation = streams.source
+""",
     """
 create or replace macro snowmelt.pipe_status(pipe) as (
     select any_value(noted.status::json) from snowmelt.pipe_statuses as noted

@@ -22,6 +22,8 @@
     {%- set keys = snowmelt.as_list(config.get('unique_key')) -%}
     {%- set bronze = snowmelt.only_source(model) -%}
     {%- set changes_only = snowmelt.reads_changes() -%}
+    {%- set columns = get_columns_in_query(compiled_code) -%}
+    {%- do snowmelt.require_columns(model, rules, columns) -%}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
@@ -30,9 +32,9 @@
         {%- do adapter.drop_relation(there) -%}
     {%- endif -%}
     {%- if changes_only -%}
-        {%- do snowmelt.latest_from_changes(target_relation, bronze, keys, rules) -%}
+        {%- do snowmelt.latest_from_changes(target_relation, bronze, keys, rules, columns) -%}
     {%- else -%}
-        {%- do snowmelt.latest_from_all(target_relation, bronze, keys, rules) -%}
+        {%- do snowmelt.latest_from_all(target_relation, keys, rules, columns) -%}
     {%- endif -%}
 
     {{ run_hooks(post_hooks, inside_transaction=True) }}
@@ -85,21 +87,30 @@
 {%- endmacro %}
 
 
-{#- Rows of judged rows as quarantine keeps them. -#}
-{% macro quarantined(from) -%}
+{#-
+    Rows of judged rows as quarantine keeps them: all rules that refuse a row, and its values as
+    text, none of which loses a digit.
+-#}
+{% macro quarantined(from, rules, columns) -%}
     select
-        _rule as rule,
-        _outcome as on_failure,
-        _file,
-        _file_row,
-        _load_seq,
-        _version_at,
-        cast(to_json(row) as varchar) as refused_row
-    from (select * exclude (_warned) from {{ from }} where _outcome in ('quarantine', 'fail')) as row
+        refused._rule as rule,
+        {{ snowmelt.refused_by(rules) }} as rules,
+        refused._outcome as on_failure,
+        refused._file,
+        refused._file_row,
+        refused._load_seq,
+        refused._version_at,
+        cast(json_object(
+            {%- for column in columns if column not in ('_file', '_file_row', '_load_seq', '_version_at') -%}
+            {{ snowmelt.literal(column) }}, cast(refused.{{ snowmelt.quoted(column) }} as varchar)
+            {{- ', ' if not loop.last }}
+            {%- endfor -%}
+        ) as varchar) as refused_row
+    from (select * from {{ from }} where _outcome in ('quarantine', 'fail')) as refused
 {%- endmacro %}
 
 
-{#- How many rows of each load were read, and what became of them. -#}
+{#- How many rows of each live load were read, and what became of them. -#}
 {% macro tallied(from) -%}
     select
         '{{ snowmelt.key_of(this) }}' as model,
@@ -114,9 +125,9 @@
 
 
 {#- Build from nothing: the table, what is in quarantine, the tallies, an empty log. -#}
-{% macro latest_from_all(relation, bronze, keys, rules) -%}
+{% macro latest_from_all(relation, keys, rules, columns) -%}
 
-    {%- set judged = '(' ~ snowmelt.judged(rules, '(' ~ compiled_code ~ ')') ~ ')' -%}
+    {%- set judged = '(' ~ snowmelt.judged(rules, '(' ~ compiled_code ~ '\n)') ~ ')' -%}
     {%- call statement('main') -%}
         create or replace table {{ relation }} as
         select * exclude (_outcome, _rule, _warned) from {{ judged }}
@@ -131,7 +142,12 @@
     {%- if target.name == 'local' -%}
         {%- call statement('quarantine') -%}
             create or replace table {{ snowmelt.quarantine_of(relation) }} as
-            {{ snowmelt.quarantined(judged) }}
+            {{ snowmelt.quarantined(judged, rules, columns) }}
+        {%- endcall -%}
+        {%- call statement('distinct') -%}
+            create or replace temp table {{ snowmelt.scratch('distinct') }} as
+            select count(*) as row_count
+            from (select {{ 'distinct ' ~ (keys | join(', ')) if keys else '1' }} from {{ judged }} where _outcome = 'pass')
         {%- endcall -%}
         {%- call statement('forget_tallies') -%}
             delete from snowmelt.row_tallies where model = '{{ snowmelt.key_of(relation) }}'
@@ -147,7 +163,7 @@
 
 
 {#- Build on what is here: what came, what went, and the keys that either touches. -#}
-{% macro latest_from_changes(relation, bronze, keys, rules) -%}
+{% macro latest_from_changes(relation, bronze, keys, rules, columns) -%}
 
     {%- set judged = snowmelt.scratch('judged') -%}
     {%- set lost = snowmelt.scratch('lost') -%}
@@ -159,7 +175,7 @@
 
     {%- call statement('judged') -%}
         create or replace temp table {{ judged }} as
-        {{ snowmelt.judged(rules, '(' ~ compiled_code ~ ')') }}
+        {{ snowmelt.judged(rules, '(' ~ compiled_code ~ '\n)') }}
     {%- endcall -%}
     {% if keys -%}
     {%- call statement('regained') -%}
@@ -174,7 +190,7 @@
     {%- call statement('regained_by_lost') -%}
         insert into {{ regained }} by name
         select * exclude (_outcome, _rule, _warned)
-        from ({{ snowmelt.judged(rules, '(' ~ all_live ~ ')') }})
+        from ({{ snowmelt.judged(rules, '(' ~ all_live ~ '\n)') }})
         where _outcome = 'pass'
             and ({{ key_list }}) in (select {{ key_list }} from {{ lost }})
         {{ snowmelt.only_where_rows_went() }}
@@ -229,8 +245,12 @@
         delete from {{ snowmelt.quarantine_of(relation) }} where _load_seq in {{ gone }}
         {{ snowmelt.only_where_rows_went() }}
     {%- endcall -%}
+    {%- call statement('forget_tallies') -%}
+        delete from snowmelt.row_tallies
+        where model = '{{ snowmelt.key_of(relation) }}' and load_seq in {{ gone }}
+    {%- endcall -%}
     {%- call statement('quarantine') -%}
-        insert into {{ snowmelt.quarantine_of(relation) }} by name {{ snowmelt.quarantined(judged) }}
+        insert into {{ snowmelt.quarantine_of(relation) }} by name {{ snowmelt.quarantined(judged, rules, columns) }}
     {%- endcall -%}
     {%- call statement('tallies') -%}
         insert into snowmelt.row_tallies by name {{ snowmelt.tallied(judged) }}

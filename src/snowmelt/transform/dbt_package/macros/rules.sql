@@ -10,79 +10,133 @@
           - {rule: expression, expression: "shipped_at >= bought_at", name: shipped_after_bought}
 
     on_failure: quarantine (without it), drop, fail or warn. A null passes every rule but
-    not_null. The first rule in their order that refuses a row decides what becomes of it.
-    Returns (name, condition that holds for a good row, on_failure) of each.
+    not_null; a key is never null: for each column of unique_key there is a rule not_null,
+    before the others unless they have it themselves. The first rule in their order that
+    refuses a row decides what becomes of it.
+
+    Returns {name, column, condition that holds for a good row, on_failure} of each.
 -#}
 {% macro rules_of(node) -%}
 
+    {%- set given_rules = (node.config.get('meta') or {}).get('rules') or [] -%}
+    {%- if given_rules is mapping or given_rules is string -%}
+        {%- do snowmelt.refuse_rule(node, "rules: is a list, each like {rule: not_null, column: id}") -%}
+    {%- endif -%}
+    {%- set own = [] -%}
+    {%- for given in given_rules -%}
+        {%- do own.append(snowmelt.rule_of(node, given, loop.index)) -%}
+    {%- endfor -%}
+    {%- set names = own | map(attribute='name') | list -%}
+    {%- for name in names if names.count(name) > 1 -%}
+        {%- do snowmelt.refuse_rule(node, "two rules are named " ~ name ~ "; give one of them another name:") -%}
+    {%- endfor -%}
     {%- set rules = [] -%}
     {%- for key in snowmelt.as_list(node.config.get('unique_key')) -%}
-        {%- do rules.append({
-            'name': 'not_null_' ~ key, 'condition': key ~ ' is not null', 'on_failure': 'quarantine',
-        }) -%}
-    {%- endfor -%}
-    {%- for given in (node.config.get('meta') or {}).get('rules', []) -%}
-        {%- set kind = given.get('rule') -%}
-        {%- set column = given.get('column') -%}
-        {%- set on_failure = given.get('on_failure', 'quarantine') -%}
-        {%- set condition = snowmelt.rule_condition(node, given) -%}
-        {%- if on_failure not in ('drop', 'quarantine', 'fail', 'warn') -%}
-            {{ exceptions.raise_compiler_error(
-                "model " ~ node.name ~ ": on_failure: " ~ on_failure
-                ~ " is not known; drop, quarantine, fail and warn are"
-            ) }}
+        {%- set given = own | selectattr('of_null', 'equalto', key | lower) | list -%}
+        {%- if given and given[0].on_failure == 'warn' -%}
+            {%- do snowmelt.refuse_rule(node, "on_failure of " ~ given[0].name ~ " cannot be warn: a key is never null") -%}
+        {%- elif not given -%}
+            {%- do rules.append({
+                'name': 'not_null_' ~ key, 'column': none, 'of_null': key | lower,
+                'condition': key ~ ' is not null', 'on_failure': 'quarantine',
+            }) -%}
         {%- endif -%}
-        {%- do rules.append({
-            'name': given.get('name') or (kind ~ '_' ~ (column or loop.index)),
-            'condition': condition,
-            'on_failure': on_failure,
-        }) -%}
     {%- endfor -%}
-    {{- return(rules) -}}
+    {{- return(rules + own) -}}
 
 {%- endmacro %}
 
 
-{% macro rule_condition(node, given) -%}
+{% macro refuse_rule(node, problem) -%}
+    {{- exceptions.raise_compiler_error("model " ~ node.name ~ ": " ~ problem) -}}
+{%- endmacro %}
 
-    {%- set kind = given.get('rule') -%}
-    {%- set column = given.get('column') -%}
+
+{#- One rule of a model, from what is written; `place` counts from 1. -#}
+{% macro rule_of(node, given, place) -%}
+
     {%- set needed = {
         'not_null': ['column'], 'email': ['column'], 'between': ['column', 'low', 'high'],
         'in_set': ['column', 'values'], 'matches': ['column', 'pattern'], 'expression': ['expression'],
     } -%}
-    {%- if kind not in needed -%}
-        {{ exceptions.raise_compiler_error(
-            "model " ~ node.name ~ ": rule: " ~ kind ~ " is not known; "
-            ~ (needed | join(', ')) ~ " are"
-        ) }}
+    {%- if given is not mapping -%}
+        {%- do snowmelt.refuse_rule(node, "rule " ~ place ~ " (" ~ given ~ ") is written {rule: not_null, column: id}") -%}
     {%- endif -%}
+    {%- set kind = given.get('rule') | string -%}
+    {%- if kind not in needed -%}
+        {%- do snowmelt.refuse_rule(node, "rule: " ~ kind ~ " is not known; " ~ (needed | join(', ')) ~ " are") -%}
+    {%- endif -%}
+    {%- set column = given.get('column') -%}
+    {%- set name = (given.get('name') or (kind ~ '_' ~ (column or place))) | string -%}
+    {%- set known = ['rule', 'name', 'on_failure'] + needed[kind] -%}
+    {%- for key in given if key not in known -%}
+        {%- do snowmelt.refuse_rule(node, "rule " ~ name ~ " does not know '" ~ key ~ "'; " ~ (known | join(', ')) ~ " are known") -%}
+    {%- endfor -%}
     {%- for key in needed[kind] if given.get(key) is none -%}
-        {{ exceptions.raise_compiler_error(
-            "model " ~ node.name ~ ": rule " ~ kind ~ " needs '" ~ key ~ "'"
-        ) }}
+        {%- do snowmelt.refuse_rule(node, "rule " ~ name ~ " needs '" ~ key ~ "'") -%}
     {%- endfor -%}
-    {%- for key in given if key not in needed[kind] + ['rule', 'name', 'on_failure'] -%}
-        {{ exceptions.raise_compiler_error(
-            "model " ~ node.name ~ ": rule " ~ kind ~ " does not know '" ~ key ~ "'"
-        ) }}
-    {%- endfor -%}
+    {%- set on_failure = given.get('on_failure', 'quarantine') -%}
+    {%- if on_failure not in ('drop', 'quarantine', 'fail', 'warn') -%}
+        {%- do snowmelt.refuse_rule(
+            node, "rule " ~ name ~ ": on_failure: " ~ on_failure ~ " is not known; drop, quarantine, fail, warn are"
+        ) -%}
+    {%- endif -%}
+    {{- return({
+        'name': name,
+        'column': column if column is none else column | string,
+        'of_null': column | lower if kind == 'not_null' else '',
+        'condition': snowmelt.rule_condition(node, name, given),
+        'on_failure': on_failure,
+    }) -}}
+
+{%- endmacro %}
+
+
+{#- Local parts are atoms between single dots, domains have two labels or more; any alphabet. -#}
+{% macro email_pattern() -%}
+    {%- set atom = "[\\pL\\pN!#$%&'*+/=?^_`{|}~-]+" -%}
+    {%- set label = "[\\pL\\pN]([\\pL\\pN-]*[\\pL\\pN])?" -%}
+    {{- return(atom ~ "(\\." ~ atom ~ ")*@" ~ label ~ "(\\." ~ label ~ ")+") -}}
+{%- endmacro %}
+
+
+{% macro rule_condition(node, name, given) -%}
+
+    {%- set kind = given['rule'] -%}
+    {%- if kind == 'expression' -%}
+        {{- return('(' ~ given['expression'] ~ '\n)') -}}
+    {%- endif -%}
+    {%- set column = snowmelt.quoted(given['column'] | string) -%}
     {%- if kind == 'not_null' -%}
         {{- return(column ~ ' is not null') -}}
     {%- elif kind == 'email' -%}
-        {{- return(snowmelt.full_match(column, "[^@\\s]+@[^@\\s.]+(\\.[^@\\s.]+)+")) -}}
-    {%- elif kind == 'between' -%}
-        {{- return(column ~ ' between ' ~ snowmelt.literal(given.low) ~ ' and ' ~ snowmelt.literal(given.high)) -}}
-    {%- elif kind == 'in_set' -%}
-        {%- set values = [] -%}
-        {%- for value in given['values'] -%}{%- do values.append(snowmelt.literal(value)) -%}{%- endfor -%}
-        {{- return(column ~ ' in (' ~ (values | join(', ')) ~ ')') -}}
+        {{- return(snowmelt.full_match(column, snowmelt.email_pattern())) -}}
     {%- elif kind == 'matches' -%}
-        {{- return(snowmelt.full_match(column, given.pattern)) -}}
-    {%- else -%}
-        {{- return('(' ~ given.expression ~ ')') -}}
+        {{- return(snowmelt.full_match(column, given['pattern'] | string)) -}}
+    {%- elif kind == 'between' -%}
+        {{- return(
+            column ~ ' between ' ~ snowmelt.rule_value(node, name, given['low'])
+            ~ ' and ' ~ snowmelt.rule_value(node, name, given['high'])
+        ) -}}
     {%- endif -%}
+    {%- set values = [] -%}
+    {%- for value in ([] if given['values'] is string or given['values'] is mapping else given['values']) -%}
+        {%- do values.append(snowmelt.rule_value(node, name, value)) -%}
+    {%- endfor -%}
+    {%- if not values -%}
+        {%- do snowmelt.refuse_rule(node, "rule " ~ name ~ ": values: is a list of one value or more") -%}
+    {%- endif -%}
+    {{- return(column ~ ' in (' ~ (values | join(', ')) ~ ')') -}}
 
+{%- endmacro %}
+
+
+{#- A value of a rule as SQL. -#}
+{% macro rule_value(node, name, value) -%}
+    {%- if value is none or value is mapping or (value is sequence and value is not string) -%}
+        {%- do snowmelt.refuse_rule(node, "rule " ~ name ~ ": " ~ value ~ " is no value to compare with") -%}
+    {%- endif -%}
+    {{- return(snowmelt.literal(value)) -}}
 {%- endmacro %}
 
 
@@ -91,15 +145,19 @@
 {%- endmacro %}
 
 
+{% macro quoted(column) -%}
+    {{- return('"' ~ (column | replace('"', '""')) ~ '"') -}}
+{%- endmacro %}
+
+
+{#- A value as SQL; dates and times as text, which the engine takes for what the column is. -#}
 {% macro literal(value) -%}
-    {%- if value is string -%}
-        {{- return("'" ~ (value | replace("'", "''")) ~ "'") -}}
-    {%- elif value is boolean -%}
+    {%- if value is boolean -%}
         {{- return('true' if value else 'false') -}}
-    {%- elif value is number -%}
+    {%- elif value is number and (value | string) not in ('inf', '-inf', 'nan') -%}
         {{- return(value | string) -}}
     {%- else -%}
-        {{- return("'" ~ value ~ "'") -}}
+        {{- return("'" ~ (value | string | replace("'", "''")) ~ "'") -}}
     {%- endif -%}
 {%- endmacro %}
 
@@ -115,9 +173,22 @@
 {%- endmacro %}
 
 
+{#- Refuse a rule of a column that the model does not have. -#}
+{% macro require_columns(node, rules, columns) -%}
+
+    {%- set known = columns | map('lower') | list -%}
+    {%- for rule in rules if rule.column is not none and rule.column | lower not in known -%}
+        {%- do snowmelt.refuse_rule(
+            node, "rule " ~ rule.name ~ ": there is no column '" ~ rule.column ~ "'; " ~ (columns | join(', ')) ~ " are"
+        ) -%}
+    {%- endfor -%}
+
+{%- endmacro %}
+
+
 {#-
     Three more columns for the rows of a query: what becomes of each (_outcome: pass, drop,
-    quarantine or fail), the rule that decided (_rule), and the rules that only warn (_warned).
+    quarantine or fail), the rule that decided (_rule), and whether a rule warns of it (_warned).
 -#}
 {% macro judged(rules, from) -%}
 
@@ -147,4 +218,16 @@
         {%- else -%}false{%- endif %} as _warned
     from {{ from }}
 
+{%- endmacro %}
+
+
+{#- The names of all rules that refuse a row, as SQL; the first of them decided. -#}
+{% macro refused_by(rules) -%}
+    {%- set refusing = rules | rejectattr('on_failure', 'equalto', 'warn') | list -%}
+    {%- if not refusing -%}{{- return('cast([] as varchar[])') -}}{%- endif -%}
+    {%- set cases = [] -%}
+    {%- for rule in refusing -%}
+        {%- do cases.append('case when (' ~ rule.condition ~ ') is false then ' ~ snowmelt.literal(rule.name) ~ ' end') -%}
+    {%- endfor -%}
+    {{- return('list_filter([' ~ (cases | join(', ')) ~ '], lambda name: name is not null)') -}}
 {%- endmacro %}

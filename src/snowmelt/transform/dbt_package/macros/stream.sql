@@ -181,6 +181,9 @@
     {%- if of_model -%}
         {%- do snowmelt.logged_model(relation) -%}
     {%- endif -%}
+    {%- if kind == 'latest_version' -%}
+        {%- do snowmelt.rules_of(model) -%}
+    {%- endif -%}
 
 {%- endmacro %}
 

@@ -1,0 +1,40 @@
+"""Streams as a document, and the alert that one does not move."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from snowmelt.serve.commands import Document
+from snowmelt.service.documents import SCHEMA_VERSION, as_documents
+from snowmelt.transform.streams import COLUMNS, find_streams
+from snowmelt.warehouse.port import Session
+
+MARGIN = timedelta(minutes=5)
+"""How much longer than `publish.wait_max` rows may wait before it is a problem."""
+
+
+def streams_document(session: Session) -> Document:
+    """Return every stream: its offset, what waits for it, whether it is stale."""
+    streams = as_documents(COLUMNS, find_streams(session))
+    return {"schema_version": SCHEMA_VERSION, "streams": streams}
+
+
+def stuck_streams(session: Session, now: datetime, wait_max: timedelta) -> list[str]:
+    """Say which streams have not moved although rows wait for longer than they may.
+
+    Of streams on models the bronze ones before them tell.
+    """
+    told = []
+    for row in find_streams(session):
+        stream = dict(zip(COLUMNS, row, strict=True))
+        since = stream["waiting_since"]
+        if since is None or now - since <= wait_max + MARGIN:
+            continue
+        waiting = stream["rows_inserted"] + stream["rows_deleted"]
+        rows = "1 row waits" if waiting == 1 else f"{waiting} rows wait"
+        told.append(
+            f"stream of {stream['consumer']} on {stream['source']} has not moved since "
+            f"{stream['moved_at']:%Y-%m-%d %H:%M} while {rows}; why the runs fail: "
+            "snowmelt status"
+        )
+    return told
