@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from snowmelt.clock import Clock
-from snowmelt.transform.change_logs import cut_logs
+from snowmelt.transform.change_logs import cut_logs, forget_streams
 from snowmelt.transform.dbt import Dbt, Sent
 from snowmelt.transform.graph import Graph, Node
 from snowmelt.transform.node_result import NodeResult
@@ -103,11 +103,14 @@ class Builder:
             self._ask_dbt(session, [EVERYTHING], done, built)
             built.full_refresh = ("everything",)
             built.fallback_reason = changes.reason
-            self._recordings.begin(digest, self._dbt.graph())
+            graph = self._dbt.graph()
+            self._recordings.begin(digest, graph)
+            if not built.failed:
+                forget_streams(session, graph)
             return
-        graph = self._recordings.of_project(digest)
-        if graph is None:
-            graph = self._dbt.parse(session)
+        known = self._recordings.of_project(digest)
+        graph = known or self._dbt.parse(session)
+        if known is None:
             self._recordings.begin(digest, graph)
         plan = plan_build(changes, graph)
         if not plan.nodes:
