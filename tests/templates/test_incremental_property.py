@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from small_histories import RARE, History
-from small_project import Warm, warm_up
+from small_project import Warm
 from snowmelt.transform.build import RECORDINGS
 
 Event = Callable[[History], None]
@@ -51,11 +51,6 @@ MET = (
     "recordings lost",
     "rebuild",
 )
-
-
-@pytest.fixture(scope="session")
-def warm(tmp_path_factory: pytest.TempPathFactory) -> Warm:
-    return warm_up(tmp_path_factory.mktemp("warm") / "shop")
 
 
 def live_through(history: History, rare: Event | None, *, rebuilds: bool) -> None:
