@@ -146,8 +146,9 @@ class History:
         self.met[kind] += 1
         self.steps.append(f"{kind} {told}".strip())
 
-    def _land(self, name: str, content: bytes) -> None:
-        self._landed.setdefault(name, []).append(content)
+    def _land(self, name: str, content: bytes, *, comes_again: bool = True) -> None:
+        if comes_again:
+            self._landed.setdefault(name, []).append(content)
         self.shop.land_bytes(name, content)
         self.steps.append(f"  {name}: {content!r}")
 
@@ -201,11 +202,7 @@ class History:
 
     def _known_name(self) -> str | None:
         """Choose a file; that of visits that are corrected makes a run slow."""
-        names = [
-            each
-            for each in self._landed
-            if each not in self._bad and not each.startswith("visits")
-        ]
+        names = [each for each in self._landed if not each.startswith("visits")]
         return self.rng.choice(names) if names else None
 
     def correct_blindly(self) -> None:
@@ -278,7 +275,7 @@ class History:
             content = item(order, 3, "a1", quantity, price)
             cured = item(order, 3, "a1", 12, 5)
         self._note(f"bad: {kind}", name)
-        self._land(name, content.encode())
+        self._land(name, content.encode(), comes_again=False)
         self._bad[name] = cured.encode()
         if self.rng.random() < 0.6:
             self.run()
@@ -286,7 +283,7 @@ class History:
     def cure(self) -> None:
         """Correct what made runs fail, under its own name."""
         for name, content in self._bad.items():
-            self._land(name, content)
+            self._land(name, content, comes_again=False)
         if self._bad:
             self.commands.run(None)
         self._bad.clear()
