@@ -130,7 +130,7 @@ class History:
         drawn = self.rng.choices(
             [each for each, _ in EVENTS],
             [weight for _, weight in EVENTS],
-            k=self.rng.randint(1, 4),
+            k=self.rng.randint(1, 3),
         )
         for event in [*first, *drawn]:
             event(self)
@@ -242,6 +242,8 @@ class History:
         """Mend what the contract refused, and give it back."""
         path = self.shop.root / "rejects.ndjson"
         path.unlink(missing_ok=True)
+        refused = f"{ORDERS}{order_row(self.rng)}{REFUSED['orders']}"
+        self._land(self._new_name("orders"), refused.encode())
         self.run()
         if not self.commands.export_rejects(str(path), "ndjson", None, None)["count"]:
             return
@@ -425,10 +427,10 @@ EVENTS: list[tuple[Callable[[History], None], float]] = [
     (History.correction, 8),
     (History.copy, 4),
     (History.several_loads, 3),
-    (History.replay, 1),
-    (History.bad, 0.6),
+    (History.replay, 0.6),
+    (History.bad, 0.5),
     (History.crash_in_a_load, 0.2),
-    (History.crash_in_a_run, 1.5),
+    (History.crash_in_a_run, 0.8),
     (History.restart, 0.3),
 ]
 RARE: list[Callable[[History], None]] = [

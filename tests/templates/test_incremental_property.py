@@ -55,11 +55,13 @@ MET = (
 
 def live_through(history: History, rare: Event | None, *, rebuilds: bool) -> None:
     """Let ten cases happen and check after each; a failure tells what happened."""
-    at = history.rng.randrange(CASES - 1)
+    costly = [rare, History.replay, History.crash_in_a_run] if rare else []
+    cases = history.rng.sample(range(CASES - 1), len(costly))
+    chosen = {case: [event] for case, event in zip(cases, costly, strict=True)}
     try:
         for case in range(CASES):
             history.steps.append(f"-- case {case}")
-            history.happen(*([rare] if rare and case == at else []))
+            history.happen(*chosen.get(case, ()))
             if case < CASES - 1:
                 history.check()
         history.check_by_rebuild() if rebuilds else history.check()
