@@ -9,7 +9,7 @@ from pathlib import Path
 
 from snowmelt.clock import Clock
 from snowmelt.transform.artifacts import copy_artifacts, write_run_results
-from snowmelt.transform.change_logs import cut_logs
+from snowmelt.transform.change_logs import cut_logs, forget_streams
 from snowmelt.transform.dbt import Dbt, Sent
 from snowmelt.transform.graph import Graph
 from snowmelt.transform.node_result import NodeResult
@@ -153,6 +153,8 @@ class Builder:
         built.fallback_reason = reason
         self._ask_dbt(session, [EVERYTHING], done, built)
         self._recordings.begin(digest, self.graph)
+        if not built.failed:
+            forget_streams(session, self.graph)
 
     def made_tables(self, session: Session, digest: str) -> list[str]:
         """Return every table that models make, and the quarantine of those that judge.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from snowmelt.transform.graph import Graph
 from snowmelt.warehouse.port import Session
 
 BATCHES_MAX = 10
@@ -39,3 +40,26 @@ def cut_logs(session: Session) -> None:
             "update snowmelt.change_logs set cut_through = $2 where relation = $1",
             [relation, position],
         )
+
+
+def forget_streams(session: Session, graph: Graph) -> None:
+    """Forget offsets of models that are gone, or that read something no more.
+
+    They would never move again: their logs could not be cut, and a log that is begun
+    anew would count as one that somebody still has to read.
+    """
+    tables = {each.id: f"{each.schema}.{each.table}" for each in graph.sources.values()}
+    tables |= {each.id: each.key for each in graph.nodes.values()}
+    read = {
+        (node.key, tables[parent])
+        for node in graph.nodes.values()
+        for parent in node.parents
+        if parent in tables
+    }
+    for stream in session.rows("select consumer, source from snowmelt.stream_offsets"):
+        if tuple(stream) not in read:
+            session.execute(
+                "delete from snowmelt.stream_offsets "
+                "where consumer = $1 and source = $2",
+                list(stream),
+            )
