@@ -21,7 +21,7 @@ from shop import Shop, contents, make_shop
 from snowmelt.synth.olist import make_olist
 
 ORDERS = 60
-SHORT, LONG = range(4), range(4, 40)
+SHORT, LONG = range(1), range(1, 40)
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,7 @@ from snowmelt.gold.run_history import (
     RunState,
     close_run,
     find_changes,
+    is_executing,
     open_run,
 )
 from snowmelt.gold.volume import unusual_loads
@@ -301,9 +302,14 @@ class Publication:
     def _keep_evidence(
         self, session: Session, result: RunResult, read_through: int
     ) -> None:
-        """Write how a run failed, in a transaction of its own."""
+        """Write how a run failed, in a transaction of its own.
+
+        A run that was interrupted right after its commit is published all the same.
+        """
         result.error = result.error or "the run was interrupted"
         with session.transaction():
+            if not is_executing(session, result.run_id):
+                return
             result.ended_at = self._clock.now()
             end = RunEnd(RunState.FAILED, result.ended_at, read_through, result.error)
             close_run(session, result.run_id, end, result.built)

@@ -100,6 +100,14 @@ def close_run(session: Session, run_id: str, end: RunEnd, built: Built) -> None:
     )
 
 
+def is_executing(session: Session, run_id: str) -> bool:
+    """Has a run begun, and not ended yet?"""
+    state = session.value(
+        "select state from snowmelt.run_history where run_id = $1", [run_id]
+    )
+    return bool(state == RunState.EXECUTING.value)
+
+
 def published_run(session: Session) -> str | None:
     """Return the run that a reader of this session sees; None before the first."""
     run_id: str | None = session.value(
