@@ -33,10 +33,10 @@ lint: setup      ## Style, types, and the rules of the house.
 	@$(BIN)/lint-imports
 
 test: lint       ## Everything that must hold, in minutes.
-	@$(BIN)/python -m pytest -n 2 -m "not long"
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not long"
 
 test-long: lint  ## The long forms: more kills, more random histories.
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 bench: setup     ## Speed, as ratios against raw DuckDB in the same run.
 	@$(BIN)/python -m bench

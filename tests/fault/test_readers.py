@@ -37,6 +37,7 @@ def read(commands: OwnCommands, seen: list[list[Any]], stop: threading.Event) ->
         seen.append(commands.query(SNAPSHOT, None)["rows"][0])
 
 
+@pytest.mark.long
 def test_no_reader_sees_a_mixed_or_untested_state(tmp_path: Path) -> None:
     files = tmp_path / "files"
     make_olist(files, orders=300, seed=8, parts=6)
