@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -179,7 +180,7 @@ class LocalFolder:
         Where the system offers no events (a network share, no more watches) the
         periodic listing alone finds files, later but as surely.
         """
-        observer = Observer()
+        observer = _make_observer()
         observer.schedule(_Hints(self, wake), str(self.root), recursive=True)
         try:
             observer.start()
@@ -213,11 +214,21 @@ class LocalFolder:
             self._hints.lost = True
 
 
+def _make_observer() -> BaseObserver:
+    """Return what watches here: inotify can tell what is moved in from what is made."""
+    if sys.platform == "linux":
+        from watchdog.observers.inotify import InotifyObserver
+
+        return InotifyObserver(generate_full_events=True)
+    return Observer()
+
+
 class _Hints(FileSystemEventHandler):
     """Turns file events into hints.
 
-    A file that is moved in from outside the folder is only ever `created`; so is one
-    that is being written. A folder that comes into being may hold files already.
+    A file that is moved in from outside the folder has no place that it came from. Where
+    the system does not tell of that, it is `created`, as is one that is being written.
+    A folder that comes into being may hold files already.
     """
 
     def __init__(self, folder: LocalFolder, wake: Callable[[], None]) -> None:
@@ -231,7 +242,8 @@ class _Hints(FileSystemEventHandler):
         self._note(event.src_path, event, "finished")
 
     def on_moved(self, event: FileSystemEvent) -> None:
-        self._note(event.dest_path, event, "placed")
+        if event.dest_path:  # else it left the folder
+            self._note(event.dest_path, event, "placed")
 
     def _note(
         self,
