@@ -226,9 +226,9 @@ def _make_observer() -> BaseObserver:
 class _Hints(FileSystemEventHandler):
     """Turns file events into hints.
 
-    A file that is moved in from outside the folder has no place that it came from. Where
-    the system does not tell of that, it is `created`, as is one that is being written.
-    A folder that comes into being may hold files already.
+    A file that is moved in from outside the folder has no place that it came from.
+    Where the system does not tell of that, it is `created`, as is one that is being
+    written. A folder that comes into being may hold files already.
     """
 
     def __init__(self, folder: LocalFolder, wake: Callable[[], None]) -> None:
