@@ -3,7 +3,7 @@
 
         {{ config(materialized='latest_version', unique_key='order_id', newest_by='answered_at') }}
 
-        select nullif(trim(order_id), '') as order_id, …, {{ snowmelt.origin() }}
+        select nullif(trim(order_id), '') as order_id, …, _file, _file_row, _load_seq, _version_at
         from {{ snowmelt.stream('bronze', 'orders') }}
 
     The model says what one bronze row becomes; it reads one stream, and nothing that changes
