@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 
 from shop import Shop
+from snowmelt.errors import ConfigError
 from snowmelt.project.new import make_project
+from snowmelt.project.project import load_project
 from snowmelt.service.commands import OwnCommands
 from snowmelt.transform import project_digest as digests
 from snowmelt.transform.project_digest import project_digest
@@ -284,7 +286,9 @@ def test_an_audit_counts_what_is_loaded_and_not_published_yet(shop: Shop) -> Non
         commands._loop.publishes = False
         shop.land_bytes("sales_9.csv", b"sale_id,city,amount\n9,Rome,1\n")
         commands.run(None)
+        assert rome(commands) == ["9.00", "south", "corner"], "nothing was published"
         assert commands.audit()["audit"]["state"] == "SUCCEEDED"
+        assert rome(commands) == ["9.00", "south", "corner"]
 
 
 def test_a_large_warehouse_is_audited_by_samples(shop: Shop) -> None:
@@ -299,6 +303,14 @@ def test_a_large_warehouse_is_audited_by_samples(shop: Shop) -> None:
         audit = commands.audit()["audit"]
         assert audit["state"] == "FAILED"
         assert "gold" in audit["error"]
+
+
+@pytest.mark.parametrize("schedule", ["every five", "61 * * * *", "0 0 31 2 *"])
+def test_a_schedule_that_is_none_is_refused_by_name(shop: Shop, schedule: str) -> None:
+    settings = shop.root / "snowmelt.yml"
+    settings.write_text(settings.read_text() + f'\naudit: {{schedule: "{schedule}"}}\n')
+    with pytest.raises(ConfigError, match=r"audit\.schedule"):
+        load_project(shop.root)
 
 
 def test_a_statement_that_fails_is_dbts_to_judge(shop: Shop) -> None:

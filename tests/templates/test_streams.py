@@ -36,3 +36,25 @@ def test_a_model_that_is_gone_has_no_offset_and_makes_no_run_slow(
         )
     assert ways == ["dbt", "dbt", "dbt", "replay"]
     assert left == []
+
+
+def test_an_incremental_model_is_never_given_all_rows_a_second_time(
+    tmp_path: Path,
+) -> None:
+    shop = make_small(tmp_path / "shop")
+    with open_small(shop) as commands:
+        publish(shop, commands, 0)
+        with commands._parts.warehouse.session() as session:
+            session.execute(
+                "delete from snowmelt.stream_offsets "
+                "where consumer = 'gold.order_movements'"
+            )
+        row = "o1,c1,aa,open,1.00,2024-01-01,\n"
+        shop.land_bytes("orders_1.csv", f"{ORDERS}{row}".encode())
+        run = commands.run(None)["run"]
+        assert run["state"] == "FAILED"
+        assert "order_movements has no offset in its streams" in run["error"]
+        assert "snowmelt rebuild" in run["error"]
+        assert commands.rows("select sum(records) from gold.order_movements") == [(1,)]
+        assert commands.rebuild()["run"]["state"] == "SUCCEEDED"
+        assert commands.rows("select sum(records) from gold.order_movements") == [(2,)]

@@ -12,10 +12,11 @@ import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field
+from cronsim import CronSim, CronSimError
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from snowmelt.clock import Clock
 from snowmelt.errors import SnowmeltError
@@ -50,6 +51,16 @@ class AuditConfig(BaseModel):
     sample_keys: int = Field(
         1_000, ge=1, description="How many keys of each model a sample has."
     )
+
+    @field_validator("schedule")
+    @classmethod
+    def _is_a_schedule(cls, schedule: str | None) -> str | None:
+        if schedule is not None:
+            try:
+                next(CronSim(schedule, datetime(2000, 1, 1, tzinfo=UTC)))
+            except (CronSimError, StopIteration) as error:
+                raise ValueError(f"no cron expression that fires: {error}") from None
+        return schedule
 
 
 class AuditState(StrEnum):

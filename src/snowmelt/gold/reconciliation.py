@@ -145,7 +145,7 @@ def reconcile(
         tables = [
             graph.sources[each].table for each in node.parents if each in graph.sources
         ]
-        is_new = _scratch(node, "distinct") in anew
+        is_new = node.scratch("distinct") in anew
         after = 0 if is_new else before.get(node.key, 0)
         counted = _count(session, node, (tables[0], after), is_new=is_new)
         accounts.append(counted.account)
@@ -178,7 +178,7 @@ def _count(
     sql = (_COUNTS + more).format(
         silver=node.relation,
         quarantine=quarantine_table(node.key),
-        scratch=f'"{_scratch(node, name)}"',
+        scratch=f'"{node.scratch(name)}"',
     )
     found = {row[0]: row[1:] for row in session.rows(sql, [table, node.key, after])}
     bronze, superseded, *_ = (count or 0 for count in found["loaded"])
@@ -261,8 +261,3 @@ def _made_anew(session: Session) -> set[str]:
         "where temporary and ends_with(table_name, '__distinct')"
     )
     return {name for (name,) in rows}
-
-
-def _scratch(node: Node, name: str) -> str:
-    """Return a temporary table that the model's materialization made in this run."""
-    return f"{node.key.replace('.', '__', 1)}__{name}"

@@ -297,7 +297,7 @@ class Loop:
         """Do what is for the runs to come, while nothing waits or is at work."""
         if self.upkeep is None or not self.is_quiet():
             return
-        work = self.upkeep.choose(now)
+        work = self.upkeep.choose(now, self._digest)
         if work is not None:
             self.run_lane.begin(work)
 

@@ -37,12 +37,11 @@ class Upkeep:
         self._rehearsed = ""
         self._audit_at = _next(project.settings.audit, now)
 
-    def choose(self, now: datetime) -> Work | None:
-        """Return what is due; None when nothing is."""
+    def choose(self, now: datetime, digest: str) -> Work | None:
+        """Return what is due in this state of the project; None when nothing is."""
         if self._audit_at is not None and now >= self._audit_at:
             self._audit_at = _next(self._project.settings.audit, now)
             return self._audit
-        digest = project_digest(self._project.root)
         if digest == self._rehearsed or not self._publication.lacks_recordings(digest):
             return None
         self._rehearsed = digest

@@ -13,6 +13,7 @@ from snowmelt.transform.change_logs import cut_logs, forget_streams
 from snowmelt.transform.dbt import Dbt, Sent
 from snowmelt.transform.graph import Graph
 from snowmelt.transform.node_result import NodeResult
+from snowmelt.transform.quarantine import quarantine_table
 from snowmelt.transform.recording import (
     has_effect,
     load_recordings,
@@ -31,7 +32,8 @@ _SET_BACK = """
     update snowmelt.stream_offsets as streams
     set position = coalesce((
         select max(load_seq) - 1 from snowmelt.load_history
-        where table_name = split_part(streams.source, '.', 2) and row_count > 0
+        where table_schema_name || '.' || table_name = streams.source
+            and row_count > 0
     ), position)
     where source not in (select relation from snowmelt.change_logs)
 """
@@ -167,8 +169,7 @@ class Builder:
             if node.resource_type == "model" and needs_statements(node):
                 tables.append(node.relation)
             if node.materialized == "latest_version":
-                schema, name = node.key.split(".", 1)
-                tables.append(f'quarantine."{schema}__{name}"')
+                tables.append(quarantine_table(node.key))
         return sorted(tables)
 
     def remake_sample(
@@ -183,19 +184,17 @@ class Builder:
             statements = self._recordings.statements_of(node)
             if node.materialized != "affected_keys" or statements is None:
                 continue
-            schema, name = node.key.split(".", 1)
+            affected, changed = node.scratch("affected"), node.scratch("changed")
             listed = ", ".join(node.affected_by)
             session.execute(
-                f'create or replace temp table "{schema}__{name}__affected" as '  # noqa: S608
+                f'create or replace temp table "{affected}" as '  # noqa: S608
                 f"select distinct {listed} from "
                 f"(select {listed} from {node.relation} using sample {keys} rows)"
             )
             for statement in statements[1:3]:
                 session.execute(statement)
-            yield (
-                node.relation,
-                int(session.value(f'select count(*) from "{schema}__{name}__changed"')),  # noqa: S608
-            )
+            differing = session.value(f'select count(*) from "{changed}"')  # noqa: S608
+            yield node.relation, int(differing)
 
     def rehearse(self, session: Session, digest: str) -> bool:
         """Let dbt build on what is published, twice, for its statements alone.

@@ -61,15 +61,9 @@ def _columns(test: Node) -> list[str]:
     return [str(column) for column in columns]
 
 
-def _scratch(model: Node, name: str) -> str:
-    """Return a temporary table that the model's materialization made in this run."""
-    schema, identifier = model.key.split(".", 1)
-    return f'"{schema}__{identifier}__{name}"'
-
-
 def _logged(model: Node, action: str) -> str:
     """Return SQL of what this run changed, of one kind."""
-    return f"{_scratch(model, 'changed')} where \"METADATA$ACTION\" = '{action}'"
+    return f'"{model.scratch("changed")}" where "METADATA$ACTION" = \'{action}\''
 
 
 def _arrived(model: Node) -> str:
@@ -83,7 +77,7 @@ def _same_keys(model: Node, columns: list[str]) -> str:
     that share them are among what this run made.
     """
     if model.materialized == "affected_keys" and set(model.affected_by) <= set(columns):
-        return f"(select unnest(_row) from {_scratch(model, 'after')})"  # noqa: S608
+        return f'(select unnest(_row) from "{model.scratch("after")}")'  # noqa: S608
     listed = ", ".join(columns)
     return (
         f"(select * from {model.relation} where ({listed}) in "  # noqa: S608

@@ -45,6 +45,10 @@ class Node:
     rules: tuple[Any, ...] = ()
     test: dict[str, Any] | None = None
 
+    def scratch(self, name: str) -> str:
+        """Return a temporary table of the model's materialization, without quotes."""
+        return f"{self.key.replace('.', '__', 1)}__{name}"
+
     @property
     def is_test(self) -> bool:
         """Is it a test of rows? Unit tests look at no rows."""

@@ -24,6 +24,7 @@
     {%- set relation = source(table, name) if name is not none else table -%}
     {%- do snowmelt.require_stream(relation, name is none) -%}
     {%- if not snowmelt.reads_changes() -%}
+        {%- do snowmelt.refuse_to_add_all_again() -%}
         {{- return(snowmelt.all_as_changes(relation)) -}}
     {%- endif -%}
     {%- if name is not none -%}
@@ -54,6 +55,24 @@
         ~ "where streams.consumer = '" ~ snowmelt.key_of(this) ~ "'"
     ) -%}
     {{- return(streams.rows[0][0] > 0 and streams.rows[0][1] == 0) -}}
+
+{%- endmacro %}
+
+
+{#-
+    A model that is added to cannot read a stream from its beginning a second time: every row
+    would be in it twice. The materializations that replace what is there can.
+-#}
+{% macro refuse_to_add_all_again() -%}
+
+    {%- if execute and target.name == 'local' and config.get('materialized') == 'incremental'
+        and flags.WHICH in ('run', 'build') and not flags.EMPTY and not should_full_refresh()
+        and load_cached_relation(this) is not none -%}
+        {{ exceptions.raise_compiler_error(
+            "snowmelt.stream: " ~ model.name ~ " has no offset in its streams, or their log was begun "
+            ~ "anew; all rows would be added to it a second time. Build it from nothing: snowmelt rebuild"
+        ) }}
+    {%- endif -%}
 
 {%- endmacro %}
 
