@@ -9,6 +9,7 @@ import csv
 import io
 import random
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -280,6 +281,10 @@ def test_the_account_of_a_large_file_is_exact(
     check(shop, "pipe_0", made)
 
 
+def refuse_the_slow_reader(*_: object) -> None:
+    raise AssertionError("the slow reader was asked")
+
+
 def test_the_fast_path_is_taken_by_ordinary_files(
     shop: Shop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -290,10 +295,7 @@ def test_the_fast_path_is_taken_by_ordinary_files(
     assert staged is not None
     pipe = shop.parts.project.pipes[0]
 
-    def refuse(*_: object) -> None:
-        raise AssertionError("the slow reader was asked")
-
-    monkeypatch.setattr(CsvReader, "_read_normalised", refuse)
+    monkeypatch.setattr(CsvReader, "_read_normalised", refuse_the_slow_reader)
     with shop.parts.warehouse.session() as session:
         reader = CsvReader(session, pipe, tmp_path)
         inspection = inspect(staged, Intake(stage, pipe, tmp_path), 1 << 24)
@@ -331,3 +333,41 @@ def test_ordinals_are_right_wherever_a_buffer_of_the_engine_ends(
         assert [reject.file_row for reject in read.rejects] == broken
         found = [reject.raw for reject in read.rejects]
         assert found == [records[ordinal - 1].raw for ordinal in broken]
+
+
+READERS_AT_ONCE = 3
+READS_EACH = 60
+
+
+def test_files_that_are_read_at_once_keep_their_rejects_apart(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine numbers the files of all statements that name one rejects table."""
+    monkeypatch.setattr(CsvReader, "_read_normalised", refuse_the_slow_reader)
+    stage, pipe = shop.parts.stage, shop.parts.project.pipes[0]
+    spool = shop.parts.project.spool
+    bad = {"pipe_0/early.csv": [2, 5], "pipe_0/late.csv": [1, 3, 5, 8]}
+    inspections = []
+    for name, ordinals in bad.items():
+        lines = [
+            f"{'x' if number in ordinals else number},{name},1,"
+            for number in range(1, 11)
+        ]
+        shop.land(name, "\n".join([",".join(NAMES), *lines, ""]).encode())
+        staged = stage.look(name)
+        assert staged is not None
+        inspections.append(inspect(staged, Intake(stage, pipe, spool), 1 << 24))
+
+    def read(_: int) -> list[dict[str, list[int]]]:
+        found = []
+        for _ in range(READS_EACH):
+            with shop.parts.warehouse.session() as session:
+                reader = CsvReader(session, pipe, spool)
+                reads = reader.read(inspections)
+                reader.close()
+            found.append({r.inspection.file.name: r.engine_rejects for r in reads})
+        return found
+
+    with ThreadPoolExecutor(READERS_AT_ONCE) as readers:
+        for found in readers.map(read, range(READERS_AT_ONCE)):
+            assert found == [bad] * READS_EACH

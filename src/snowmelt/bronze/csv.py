@@ -24,6 +24,7 @@ from snowmelt.bronze.inspection import Inspection, count_carefully
 from snowmelt.bronze.layout import Layout, match_header
 from snowmelt.bronze.normalised import Copied, write_normalised
 from snowmelt.bronze.raw import RejectError, RejectFinder, RejectReport, is_too_long
+from snowmelt.bronze.rejects_lane import RejectsLane
 from snowmelt.bronze.rules import broken_rules
 from snowmelt.errors import ChangedError, EngineError, FileError
 from snowmelt.pipe.definition import Pipe
@@ -43,6 +44,7 @@ class CsvReader:
         self._largest = largest_sizes(self._record_bytes_max)
         self._spool = spool
         self._numbers = count(1)
+        self._lane = RejectsLane()
         self._spooled: list[Path] = []
 
     def read(self, inspections: Sequence[Inspection]) -> list[FileRead]:
@@ -65,6 +67,7 @@ class CsvReader:
 
     def close(self) -> None:
         """Remove what was put aside for reading."""
+        self._lane.close()
         for path in self._spooled:
             path.unlink(missing_ok=True)
 
@@ -128,7 +131,7 @@ class CsvReader:
         if not reads:
             return []
         number = next(self._numbers)
-        table, rejects = f"copy_{number}", f"copy_rejects_{number}"
+        table, rejects = f"copy_{number}", self._lane.table(number)
         paths = [str(copied.path)] if copied else [self._readable(r) for r in reads]
         csv, contract = reads[0].inspection.csv, self._pipe.contract
         statement = CsvStatement(csv, contract, layout, sizes, exact_decimals)

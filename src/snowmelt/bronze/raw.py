@@ -164,7 +164,7 @@ def _record_at(raw: RawFile, reports: Sequence[RejectReport]) -> RawRecord:
     is none, or if it is badly quoted over several lines: it may hide others.
     """
     offset = reports[0].line_byte_position - 1
-    record = raw.record_at(offset)
+    record = raw.record_at(offset) if raw.is_after_line_end(offset) else None
     if record is None:
         raise FileError("", f"the engine refused a record at byte {offset}: none there")
     badly_quoted = any(report.error_type == "UNQUOTED VALUE" for report in reports)

@@ -80,6 +80,11 @@ class RawFile:
         """Return the record that begins at `offset`, or after blank lines there."""
         return next(self.records(offset, NEAR_WINDOW), None)
 
+    def is_after_line_end(self, offset: int) -> bool:
+        """May a record begin at `offset`, or after a line end that is there?"""
+        around = self._read(max(offset - 1, 0), 2)
+        return offset in (0, len(BOM)) or any(end in around for end in b"\r\n")
+
     def find(
         self, ordinals: Iterable[int], checkpoints: Sequence[Checkpoint] = ()
     ) -> dict[int, RawRecord]:
