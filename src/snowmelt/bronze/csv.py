@@ -24,7 +24,6 @@ from snowmelt.bronze.inspection import Inspection, count_carefully
 from snowmelt.bronze.layout import Layout, match_header
 from snowmelt.bronze.normalised import Copied, write_normalised
 from snowmelt.bronze.raw import RejectError, RejectFinder, RejectReport, is_too_long
-from snowmelt.bronze.rejects_lane import RejectsLane
 from snowmelt.bronze.rules import broken_rules
 from snowmelt.errors import ChangedError, EngineError, FileError
 from snowmelt.pipe.definition import Pipe
@@ -44,7 +43,6 @@ class CsvReader:
         self._largest = largest_sizes(self._record_bytes_max)
         self._spool = spool
         self._numbers = count(1)
-        self._lane = RejectsLane()
         self._spooled: list[Path] = []
 
     def read(self, inspections: Sequence[Inspection]) -> list[FileRead]:
@@ -67,7 +65,6 @@ class CsvReader:
 
     def close(self) -> None:
         """Remove what was put aside for reading."""
-        self._lane.close()
         for path in self._spooled:
             path.unlink(missing_ok=True)
 
@@ -131,7 +128,7 @@ class CsvReader:
         if not reads:
             return []
         number = next(self._numbers)
-        table, rejects = f"copy_{number}", self._lane.table(number)
+        table, rejects = f"copy_{number}", self._rejects(number)
         paths = [str(copied.path)] if copied else [self._readable(r) for r in reads]
         csv, contract = reads[0].inspection.csv, self._pipe.contract
         statement = CsvStatement(csv, contract, layout, sizes, exact_decimals)
@@ -160,6 +157,15 @@ class CsvReader:
         for read in misread:
             doubtful += self._read_files(layout, [read], sizes, copied, True)
         return doubtful + self._read_files(layout, too_long, self._largest)
+
+    def _rejects(self, number: int) -> str:
+        """Name a table of rejects as no other session does meanwhile.
+
+        The engine keeps one counter of files per name for all sessions together: two
+        that read at once under one name get each other's rejects. It never forgets a
+        name.
+        """
+        return f"copy_rejects_{self._session.number}_{number}"
 
     def _make_table(self, sql: str) -> int:
         """Make a table and return its rows. Raises FileError if the engine gives up."""

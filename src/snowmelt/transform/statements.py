@@ -36,6 +36,10 @@ class ToldSession:
         self._events = events
         self._node_of = node_of
 
+    @property
+    def number(self) -> int:
+        return self._session.number
+
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> None:
         self.table(sql, parameters)
 

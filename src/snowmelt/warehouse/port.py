@@ -27,6 +27,11 @@ class Session(Protocol):
     `$1::json::varchar[]`, or whatever its values are.
     """
 
+    @property
+    def number(self) -> int:
+        """The smallest number, from 1, that no other open session has."""
+        ...
+
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> None:
         """Run a statement for its effect."""
         ...

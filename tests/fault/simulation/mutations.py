@@ -29,7 +29,7 @@ def _apart(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def outside(session: DuckDBSession, *words: Any) -> Any:
-        return function(DuckDBSession(session._connection.cursor()), *words)
+        return function(DuckDBSession(session._connection.cursor(), 0), *words)
 
     return outside
 

@@ -295,7 +295,7 @@ def _opened(copy: Path) -> Iterator[DuckDBSession]:
     }
     connection = duckdb.connect(str(copy), config=config)
     try:
-        yield DuckDBSession(connection)
+        yield DuckDBSession(connection, 1)
     finally:
         connection.close()
 

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeGuard, cast
@@ -43,8 +44,9 @@ class Limits:
 class DuckDBSession:
     """A connection of its own to the shared instance."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, number: int) -> None:
         self._connection = connection
+        self.number = number
 
     def _ask(self, sql: str, parameters: Sequence[object]) -> duckdb.DuckDBPyConnection:
         given = [
@@ -143,14 +145,21 @@ class DuckDBWarehouse:
         self._connection = connection
         self.path = path
         self.commit_lock = threading.RLock()
+        self._numbers: set[int] = set()
+        self._numbering = threading.Lock()
 
     @contextmanager
     def session(self) -> Iterator[DuckDBSession]:
-        session = DuckDBSession(self._connection.cursor())
+        with self._numbering:
+            number = next(each for each in count(1) if each not in self._numbers)
+            self._numbers.add(number)
+        session = DuckDBSession(self._connection.cursor(), number)
         try:
             yield session
         finally:
             session.close()
+            with self._numbering:
+                self._numbers.remove(number)
 
     @contextmanager
     def snapshot(self) -> Iterator[DuckDBSession]:
