@@ -19,6 +19,7 @@ from snowmelt.project.project import load_project
 from snowmelt.service.commands import OwnCommands
 from snowmelt.service.loop import Loop
 from snowmelt.service.opening import opened
+from snowmelt.transform.project_digest import project_digest
 
 SNOWMELT = str(Path(sys.executable).with_name("snowmelt"))
 LONG_AGO_NS = 1_700_000_000_000_000_000
@@ -87,6 +88,18 @@ def make_shop(root: Path) -> Shop:
     """Make a project from the olist template."""
     make_project(root, "olist")
     return Shop(root)
+
+
+def make_warm_shop(root: Path) -> None:
+    """Make a project that was built with nothing in it, and whose runs need no dbt."""
+    make_project(root, "olist")
+    with opened(load_project(root), SystemClock(), Events()) as parts:
+        digest = project_digest(root)
+        built = parts.publication.publish(digest)
+        assert built is not None
+        assert built.error is None
+        assert parts.publication.rehearse(digest)
+        assert not parts.publication.lacks_recordings(digest)
 
 
 def published_tables(commands: OwnCommands) -> list[str]:

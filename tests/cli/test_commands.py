@@ -42,8 +42,8 @@ def payment(order_id: str, value: str) -> str:
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Shop:
-    return make_shop(tmp_path / "shop")
+def shop(built_shop: Shop) -> Shop:
+    return built_shop
 
 
 def land_two_orders(shop: Shop) -> None:
@@ -381,8 +381,7 @@ def test_a_project_path_that_is_a_pattern_is_refused(tmp_path: Path) -> None:
     assert "has a '['" in answer.stderr
 
 
-def test_a_landing_folder_may_have_any_name(tmp_path: Path) -> None:
-    shop = make_shop(tmp_path / "shop")
+def test_a_landing_folder_may_have_any_name(shop: Shop) -> None:
     settings = shop.root / "snowmelt.yml"
     settings.write_text(
         settings.read_text().replace("path: landing", "path: 'in [1]*?'")

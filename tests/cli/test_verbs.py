@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from shop import SNOWMELT, Answer, Shop, make_shop
+from shop import SNOWMELT, Answer, Shop
 from snowmelt.cli.main import main
 from snowmelt.serve.api import GETS, POSTS
 from snowmelt.serve.client import ServiceClient
@@ -64,8 +64,8 @@ class TypedShop(Shop):
 
 
 @pytest.fixture
-def shop(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Shop:
-    typed = TypedShop(make_shop(tmp_path / "shop").root)
+def shop(built_shop: Shop, capsys: pytest.CaptureFixture[str]) -> Shop:
+    typed = TypedShop(built_shop.root)
     typed.capture = capsys
     return typed
 

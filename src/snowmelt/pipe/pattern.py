@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 _TOKEN = re.compile(r"\*\*/|\*|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
 
@@ -29,7 +30,7 @@ def can_overlap(first: str, second: str) -> bool:
     Walks both patterns at once, as two automata: exact, not a guess by example.
     """
     (one, one_end), (two, two_end) = _automaton(first), _automaton(second)
-    letters = sorted(_ALPHABET | set(first) | set(second))
+    letters = frozenset(_ALPHABET | set(first) | set(second))
     seen: set[tuple[int, int]] = set()
     to_visit = [(0, 0)]
     while to_visit:
@@ -44,7 +45,7 @@ def can_overlap(first: str, second: str) -> bool:
 
 
 def _steps(
-    one: list[Edge], two: list[Edge], pair: tuple[int, int], letters: list[str]
+    one: list[Edge], two: list[Edge], pair: tuple[int, int], letters: frozenset[str]
 ) -> Iterator[tuple[int, int]]:
     """Yield the pairs of states one step on: a free move, or a shared letter."""
     ours = [edge for edge in one if edge[0] == pair[0]]
@@ -53,12 +54,15 @@ def _steps(
     yield from ((pair[0], to) for _, takes, to in theirs if not takes)
     for _, takes, to in ours:
         for _, also, there in theirs:
-            if takes and also and _share(takes, also, letters):
+            if not takes or not also:
+                continue
+            if not _taken(takes, letters).isdisjoint(_taken(also, letters)):
                 yield to, there
 
 
-def _share(one: str, two: str, letters: list[str]) -> bool:
-    return any(re.fullmatch(one, x) and re.fullmatch(two, x) for x in letters)
+@lru_cache(maxsize=1024)
+def _taken(expression: str, letters: frozenset[str]) -> frozenset[str]:
+    return frozenset(filter(re.compile(expression).fullmatch, letters))
 
 
 def _automaton(pattern: str) -> tuple[list[Edge], int]:
