@@ -142,7 +142,7 @@
             from (
                 select here.rowid as _rowid, here as _row, -1 as copies
                 from {{ relation }} as here
-                where ({{ key_list }}) in (select {{ key_list }} from {{ affected }})
+                where {{ snowmelt.rows_with_keys(relation, key_list, affected) }}
                 union all
                 select cast(null as bigint) as _rowid, _row, 1 as copies from {{ after }}
             )

@@ -1,3 +1,12 @@
+{#-
+    The condition that a row of a relation has one of these keys. The keys are searched alone:
+    new rows lie together, and the other columns are read only where some are found.
+-#}
+{% macro rows_with_keys(relation, key_list, keys) -%}
+    rowid in (select rowid from {{ relation }} where ({{ key_list }}) in (select {{ key_list }} from {{ keys }}))
+{%- endmacro %}
+
+
 {#- Begin a model's log anew, empty: who reads it by stream has to read the whole table once. -#}
 {% macro begin_log(relation) -%}
 

@@ -207,7 +207,7 @@
             union all by name
             select rowid as _rowid, _load_seq in {{ gone }} as _gone, *
             from {{ relation }}
-            where ({{ key_list }}) in (select {{ key_list }} from {{ judged }} where _outcome = 'pass')
+            where {{ snowmelt.rows_with_keys(relation, key_list, "(select * from " ~ judged ~ " where _outcome = 'pass')") }}
             union all by name
             select rowid as _rowid, true as _gone, *
             from {{ relation }}

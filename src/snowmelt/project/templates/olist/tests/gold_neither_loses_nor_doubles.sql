@@ -23,7 +23,10 @@ payments as (
 
 items_of_orders as (
 
-    select *
+    select
+        count(*) as items,
+        sum(price) as price_value,
+        sum(freight_value) as freight_value
     from items
     where order_id in (select order_id from orders)
 
@@ -31,7 +34,7 @@ items_of_orders as (
 
 payments_of_orders as (
 
-    select *
+    select sum(payment_value) as payment_value
     from payments
     where order_id in (select order_id from orders)
 
@@ -62,28 +65,28 @@ figures as (
 
     select
         'fct_orders: items',
-        (select count(*) from items_of_orders),
+        (select items from items_of_orders),
         (select items from facts)
 
     union all
 
     select
         'fct_orders: price_value',
-        (select sum(price) from items_of_orders),
+        (select price_value from items_of_orders),
         (select price_value from facts)
 
     union all
 
     select
         'fct_orders: freight_value',
-        (select sum(freight_value) from items_of_orders),
+        (select freight_value from items_of_orders),
         (select freight_value from facts)
 
     union all
 
     select
         'fct_orders: payment_value',
-        (select sum(payment_value) from payments_of_orders),
+        (select payment_value from payments_of_orders),
         (select payment_value from facts)
 
     union all
