@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from shop import Shop
-from small_project import ORDERS, OpenSmall, make_small, open_small
+from small_project import ORDERS, OpenSmall, Warm, make_small, open_small
+from snowmelt.events import StatementFinished
 
 
 def publish(shop: Shop, commands: OpenSmall, number: int) -> dict[str, Any]:
@@ -58,3 +60,51 @@ def test_an_incremental_model_is_never_given_all_rows_a_second_time(
         assert commands.rows("select sum(records) from gold.order_movements") == [(1,)]
         assert commands.rebuild()["run"]["state"] == "SUCCEEDED"
         assert commands.rows("select sum(records) from gold.order_movements") == [(2,)]
+
+
+def test_a_stream_of_columns_says_nothing_of_the_others(
+    tmp_path: Path, warm: Warm
+) -> None:
+    """An order's items are in fct_orders, and nothing that orders_by_state reads."""
+    shop = warm.copy(tmp_path / "shop")
+    after = "gold__orders_by_state__after"
+    told: list[object] = []
+    item = b'{"order_id":"w0","line":2,"sku":"b1","quantity":1,"price":5.00}\n'
+    order = b"w0,c1,aa,open,7.00,2024-01-01,\n"
+    before = "select amount from gold.orders_by_state"
+    with open_small(shop) as commands:
+        commands.loop.parts.events.subscribe(told.append)
+        amounts = commands.rows(before)
+        shop.land_bytes("items_new.json", item)
+        priced = commands.run(None)["run"]
+        assert commands.rows(
+            "select item_count from gold.fct_orders where order_id = 'w0'"
+        ) == [(2,)]
+        assert commands.rows(before) == amounts == [(Decimal("4.00"),)]
+        shop.land_bytes("orders_new.csv", ORDERS.encode() + order)
+        ordered = commands.run(None)["run"]
+        assert commands.rows(before) == [(Decimal("10.00"),)]
+    for run, times in ((priced, 0), (ordered, 1)):
+        assert (run["way"], run["state"]) == ("replay", "SUCCEEDED")
+        made = [
+            each
+            for each in told
+            if isinstance(each, StatementFinished)
+            and each.run_id == run["run_id"]
+            and f'temp table "{after}"' in each.sql
+        ]
+        assert len(made) == times
+
+
+def test_columns_of_a_bronze_table_are_refused(tmp_path: Path) -> None:
+    shop = make_small(tmp_path / "shop")
+    model = shop.root / "models" / "gold" / "order_movements.sql"
+    model.write_text(
+        model.read_text().replace("'orders')", "'orders', columns=['amount'])")
+    )
+    with open_small(shop) as commands:
+        row = "o1,c1,aa,open,1.00,2024-01-01,\n"
+        shop.land_bytes("orders_1.csv", f"{ORDERS}{row}".encode())
+        run = commands.run(None)["run"]
+    assert run["state"] == "FAILED"
+    assert "order_movements names columns of a bronze table" in run["error"]

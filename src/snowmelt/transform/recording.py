@@ -27,6 +27,9 @@ _TEST_QUERY = re.compile(r"\bfrom \(\s*(.*)\s*\) dbt_internal_test\b", re.DOTALL
 
 ONLY_WHERE_ROWS_WENT = "/* snowmelt: only where rows went */"
 """The mark of statements that do nothing unless loads were superseded."""
+ONLY_WHERE_ROWS_IN = re.compile(r'/\* snowmelt: only where "([^"]+)" has rows \*/')
+"""The mark of statements that do nothing while a temporary table is empty."""
+MAKES_SCRATCH = re.compile(r'create or replace temp table "([^"]+)"')
 
 
 @dataclass

@@ -15,6 +15,8 @@ from snowmelt.transform.delta_tests import on_changes
 from snowmelt.transform.graph import Graph, Node
 from snowmelt.transform.node_result import NodeResult
 from snowmelt.transform.recording import (
+    MAKES_SCRATCH,
+    ONLY_WHERE_ROWS_IN,
     ONLY_WHERE_ROWS_WENT,
     Recordings,
     needs_statements,
@@ -41,15 +43,12 @@ class Replay:
     _changed: set[str] = field(default_factory=set)
     _corrected: frozenset[str] = frozenset()
     _left_out: set[str] = field(default_factory=set)
-    _positions: dict[str, int] = field(default_factory=dict)
+    _scratch_rows: dict[str, int] = field(default_factory=dict)
 
     def run(self, plan: BuildPlan) -> list[NodeResult]:
         """Send what is recorded for the nodes of a plan."""
         self._changed, self._corrected = set(plan.sources), plan.corrected
         nodes = [node for node in plan.nodes if node.resource_type in _REPLAYED]
-        self._positions = dict(
-            self.session.rows("select relation, position from snowmelt.change_logs")
-        )
         for index, node in enumerate(nodes, start=1):
             self.node_at = node.id
             left_out = node.id in self._left_out
@@ -82,22 +81,32 @@ class Replay:
         try:
             for statement in self.recordings.statements_of(node) or ():
                 if rows_went or ONLY_WHERE_ROWS_WENT not in statement:
-                    self.session.execute(statement)
+                    self._send(statement)
         except Exception as error:  # noqa: BLE001 - the driver's, whichever that is
             self._note(node, "error", self.clock.monotonic() - began, str(error))
             return
-        if self._has_changed(node):
+        # without a log nobody can tell
+        if not node.keeps_log or self._scratch_rows.get(node.scratch("changed")) != 0:
             self._changed.add(node.id)
         self._note(node, "success", self.clock.monotonic() - began)
 
-    def _has_changed(self, node: Node) -> bool:
-        """Did making a model change it? Without a log nobody can tell."""
-        if not node.keeps_log:
-            return True
-        position = self.session.value(
-            "select position from snowmelt.change_logs where relation = $1", [node.key]
+    def _send(self, statement: str) -> None:
+        """Send a statement, unless it does nothing because a table before it is empty.
+
+        A temporary table that it would make counts as empty then.
+        """
+        made, needed = (
+            found[1] if found else ""
+            for found in (
+                MAKES_SCRATCH.search(statement),
+                ONLY_WHERE_ROWS_IN.search(statement),
+            )
         )
-        return bool(position != self._positions.get(node.key))
+        rows = self._scratch_rows
+        is_idle = needed != "" and rows.get(needed) == 0
+        count = 0 if is_idle else self.session.value(statement)
+        if made:
+            rows[made] = int(str(count))
 
     def _test(self, node: Node) -> None:
         """Look for failing rows: among what changed where the test has such a form."""

@@ -133,6 +133,7 @@
         create or replace temp table {{ after }} as
         select made as _row
         from ({{ snowmelt.with_keys(parts[0] ~ 'select * from ' ~ affected ~ rest[1], keys) }}) as made
+        {{ snowmelt.only_where_rows_in(affected) }}
     {%- endcall -%}
     {%- call statement('changed') -%}
         create or replace temp table {{ changed }} as
@@ -157,6 +158,7 @@
             unnest(_row),
             case when copies < 0 then 'DELETE' else 'INSERT' end as "METADATA$ACTION"
         from compared
+        {{ snowmelt.only_where_rows_in(affected) }}
     {%- endcall -%}
     {%- do snowmelt.apply_changed(relation, changed) -%}
 

@@ -1,3 +1,9 @@
+{#- A mark of statements that do nothing while a temporary table is empty: a replay leaves them out. -#}
+{% macro only_where_rows_in(table) -%}
+    /* snowmelt: only where {{ table }} has rows */
+{%- endmacro %}
+
+
 {#-
     The condition that a row of a relation has one of these keys. The keys are searched alone:
     new rows lie together, and the other columns are read only where some are found.
@@ -40,10 +46,12 @@
     {%- set key = snowmelt.key_of(relation) -%}
     {%- call statement('main') -%}
         delete from {{ relation }} where rowid in (select _rowid from {{ changed }} where _rowid is not null)
+        {{ snowmelt.only_where_rows_in(changed) }}
     {%- endcall -%}
     {%- call statement('came') -%}
         insert into {{ relation }} by name
         select * exclude (_rowid, "METADATA$ACTION") from {{ changed }} where "METADATA$ACTION" = 'INSERT'
+        {{ snowmelt.only_where_rows_in(changed) }}
     {%- endcall -%}
     {%- call statement('log') -%}
         insert into {{ snowmelt.log_of(relation) }} by name
@@ -51,10 +59,12 @@
             * exclude (_rowid),
             (select position + 1 from snowmelt.change_logs where relation = '{{ key }}') as _change_seq
         from {{ changed }}
+        {{ snowmelt.only_where_rows_in(changed) }}
     {%- endcall -%}
     {%- call statement('log_position') -%}
         update snowmelt.change_logs set position = position + 1
         where relation = '{{ key }}' and (select count(*) from {{ changed }}) > 0
+        {{ snowmelt.only_where_rows_in(changed) }}
     {%- endcall -%}
     {%- do snowmelt.update_offsets() -%}
 

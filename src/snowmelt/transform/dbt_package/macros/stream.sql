@@ -4,25 +4,36 @@
 
         {{ snowmelt.stream('bronze', 'orders') }}      a bronze table
         {{ snowmelt.stream(ref('orders')) }}           a latest_version or affected_keys model
+        {{ snowmelt.stream(ref('orders'), columns=['month']) }}
 
     Columns: those of the table, then METADATA$ACTION, METADATA$ISUPDATE, METADATA$ROW_ID, with
     the meaning of a standard stream of Snowflake
     (https://docs.snowflake.com/en/user-guide/streams-intro): the net change between two points.
     Where the model is built from nothing, every row there is, as INSERT.
 
+    columns: the only ones of a model that this one reads. Then they and METADATA$ACTION are
+    what the stream has, and what is the same in all of them before and after is no change:
+    groups that only other columns touched are not made again. It must name every column that
+    the model's result depends on.
+
     Offsets are positions in commit order. The upper bound is what the run's transaction sees:
     the rows that are read and the offset that is written come from one snapshot. Only the
     service's target moves offsets; elsewhere a stream reads everything.
 -#}
-{% macro stream(table, name=none) -%}
-    {{- return(adapter.dispatch('stream', 'snowmelt')(table, name)) -}}
+{% macro stream(table, name=none, columns=none) -%}
+    {{- return(adapter.dispatch('stream', 'snowmelt')(table, name, columns)) -}}
 {%- endmacro %}
 
 
-{% macro duckdb__stream(table, name=none) -%}
+{% macro duckdb__stream(table, name=none, columns=none) -%}
 
     {%- set relation = source(table, name) if name is not none else table -%}
     {%- do snowmelt.require_stream(relation, name is none) -%}
+    {%- if columns and name is not none -%}
+        {{ exceptions.raise_compiler_error(
+            "snowmelt.stream: " ~ model.name ~ " names columns of a bronze table; only a model's log can be read so"
+        ) }}
+    {%- endif -%}
     {%- if not snowmelt.reads_changes() -%}
         {%- do snowmelt.refuse_to_add_all_again() -%}
         {{- return(snowmelt.all_as_changes(relation)) -}}
@@ -30,7 +41,7 @@
     {%- if name is not none -%}
         {{- return(snowmelt.bronze_changes(relation)) -}}
     {%- endif -%}
-    {{- return(snowmelt.model_changes(relation)) -}}
+    {{- return(snowmelt.column_changes(relation, columns) if columns else snowmelt.model_changes(relation)) -}}
 
 {%- endmacro %}
 
@@ -150,6 +161,18 @@
         ~ "concat_ws('/', " ~ key_list ~ ") as \"METADATA$ROW_ID\" "
         ~ "from " ~ snowmelt.log_of(relation) ~ " where _change_seq > " ~ snowmelt.offset_in(relation)
         ~ " window same_key as (partition by " ~ key_list ~ "))"
+    ) -}}
+{%- endmacro %}
+
+
+{#- The values of some columns that a log has more (INSERT) or fewer (DELETE) of after the offset. -#}
+{% macro column_changes(relation, columns) -%}
+    {%- set listed = columns | join(', ') -%}
+    {{- return(
+        "(select " ~ listed ~ ", case when _net > 0 then 'INSERT' else 'DELETE' end as \"METADATA$ACTION\" "
+        ~ "from (select " ~ listed ~ ", sum(case \"METADATA$ACTION\" when 'INSERT' then 1 else -1 end) as _net "
+        ~ "from " ~ snowmelt.log_of(relation) ~ " where _change_seq > " ~ snowmelt.offset_in(relation)
+        ~ " group by " ~ listed ~ ") where _net <> 0)"
     ) -}}
 {%- endmacro %}
 

@@ -9,7 +9,7 @@ with
     select
         month,
         customer_state as state
-    from {{ snowmelt.stream(ref('fct_orders')) }}
+    from {{ snowmelt.stream(ref('fct_orders'), columns=['month', 'customer_state', 'amount']) }}
 
 {% endcall %}
 

@@ -12,19 +12,19 @@ with
 {% call snowmelt.affected() %}
 
     select coalesce(products.category, 'unknown') as category
-    from {{ snowmelt.stream(ref('fct_order_items')) }} as items
+    from {{ snowmelt.stream(ref('fct_order_items'), columns=['product_id', 'order_id', 'price']) }} as items
     left join {{ ref('dim_products') }} as products
         on items.product_id = products.product_id
 
     union all
 
-    select category from {{ snowmelt.stream(ref('dim_products')) }}
+    select category from {{ snowmelt.stream(ref('dim_products'), columns=['product_id', 'category']) }}
 
     union all
 
     -- a product that came or went: its items had no category, or have none any more
     select 'unknown' as category
-    where exists (select 1 from {{ snowmelt.stream(ref('dim_products')) }})
+    where exists (select 1 from {{ snowmelt.stream(ref('dim_products'), columns=['product_id', 'category']) }})
 
 {% endcall %}
 

@@ -15,13 +15,17 @@ with
 
     union all
 
-    select customer_unique_id from {{ snowmelt.stream(ref('fct_orders')) }}
+    select customer_unique_id
+    from {{ snowmelt.stream(ref('fct_orders'), columns=['customer_unique_id', 'purchased_at', 'order_value']) }}
 
     union all
 
     select customer_unique_id
     from {{ ref('customers') }}
-    where customer_id in (select customer_id from {{ snowmelt.stream(ref('orders')) }})
+    where customer_id in (
+        select customer_id
+        from {{ snowmelt.stream(ref('orders'), columns=['customer_id', 'purchased_at']) }}
+    )
 
 {% endcall %}
 

@@ -15,13 +15,13 @@ with
 {% call snowmelt.affected() %}
 
     select cast({{ dbt.date_trunc('month', 'purchased_at') }} as date) as month
-    from {{ snowmelt.stream(ref('fct_orders')) }}
+    from {{ snowmelt.stream(ref('fct_orders'), columns=['purchased_at', 'customer_unique_id', 'order_value', 'payment_value']) }}
 
     union all
 
     -- whose first order is another one now is new in another month
     select cast({{ dbt.date_trunc('month', 'first_order_at') }} as date) as month
-    from {{ snowmelt.stream(ref('dim_customers')) }}
+    from {{ snowmelt.stream(ref('dim_customers'), columns=['first_order_at']) }}
 
 {% endcall %}
 

@@ -14,7 +14,7 @@ with
     select
         cast({{ dbt.date_trunc('month', 'purchased_at') }} as date) as month,
         coalesce(customer_state, 'unknown') as customer_state
-    from {{ snowmelt.stream(ref('fct_orders')) }}
+    from {{ snowmelt.stream(ref('fct_orders'), columns=['purchased_at', 'customer_state', 'order_value']) }}
 
 {% endcall %}
 
