@@ -341,7 +341,8 @@ def test_a_service_loads_what_lands_and_answers_the_commands(shop: Shop) -> None
         assert socket.stat().st_mode & 0o777 == 0o600
         land_two_orders(shop)
         deadline = time.monotonic() + 60
-        while shop("sql", "select 1 from gold.fct_orders", "--json").code:
+        counted = "select count(*) from gold.fct_orders"
+        while shop("sql", counted, "--json").document["rows"] != [[2]]:
             assert time.monotonic() < deadline, "gold did not appear by itself"
         assert shop("run").code == 0
         assert paid(shop) == "15.50"

@@ -46,15 +46,17 @@ def split(content: bytes) -> tuple[bytes, list[bytes]]:
     return records[0], records[1:]
 
 
-def alter(record: bytes, rng: random.Random) -> bytes:
-    """Return another version of a record: the last of its digits changed."""
-    digits = [
-        match.start() for match in re.finditer(rb"(?<=[.,]\d)\d(?=[,\r\n])", record)
-    ]
-    if not digits:
+def alter(record: bytes, others: list[bytes], rng: random.Random) -> bytes:
+    """Return another version of a record: one value is that of another record.
+
+    Never the first, which names the record; and none of a record that is quoted.
+    """
+    fields, other = (each.rstrip().split(b",") for each in (record, rng.choice(others)))
+    if b'"' in record or len(fields) != len(other) or len(fields) == 1:
         return record
-    at = rng.choice(digits)
-    return record[:at] + bytes([rng.choice(b"0123456789")]) + record[at + 1 :]
+    at = rng.randrange(1, len(fields))
+    fields[at] = other[at]
+    return b",".join(fields) + b"\n"
 
 
 def draw(made: dict[str, bytes], rng: random.Random) -> Iterator[Arrival]:
@@ -71,7 +73,7 @@ def draw(made: dict[str, bytes], rng: random.Random) -> Iterator[Arrival]:
             versions = [chosen]
             if rng.random() < 0.4:  # corrected: fewer rows, other values, same name
                 kept = [r for r in chosen if rng.random() < 0.8]
-                versions.append([alter(r, rng) for r in kept])
+                versions.append([alter(r, records, rng) for r in kept])
             if rng.random() < 0.2:  # and back to the first
                 versions.append(chosen)
             # the date in the name is the version: parts of one table overlap in keys
@@ -82,7 +84,8 @@ def draw(made: dict[str, bytes], rng: random.Random) -> Iterator[Arrival]:
             arrivals.append(
                 Arrival(
                     f"{stem}_2018-03-{rng.randint(1, 28):02d}_{part}_again.csv",
-                    header + b"".join(alter(record, rng) for record in overlap),
+                    header
+                    + b"".join(alter(record, records, rng) for record in overlap),
                 )
             )
             if rng.random() < 0.3:

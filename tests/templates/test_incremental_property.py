@@ -140,6 +140,7 @@ MUTATIONS: list[tuple[Mutate, str, bool]] = [
     (kept_in_quarantine, "orders", False),
     (moved_no_offset, "order_log", False),
     (affected_by_what_came, "orders_by_month", False),
+    (affected_by_what_came, "orders_by_state", False),
     (oldest_counts, "items", False),
 ]
 

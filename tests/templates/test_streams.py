@@ -6,6 +6,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from shop import Shop
 from small_project import ORDERS, OpenSmall, Warm, make_small, open_small
 from snowmelt.events import StatementFinished
@@ -96,15 +98,42 @@ def test_a_stream_of_columns_says_nothing_of_the_others(
         assert len(made) == times
 
 
-def test_columns_of_a_bronze_table_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "old", "new", "told"),
+    [
+        pytest.param(
+            "order_movements",
+            "'orders')",
+            "'orders', columns=['amount'])",
+            "order_movements names columns; they say which keys",
+            id="of a bronze table",
+        ),
+        pytest.param(
+            "orders_by_state",
+            "'amount']",
+            "'amuont']",
+            "orders_by_state names a column 'amuont' that",
+            id="misspelt",
+        ),
+        pytest.param(
+            "orders_by_state",
+            "['month', 'customer_state', 'amount']",
+            "'month'",
+            'Referenced column "customer_state" not found',
+            id="too few for the keys",
+        ),
+    ],
+)
+def test_columns_that_cannot_be_are_refused_by_the_first_run(
+    tmp_path: Path, name: str, old: str, new: str, told: str
+) -> None:
     shop = make_small(tmp_path / "shop")
-    model = shop.root / "models" / "gold" / "order_movements.sql"
-    model.write_text(
-        model.read_text().replace("'orders')", "'orders', columns=['amount'])")
-    )
+    model = shop.root / "models" / "gold" / f"{name}.sql"
+    assert old in model.read_text()
+    model.write_text(model.read_text().replace(old, new))
     with open_small(shop) as commands:
         row = "o1,c1,aa,open,1.00,2024-01-01,\n"
         shop.land_bytes("orders_1.csv", f"{ORDERS}{row}".encode())
         run = commands.run(None)["run"]
     assert run["state"] == "FAILED"
-    assert "order_movements names columns of a bronze table" in run["error"]
+    assert told in run["error"]

@@ -30,11 +30,7 @@
 -#}
 {% macro affected() -%}
 
-    {%- if snowmelt.reads_changes() -%}
     affected as (/* affected keys */ {{ caller() }} /* end of affected keys */),
-    {%- else -%}
-    {%- set parsed = caller() -%}
-    {%- endif -%}
 
 {%- endmacro %}
 
@@ -83,6 +79,10 @@
         {%- call statement('main') -%}
             create or replace table {{ target_relation }} as {{ snowmelt.with_keys(compiled_code, keys) }}
         {%- endcall -%}
+        {#- what only later runs read is found wrong now -#}
+        {%- call statement('affected') -%}
+            explain select {{ keys | join(', ') }} from ({{ snowmelt.around_affected()[1] }})
+        {%- endcall -%}
         {%- if target.name == 'local' -%}
             {%- do snowmelt.begin_log(target_relation) -%}
             {%- call statement('offsets') -%}{{ snowmelt.offsets_moved() }}{%- endcall -%}
@@ -95,6 +95,21 @@
     {{ return({'relations': [target_relation]}) }}
 
 {% endmaterialization %}
+
+
+{#- The model's SQL in three parts: before the affected keys, what they are, and the rest. -#}
+{% macro around_affected() -%}
+
+    {%- set parts = compiled_code.split('/* affected keys */') -%}
+    {%- if parts | length != 2 -%}
+        {{ exceptions.raise_compiler_error(
+            "affected_keys: " ~ model.name ~ " must say once which keys are affected, with {% call snowmelt.affected() %}"
+        ) }}
+    {%- endif -%}
+    {%- set rest = parts[1].split('/* end of affected keys */') -%}
+    {{- return((parts[0], rest[0], rest[1])) -}}
+
+{%- endmacro %}
 
 
 {#- The model's rows; one without its key is an error, since nothing would ever replace it. -#}
@@ -116,23 +131,18 @@
     {%- set after = snowmelt.scratch('after') -%}
     {%- set changed = snowmelt.scratch('changed') -%}
     {%- set key_list = keys | join(', ') -%}
-    {%- set parts = compiled_code.split('/* affected keys */') -%}
-    {%- if parts | length != 2 -%}
-        {{ exceptions.raise_compiler_error(
-            "affected_keys: " ~ model.name ~ " must say once which keys are affected, with {% call snowmelt.affected() %}"
-        ) }}
-    {%- endif -%}
-    {%- set rest = parts[1].split('/* end of affected keys */') -%}
+    {%- set before, block, rest = snowmelt.around_affected() -%}
 
     {%- call statement('affected') -%}
         create or replace temp table {{ affected }} as
-        select distinct {{ key_list }} from ({{ rest[0] }})
+        select distinct {{ key_list }} from ({{ block }})
         where {% for key in keys %}{{ key }} is not null{{ ' and ' if not loop.last }}{% endfor %}
     {%- endcall -%}
     {%- call statement('after') -%}
         create or replace temp table {{ after }} as
         select made as _row
-        from ({{ snowmelt.with_keys(parts[0] ~ 'select * from ' ~ affected ~ rest[1], keys) }}) as made
+        from ({{ snowmelt.with_keys(before ~ 'select * from ' ~ affected ~ rest, keys) }}) as made
+        where ({{ key_list }}) in (select {{ key_list }} from {{ affected }})
         {{ snowmelt.only_where_rows_in(affected) }}
     {%- endcall -%}
     {%- call statement('changed') -%}

@@ -11,10 +11,11 @@
     (https://docs.snowflake.com/en/user-guide/streams-intro): the net change between two points.
     Where the model is built from nothing, every row there is, as INSERT.
 
-    columns: the only ones of a model that this one reads. Then they and METADATA$ACTION are
-    what the stream has, and what is the same in all of them before and after is no change:
-    groups that only other columns touched are not made again. It must name every column that
-    the model's result depends on.
+    columns, for the affected keys of an affected_keys model: the only ones of a table that it
+    reads. Then they and METADATA$ACTION are what the stream has, and what is the same in all of
+    them before and after is no change: groups that only other columns touched are not made
+    again. The list must name every column that the result depends on, all of them in each
+    stream of that table.
 
     Offsets are positions in commit order. The upper bound is what the run's transaction sees:
     the rows that are read and the offset that is written come from one snapshot. Only the
@@ -29,19 +30,18 @@
 
     {%- set relation = source(table, name) if name is not none else table -%}
     {%- do snowmelt.require_stream(relation, name is none) -%}
-    {%- if columns and name is not none -%}
-        {{ exceptions.raise_compiler_error(
-            "snowmelt.stream: " ~ model.name ~ " names columns of a bronze table; only a model's log can be read so"
-        ) }}
+    {%- set listed = snowmelt.as_list(columns) -%}
+    {%- if listed -%}
+        {%- do snowmelt.require_columns_of_log(relation, name is none, listed) -%}
     {%- endif -%}
     {%- if not snowmelt.reads_changes() -%}
         {%- do snowmelt.refuse_to_add_all_again() -%}
-        {{- return(snowmelt.all_as_changes(relation)) -}}
+        {{- return(snowmelt.all_as_changes(relation, listed)) -}}
     {%- endif -%}
     {%- if name is not none -%}
         {{- return(snowmelt.bronze_changes(relation)) -}}
     {%- endif -%}
-    {{- return(snowmelt.column_changes(relation, columns) if columns else snowmelt.model_changes(relation)) -}}
+    {{- return(snowmelt.column_changes(relation, listed) if listed else snowmelt.model_changes(relation)) -}}
 
 {%- endmacro %}
 
@@ -124,7 +124,10 @@
 {%- endmacro %}
 
 
-{% macro all_as_changes(relation) -%}
+{% macro all_as_changes(relation, columns) -%}
+    {%- if columns -%}
+        {{- return("(select " ~ columns | join(', ') ~ ", 'INSERT' as \"METADATA$ACTION\" from " ~ relation ~ ")") -}}
+    {%- endif -%}
     {%- if config.get('materialized') == 'latest_version' -%}
         {{- return(relation | string) -}}
     {%- endif -%}
@@ -226,6 +229,28 @@
     {%- if kind == 'latest_version' -%}
         {%- do snowmelt.rules_of(model) -%}
     {%- endif -%}
+
+{%- endmacro %}
+
+
+{#- Refuse columns where a stream of them would say less than its reader needs. -#}
+{% macro require_columns_of_log(relation, of_model, columns) -%}
+
+    {%- if not execute -%}
+        {{- return('') -}}
+    {%- endif -%}
+    {%- if not of_model or config.get('materialized') != 'affected_keys' -%}
+        {{ exceptions.raise_compiler_error(
+            "snowmelt.stream: " ~ model.name ~ " names columns; they say which keys of an affected_keys model "
+            ~ "are affected by another model, and nothing else: a value that several rows have comes once"
+        ) }}
+    {%- endif -%}
+    {%- set there = adapter.get_columns_in_relation(relation) | map(attribute='name') | map('lower') | list -%}
+    {%- for column in columns if there and column | lower not in there -%}
+        {{ exceptions.raise_compiler_error(
+            "snowmelt.stream: " ~ model.name ~ " names a column '" ~ column ~ "' that " ~ relation ~ " has not"
+        ) }}
+    {%- endfor -%}
 
 {%- endmacro %}
 

@@ -1,6 +1,6 @@
 -- Every figure of silver is in gold once: no join fans out, none drops a row.
 -- An item or payment counts in fct_orders when its order has arrived; until then an item is
--- in fct_order_items without the time of purchase.
+-- in fct_order_items without the time of purchase, which every order has.
 
 with
 
