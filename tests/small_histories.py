@@ -88,6 +88,8 @@ class History:
     rng: random.Random
     steps: list[str] = field(default_factory=list)
     met: Counter[str] = field(default_factory=Counter)
+    corrections: list[str] = field(default_factory=list)
+    """Kinds of correction to come; histories that share the list meet every kind."""
     _landed: dict[str, list[bytes]] = field(default_factory=dict)
     _number: int = 0
     _bad: dict[str, bytes] = field(default_factory=dict)
@@ -186,7 +188,10 @@ class History:
         name = self._known_name()
         if name is None:
             return
-        kind = self.rng.choice(["changed", "emptied", "all refused", "back", "repeat"])
+        if not self.corrections:
+            kinds = ["changed", "emptied", "all refused", "back", "repeat"]
+            self.corrections += self.rng.sample(kinds, len(kinds))
+        kind = self.corrections.pop()
         pipe = name.split("_")[0]
         versions = self._landed[name]
         if kind == "changed":

@@ -77,9 +77,11 @@ def live_through(history: History, rare: Event | None, *, rebuilds: bool) -> Non
 )
 def test_incremental_equals_rebuild(tmp_path: Path, warm: Warm, number: int) -> None:
     met: Counter[str] = Counter()
+    corrections: list[str] = []
     for part, rare in enumerate(RARE):
         seed = number * HISTORIES + part
         history = History(warm.copy(tmp_path / str(seed)), warm, random.Random(seed))
+        history.corrections = corrections
         history.steps.append(f"seed {seed}")
         live_through(history, rare, rebuilds=part % 2 == 1)
         met += history.met
