@@ -4,36 +4,72 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from snowmelt.cli import output
 from snowmelt.cli.project_option import json_option
 
+if TYPE_CHECKING:
+    from snowmelt.synth.olist import OlistReport
+    from snowmelt.synth.storefront import StorefrontReport
 
-@click.command("synth")
-@click.argument("name", type=click.Choice(["olist"]))
-@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--orders", default=10_000, show_default=True, help="How many orders.")
-@click.option("--seed", default=1, show_default=True, help="Same seed, same bytes.")
-@click.option(
+_directory = click.argument(
+    "directory", type=click.Path(path_type=Path, file_okay=False)
+)
+_seed = click.option(
+    "--seed", default=1, show_default=True, help="Same seed, same bytes."
+)
+_dirty = click.option(
     "--dirty", default=0.0, show_default=True, help="Share of dirt, 0 to 0.5."
 )
+
+
+@click.group("synth")
+def command() -> None:
+    """Make believable data of a shape in a directory."""
+
+
+@command.command("olist")
+@_directory
+@click.option("--orders", default=10_000, show_default=True, help="How many orders.")
+@_seed
+@_dirty
 @click.option("--parts", default=1, show_default=True, help="Parts of growing files.")
 @json_option
-def command(  # noqa: PLR0913 - one for each option
-    name: str,
-    directory: Path,
-    orders: int,
-    seed: int,
-    dirty: float,
-    parts: int,
-    as_json: bool,
+def olist(
+    directory: Path, orders: int, seed: int, dirty: float, parts: int, as_json: bool
 ) -> None:
-    """Make believable data of shape NAME in DIRECTORY."""
+    """Nine CSV files of a marketplace in DIRECTORY."""
     from snowmelt.synth.olist import make_olist
 
     report = make_olist(directory, orders=orders, seed=seed, dirty=dirty, parts=parts)
+    _show("olist", report, as_json=as_json)
+
+
+@command.command("storefront")
+@_directory
+@click.option(
+    "--customers", default=1_000, show_default=True, help="How many customers."
+)
+@_seed
+@_dirty
+@click.option("--days", default=3, show_default=True, help="How many days, 3 or more.")
+@json_option
+def storefront(
+    directory: Path, customers: int, seed: int, dirty: float, days: int, as_json: bool
+) -> None:
+    """Customers, products (CSV) and sales (JSON) of a shop in DIRECTORY/raw."""
+    from snowmelt.synth.storefront import make_storefront
+
+    report = make_storefront(
+        directory, customers=customers, seed=seed, dirty=dirty, days=days
+    )
+    _show("storefront", report, as_json=as_json)
+
+
+def _show(name: str, report: OlistReport | StorefrontReport, *, as_json: bool) -> None:
     if as_json:
         output.show_json({"schema_version": 1, "name": name, **asdict(report)})
         return
