@@ -1,4 +1,4 @@
-"""A project for tests, made from a template, driven in process or as a user would."""
+"""A project for tests: made of a template, driven in process or as a user would."""
 
 from __future__ import annotations
 
@@ -112,10 +112,10 @@ def published_tables(commands: OwnCommands) -> list[str]:
     return [row[0] for row in found["rows"]]
 
 
-def contents(commands: OwnCommands, table_count: int = 19) -> dict[str, list[str]]:
+def contents(commands: OwnCommands, *, count: int = 19) -> dict[str, list[str]]:
     """Return every published table's rows, as sorted text: equal means equal."""
     tables = published_tables(commands)
-    assert len(tables) == table_count, tables
+    assert len(tables) == count, tables
     return {
         table: sorted(
             json.dumps(row)

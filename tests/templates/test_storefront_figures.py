@@ -19,7 +19,7 @@ from storefront_shop import (
     way,
 )
 
-from shop import Shop, make_shop, make_warm_shop
+from shop import Shop, make_shop
 from snowmelt.synth.storefront import make_storefront
 
 RULES = {
@@ -43,17 +43,9 @@ REPAIRS = {
 }
 
 
-@pytest.fixture(scope="module")
-def warm_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A storefront that was built with nothing in it, and whose runs need no dbt."""
-    root = tmp_path_factory.mktemp("warm") / "shop"
-    make_warm_shop(root, "storefront")
-    return root
-
-
 @pytest.fixture
-def shop(tmp_path: Path, warm_root: Path) -> Iterator[Shop]:
-    shutil.copytree(warm_root, tmp_path / "shop", symlinks=True)
+def shop(tmp_path: Path, warm_storefront: Path) -> Iterator[Shop]:
+    shutil.copytree(warm_storefront, tmp_path / "shop", symlinks=True)
     yield Shop(tmp_path / "shop")
 
 

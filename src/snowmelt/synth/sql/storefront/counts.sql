@@ -1,6 +1,6 @@
 -- How many records one file has, and of which kinds.
 select
-    count(*) as records,
+    count(kind) as records,
     histogram(kind) as kinds,
     histogram(repair) filter (repair is not null) as repairs
 from (

@@ -6,6 +6,7 @@
     case
         when regexp_full_match(trim({{ column }}), '\d{12,13}(\.0*)?')
         then cast(epoch_ms(cast(cast(trim({{ column }}) as decimal(18, 1)) as bigint)) as date)
-        else cast(try_cast(trim({{ column }}) as timestamptz) as date)
+        when regexp_full_match(trim({{ column }}), '[12]\d{3}-\d{2}-\d{2}([T ]\d.*)?')
+        then cast(try_cast(trim({{ column }}) as timestamptz) as date)
     end
 {%- endmacro %}
