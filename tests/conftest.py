@@ -30,3 +30,11 @@ def built_shop(tmp_path: Path, built_once: Path) -> Shop:
     root = tmp_path / "shop"
     shutil.copytree(built_once, root, symlinks=True)
     return Shop(root)
+
+
+@pytest.fixture(scope="session")
+def warm_storefront(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of the storefront template that was built, and needs dbt no more."""
+    root = tmp_path_factory.mktemp("storefront") / "shop"
+    make_warm_shop(root, "storefront")
+    return root
