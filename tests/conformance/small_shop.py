@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +16,13 @@ from snowmelt.clock import Clock, SystemClock
 from snowmelt.events import Events
 from snowmelt.pipe.definition import Pipe
 from snowmelt.project.project import load_project
+from snowmelt.service.after_loading import AfterLoading
 from snowmelt.service.loop import Loop
 from snowmelt.service.opening import opened
 from snowmelt.service.parts import Parts
 from snowmelt.warehouse.port import Row
 
-TURNS_MAX = 2000
+SECONDS_MAX = 60
 NOT_OF_THE_FILE = "_file, _load_seq, _version_at, _loaded_at, _replayed_from"
 SETTINGS: dict[str, Any] = {
     "version": 1,
@@ -66,13 +68,30 @@ class Shop:
     def load(self) -> None:
         """List the folder and turn the loop until no file waits."""
         self.loop.ask_refresh()
-        for _ in range(TURNS_MAX):
+
+        def is_quiet() -> bool:
             self.loop.turn()
-            if self.loop.is_quiet():
-                return
+            return self.loop.is_quiet()
+
+        self.wait_until(is_quiet)
+
+    def carry_out(self, after: AfterLoading) -> None:
+        """Do what is due after loads, all of it; nothing may be in its way."""
+
+        def is_idle() -> bool:
+            assert after.turn() == []
+            return after.idle
+
+        after.ask()
+        self.wait_until(is_idle)
+
+    def wait_until(self, ask: Callable[[], bool]) -> None:
+        """Ask now and whenever a lane ends; fail after SECONDS_MAX."""
+        latest = time.monotonic() + SECONDS_MAX
+        while not ask():
+            assert time.monotonic() < latest, f"never: {self.parts.pending.states()}"
             self.loop.wake.wait(0.02)
             self.loop.wake.clear()
-        raise AssertionError(f"never quiet: {self.parts.pending.states()}")
 
     def rows(self, sql: str, parameters: list[object] | None = None) -> list[Row]:
         """Ask the warehouse."""

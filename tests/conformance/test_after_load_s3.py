@@ -55,11 +55,7 @@ def carry_out(shop: Shop, stage: S3Stage) -> list[tuple[Any, ...]]:
         lambda name: Lane(name, shop.loop.wake.set),
     )
     try:
-        for _ in range(500):
-            assert after.turn() == []
-            if after.idle:
-                break
-            shop.loop.wake.wait(0.01)
+        shop.carry_out(after)
     finally:
         after.close()
     return shop.rows("select state, error from snowmelt.after_load order by load_seq")

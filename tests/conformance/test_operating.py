@@ -369,13 +369,7 @@ def test_only_the_loaded_bytes_are_purged(
         path.write_bytes(content(7))
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
         may_go.set()
-        shop.loop.after_loading.ask()
-        for _ in range(500):
-            for problem in shop.loop.after_loading.turn():
-                pytest.fail(problem)
-            if shop.loop.after_loading.idle:
-                break
-            shop.loop.wake.wait(0.01)
+        shop.carry_out(shop.loop.after_loading)
         assert path.exists(), "these bytes were never loaded"
         ((_, state, told),) = states(shop)
         assert (state, "another version" in str(told)) == ("done", True)
