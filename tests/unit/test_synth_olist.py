@@ -13,12 +13,13 @@ from olist_reading import CRLF, GROWING, HEADERS, contents, load, number, rows, 
 
 from snowmelt.errors import UsageError
 from snowmelt.synth import olist
-from snowmelt.synth.olist import OlistReport, make_olist
+from snowmelt.synth.making import Report
+from snowmelt.synth.olist import make_olist
 from snowmelt.warehouse.duckdb.scratch import scratch
 
 
 @pytest.fixture(scope="module")
-def clean(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, OlistReport]:
+def clean(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Report]:
     directory = tmp_path_factory.mktemp("clean")
     return directory, make_olist(directory, orders=4000, seed=3)
 
@@ -51,7 +52,7 @@ def test_another_seed_makes_other_data(tmp_path: Path) -> None:
 
 
 def test_names_headers_and_terminators_are_the_published_ones(
-    clean: tuple[Path, OlistReport],
+    clean: tuple[Path, Report],
 ) -> None:
     directory, report = clean
     assert set(report.files) == {f"{stem}.csv" for stem in HEADERS}
@@ -74,7 +75,7 @@ def test_names_headers_and_terminators_are_the_published_ones(
 
 
 def test_clean_data_load_typed_without_a_reject(
-    clean: tuple[Path, OlistReport],
+    clean: tuple[Path, Report],
 ) -> None:
     directory, report = clean
     with scratch() as connection:
@@ -85,7 +86,7 @@ def test_clean_data_load_typed_without_a_reject(
 
 
 def test_clean_data_are_referentially_sound(
-    clean: tuple[Path, OlistReport],
+    clean: tuple[Path, Report],
 ) -> None:
     directory, report = clean
     with scratch() as connection:
@@ -145,7 +146,7 @@ def test_clean_data_are_referentially_sound(
 
 
 def test_ids_times_and_prefixes_are_written_as_published(
-    clean: tuple[Path, OlistReport],
+    clean: tuple[Path, Report],
 ) -> None:
     directory, _ = clean
     for name in GROWING:
@@ -170,7 +171,7 @@ def test_ids_times_and_prefixes_are_written_as_published(
 
 
 def test_every_quirk_is_there_and_counted_right(
-    clean: tuple[Path, OlistReport],
+    clean: tuple[Path, Report],
 ) -> None:
     directory, report = clean
     orders, customers = table(directory, "orders"), table(directory, "customers")
@@ -233,7 +234,7 @@ def test_every_quirk_is_there_and_counted_right(
     assert {**counted, "late_orders": 0} == report.quirks
 
 
-def test_shares_are_believable(clean: tuple[Path, OlistReport]) -> None:
+def test_shares_are_believable(clean: tuple[Path, Report]) -> None:
     directory, _ = clean
     orders, customers = table(directory, "orders"), table(directory, "customers")
     states = Counter(row["customer_state"] for row in customers)
@@ -261,7 +262,7 @@ def test_shares_are_believable(clean: tuple[Path, OlistReport]) -> None:
 
 
 def test_parts_together_are_the_same_orders(
-    tmp_path: Path, clean: tuple[Path, OlistReport]
+    tmp_path: Path, clean: tuple[Path, Report]
 ) -> None:
     directory, report = clean
     parts = 4

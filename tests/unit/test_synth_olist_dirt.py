@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 from olist_reading import GROWING, load, number, rows
 
-from snowmelt.synth.olist import OlistReport, make_olist
+from snowmelt.synth.making import Report
+from snowmelt.synth.olist import make_olist
 from snowmelt.warehouse.duckdb.scratch import scratch
 
 
 @pytest.fixture(scope="module", params=[1, 3])
 def dirty(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, OlistReport]:
+) -> tuple[Path, Report]:
     directory = tmp_path_factory.mktemp("dirty")
     return directory, make_olist(
         directory, orders=3000, seed=5, dirty=0.06, parts=request.param
@@ -23,7 +24,7 @@ def dirty(
 
 
 def test_a_strict_load_rejects_each_broken_record_once(
-    dirty: tuple[Path, OlistReport],
+    dirty: tuple[Path, Report],
 ) -> None:
     directory, report = dirty
     refused: Counter[str] = Counter()
@@ -69,7 +70,7 @@ def _kind_of(error: str, column: str, message: str) -> str:
 
 
 def test_good_records_of_a_dirty_set_are_the_clean_set(
-    dirty: tuple[Path, OlistReport], tmp_path: Path
+    dirty: tuple[Path, Report], tmp_path: Path
 ) -> None:
     directory, report = dirty
     make_olist(tmp_path, orders=3000, seed=5)
@@ -97,7 +98,7 @@ def test_good_records_of_a_dirty_set_are_the_clean_set(
 
 
 def test_late_orders_are_in_the_late_files_only(
-    dirty: tuple[Path, OlistReport],
+    dirty: tuple[Path, Report],
 ) -> None:
     directory, report = dirty
     late = {
@@ -114,7 +115,7 @@ def test_late_orders_are_in_the_late_files_only(
 
 
 def test_resent_files_have_the_same_bytes_under_another_name(
-    dirty: tuple[Path, OlistReport],
+    dirty: tuple[Path, Report],
 ) -> None:
     directory, report = dirty
     copies = sorted((directory / "resent").iterdir())
@@ -126,7 +127,7 @@ def test_resent_files_have_the_same_bytes_under_another_name(
 
 
 def test_the_corrected_file_bears_the_name_of_one_already_written(
-    dirty: tuple[Path, OlistReport],
+    dirty: tuple[Path, Report],
 ) -> None:
     directory, report = dirty
     (corrected,) = (directory / "corrected").iterdir()
@@ -165,7 +166,7 @@ def test_a_tiny_dirty_set_has_one_of_each_kind(tmp_path: Path, orders: int) -> N
 
 
 def test_dirt_is_about_the_share_asked_for(
-    dirty: tuple[Path, OlistReport],
+    dirty: tuple[Path, Report],
 ) -> None:
     _, report = dirty
     records = sum(

@@ -12,8 +12,7 @@ from snowmelt.cli import output
 from snowmelt.cli.project_option import json_option
 
 if TYPE_CHECKING:
-    from snowmelt.synth.olist import OlistReport
-    from snowmelt.synth.storefront import StorefrontReport
+    from snowmelt.synth.making import Report
 
 _directory = click.argument(
     "directory", type=click.Path(path_type=Path, file_okay=False)
@@ -69,7 +68,7 @@ def storefront(
     _show("storefront", report, as_json=as_json)
 
 
-def _show(name: str, report: OlistReport | StorefrontReport, *, as_json: bool) -> None:
+def _show(name: str, report: Report, *, as_json: bool) -> None:
     if as_json:
         output.show_json({"schema_version": 1, "name": name, **asdict(report)})
         return

@@ -13,36 +13,26 @@ import shutil
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from importlib import resources
 from pathlib import Path
 
-from snowmelt.errors import UsageError
 from snowmelt.synth import olist_files as files
+from snowmelt.synth.making import (
+    Report,
+    check_directory,
+    check_dirty,
+    check_number,
+    set_variables,
+    statement,
+)
 from snowmelt.synth.olist_files import Shape
 from snowmelt.warehouse.duckdb.scratch import Connection, scratch
 
 CHUNK_ORDERS = 100_000
-DIRTY_MAX = 0.5
 
 _BROKEN_BYTE = ("\ue0ff".encode(), b"\xff")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_WORLD = ("draws", "geography", "catalog", "season", "specials", "whole_records")
+_WORLD = ("geography", "catalog", "season", "specials", "whole_records")
 _CHUNK = ("orders", "order_items", "order_payments", "order_reviews", "records")
-
-
-@dataclass(frozen=True)
-class OlistReport:
-    """What was written.
-
-    `files` has the number of records of each file, good and bad, without the
-    header; the names are relative to the directory. `quirks` has the number of each
-    quirk and kind of dirt. Quirks of the published set are counted over the good
-    records, late ones included; `broken_*` and `duplicate_rows` over the files
-    proper, without the copies in `resent/`.
-    """
-
-    files: dict[str, int]
-    quirks: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -58,7 +48,7 @@ class _Request:
 
 def make_olist(
     directory: Path, *, orders: int, seed: int, dirty: float = 0.0, parts: int = 1
-) -> OlistReport:
+) -> Report:
     """Write an Olist-shaped set of `orders` orders into `directory`.
 
     `parts` splits the five growing files by time of purchase; an order is in the
@@ -69,11 +59,15 @@ def make_olist(
     and the other half taken out. There is at least one of each kind; a late order
     needs a set of three, a removed payment one of two in its part.
 
+    Quirks of the published set are counted over the good records, late ones included;
+    `broken_*` and `duplicate_rows` over the files proper, without the copies in
+    `resent/`.
+
     Raises UsageError when a number is out of range or a file is there already.
     """
     wanted = _Request(directory, orders, seed, dirty, parts)
     _check(wanted)
-    report = OlistReport({}, {})
+    report = Report({}, {})
     with scratch() as connection:
         _make_world(connection, wanted)
         _start_files(wanted, report)
@@ -82,50 +76,38 @@ def make_olist(
             _write_chunk(connection, wanted, report, first)
     if dirty > 0:
         _copy_files(wanted, report)
-    return OlistReport(report.files, dict(sorted(report.quirks.items())))
+    return Report(report.files, dict(sorted(report.quirks.items())))
 
 
 def _check(wanted: _Request) -> None:
-    if wanted.orders < 1:
-        raise UsageError("orders", f"{wanted.orders} is too few", "Ask for 1 or more")
-    if wanted.parts < 1:
-        raise UsageError("parts", f"{wanted.parts} is too few", "Ask for 1 or more")
-    if not 0 <= wanted.dirty <= DIRTY_MAX:
-        raise UsageError(
-            "dirty",
-            f"{wanted.dirty} is not a share that can be made",
-            f"Give a number from 0 to {DIRTY_MAX}",
-        )
-    if wanted.directory.exists() and not wanted.directory.is_dir():
-        raise UsageError(
-            str(wanted.directory), "this is no directory", "Name another one"
-        )
-    for name in files.names(parts=wanted.parts, is_dirty=wanted.dirty > 0):
-        if (wanted.directory / name).exists():
-            raise UsageError(
-                str(wanted.directory / name),
-                "the file is there already, and is not overwritten",
-                "Name another directory, or move the file away",
-            )
+    check_number("orders", wanted.orders, 1)
+    check_number("parts", wanted.parts, 1)
+    check_dirty(wanted.dirty)
+    names = files.names(parts=wanted.parts, is_dirty=wanted.dirty > 0)
+    check_directory(wanted.directory, names)
 
 
 def _make_world(connection: Connection, wanted: _Request) -> None:
-    orders = wanted.orders
-    _set(connection, "seed", str(wanted.seed))
-    _set(connection, "orders", orders)
-    _set(connection, "parts", wanted.parts)
-    _set(connection, "products", max(50, orders // 3))
-    _set(connection, "sellers", max(20, orders // 32))
-    _set(connection, "dirty", wanted.dirty)
-    _set(connection, "late_share", wanted.dirty / 4)
-    # one order that is damaged in every way, and one that is late for certain
-    _set(connection, "anchor", orders // 2)
-    _set(connection, "late_order", orders - 1)
+    orders, dirty = wanted.orders, wanted.dirty
+    set_variables(
+        connection,
+        seed=str(wanted.seed),
+        orders=orders,
+        parts=wanted.parts,
+        products=max(50, orders // 3),
+        sellers=max(20, orders // 32),
+        dirty=dirty,
+        late_share=dirty / 4,
+        # one order that is damaged in every way, and one that is late for certain
+        anchor=orders // 2,
+        late_order=orders - 1,
+    )
+    connection.execute(statement("draws"))
     for name in _WORLD:
-        connection.execute(_statement(name))
+        connection.execute(statement(f"olist/{name}"))
 
 
-def _start_files(wanted: _Request, report: OlistReport) -> None:
+def _start_files(wanted: _Request, report: Report) -> None:
     """Make each file with its header; a file that appeared meanwhile stays."""
     shapes = {shape.stem: shape for shape in (*files.WHOLE, *files.GROWING)}
     stems = sorted(shapes, key=len, reverse=True)
@@ -142,25 +124,25 @@ def _start_files(wanted: _Request, report: OlistReport) -> None:
             file.write(mark + (shape.header + shape.terminator).encode())
 
 
-def _write_whole(connection: Connection, wanted: _Request, report: OlistReport) -> None:
+def _write_whole(connection: Connection, wanted: _Request, report: Report) -> None:
     for shape in files.WHOLE:
         name = files.part_name(shape, 0, wanted.parts)
         for _, _, text, kinds in _lines(connection, shape, dirt=0.0):
             _append(wanted, report, name, text, sum(kinds.values()))
-    _add(report, dict(connection.execute(_statement("whole_quirks")).fetchall()))
+    _add(report, dict(connection.execute(statement("olist/whole_quirks")).fetchall()))
     shapes = (*files.WHOLE, *files.GROWING)
     report.quirks["byte_order_marks"] = sum(s.has_byte_order_mark for s in shapes)
     report.quirks["crlf_files"] = sum(s.terminator == "\r\n" for s in shapes)
 
 
 def _write_chunk(
-    connection: Connection, wanted: _Request, report: OlistReport, first: int
+    connection: Connection, wanted: _Request, report: Report, first: int
 ) -> None:
-    _set(connection, "first_order", first)
-    _set(connection, "after_order", min(first + CHUNK_ORDERS, wanted.orders))
+    after = min(first + CHUNK_ORDERS, wanted.orders)
+    set_variables(connection, first_order=first, after_order=after)
     for name in _CHUNK:
-        connection.execute(_statement(name))
-    _add(report, dict(connection.execute(_statement("quirks")).fetchall()))
+        connection.execute(statement(f"olist/{name}"))
+    _add(report, dict(connection.execute(statement("olist/quirks")).fetchall()))
     for shape in files.GROWING:
         for part, is_late, text, kinds in _lines(connection, shape, dirt=wanted.dirty):
             name = (
@@ -174,10 +156,10 @@ def _write_chunk(
         _write_corrected(connection, wanted, report)
 
 
-def _write_corrected(
-    connection: Connection, wanted: _Request, report: OlistReport
-) -> None:
-    good, kept, corrected = connection.execute(_statement("corrected")).fetchall()[0]
+def _write_corrected(connection: Connection, wanted: _Request, report: Report) -> None:
+    good, kept, corrected = connection.execute(statement("olist/corrected")).fetchall()[
+        0
+    ]
     if good == 0:
         return
     name = files.corrected_name(wanted.parts)
@@ -187,7 +169,7 @@ def _write_corrected(
     _add(report, {"corrected_records": corrected, "removed_records": good - kept})
 
 
-def _copy_files(wanted: _Request, report: OlistReport) -> None:
+def _copy_files(wanted: _Request, report: Report) -> None:
     for shape in files.RESENT:
         source = files.part_name(shape, 0, wanted.parts)
         target = files.resent_name(shape, wanted.parts)
@@ -201,33 +183,28 @@ _Lines = tuple[int, bool, str, dict[str, int]]
 
 def _lines(connection: Connection, shape: Shape, *, dirt: float) -> Iterator[_Lines]:
     """Yield blocks of lines of one file: part, lateness, text, count by kind."""
-    _set(connection, "records", shape.records)
-    _set(connection, "terminator", shape.terminator)
-    _set(connection, "dirt", dirt)
-    _set(connection, "kinds", list(shape.kinds))
-    _set(connection, "number_at", shape.number_at)
-    _set(connection, "date_at", shape.date_at)
-    _set(connection, "text_at", shape.text_at)
-    yield from connection.execute(_statement("lines")).fetchall()
+    set_variables(
+        connection,
+        records=shape.records,
+        terminator=shape.terminator,
+        dirt=dirt,
+        kinds=list(shape.kinds),
+        number_at=shape.number_at,
+        date_at=shape.date_at,
+        text_at=shape.text_at,
+    )
+    yield from connection.execute(statement("olist/lines")).fetchall()
 
 
 def _append(
-    wanted: _Request, report: OlistReport, name: str, text: str, records: int
+    wanted: _Request, report: Report, name: str, text: str, records: int
 ) -> None:
     with (wanted.directory / name).open("ab") as file:
         file.write(text.encode().replace(*_BROKEN_BYTE))
     report.files[name] += records
 
 
-def _add(report: OlistReport, made: dict[str, int]) -> None:
+def _add(report: Report, made: dict[str, int]) -> None:
     report.quirks.update(Counter(report.quirks) + Counter(made))
     for quirk in made:
         report.quirks.setdefault(quirk, 0)
-
-
-def _set(connection: Connection, name: str, value: object) -> None:
-    connection.execute(f"set variable {name} = $1", [value])
-
-
-def _statement(name: str) -> str:
-    return (resources.files(__package__) / "sql" / f"{name}.sql").read_text("utf-8")

@@ -11,14 +11,19 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from importlib import resources
 from pathlib import Path
 
-from snowmelt.errors import UsageError
+from snowmelt.synth.making import (
+    Report,
+    check_directory,
+    check_dirty,
+    check_number,
+    set_variables,
+    statement,
+)
 from snowmelt.warehouse.duckdb.scratch import Connection, scratch
 
 FIRST_DAY = date(2024, 5, 1)
-DIRTY_MAX = 0.5
 SALES_PER_CUSTOMER = 10
 
 _COLUMNS = {
@@ -29,21 +34,6 @@ _COLUMNS = {
 _SHAPES = ("lines", "array", "columns")
 _AROUND = {"lines": ("", ""), "array": ("[\n", "\n]\n"), "columns": ("{", "}}\n")}
 _WORLD = ("chances", "world", *_COLUMNS)
-
-
-@dataclass(frozen=True)
-class StorefrontReport:
-    """What was written.
-
-    `files` has the number of records of each file, good and bad; the names are
-    relative to the directory. `quirks` counts records of all files; orphans are counted
-    once a sale. `resent_*` are good records that were in an earlier file as they are or
-    with other values; `changed_*` are customers and products whose values changed,
-    `early_sales` those that come before their customer or product.
-    """
-
-    files: dict[str, int]
-    quirks: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -59,7 +49,7 @@ class _File:
 
 def make_storefront(
     directory: Path, *, customers: int, seed: int, dirty: float = 0.0, days: int = 3
-) -> StorefrontReport:
+) -> Report:
     """Write `days` days of a shop with `customers` customers into `directory`/raw.
 
     `dirty` is a share of the records: odd spelling that can be repaired, exact
@@ -67,53 +57,37 @@ def make_storefront(
     the same. There is at least one of each kind. A dirty set also has the first day's
     files again, and the last day's under the next day's date.
 
+    The report counts records of all files; orphans once a sale. `resent_*` are good
+    records that were in an earlier file as they are or with other values; `changed_*`
+    are customers and products whose values changed, `early_sales` those that come
+    before their customer or product.
+
     Raises UsageError when a number is out of range or a file is there already.
     """
-    _check(directory, customers, dirty, days)
+    check_number("customers", customers, 1)
+    check_number("days", days, len(_SHAPES), ": one a shape")
+    check_dirty(dirty)
     files = list(_files(days, is_dirty=dirty > 0))
-    for file in files:
-        if (directory / file.name).exists():
-            raise UsageError(
-                str(directory / file.name),
-                "the file is there already, and is not overwritten",
-                "Name another directory, or move the file away",
-            )
+    check_directory(directory, [file.name for file in files])
     amounts = {
         "customers": customers,
         "products": max(10, customers // 5),
         "sales": customers * SALES_PER_CUSTOMER,
     }
     with scratch() as connection:
-        for name, value in {**amounts, "days": days, "dirty": dirty}.items():
-            _set(connection, name, value)
-        _set(connection, "seed", str(seed))
-        _set(connection, "first_day", FIRST_DAY)
-        connection.execute(_read("draws.sql"))
+        set_variables(connection, **amounts, days=days, dirty=dirty)
+        set_variables(connection, seed=str(seed), first_day=FIRST_DAY)
+        connection.execute(statement("draws"))
         for name in _WORLD:
-            connection.execute(_statement(name))
+            connection.execute(statement(f"storefront/{name}"))
         records: dict[str, int] = {}
         counted: Counter[str] = Counter()
         for file in files:
             records[file.name] = _write(connection, directory, file, counted)
-        counted.update(dict(connection.execute(_statement("once")).fetchall()))
-    return StorefrontReport(records, _quirks(counted, amounts))
-
-
-def _check(directory: Path, customers: int, dirty: float, days: int) -> None:
-    if customers < 1:
-        raise UsageError("customers", f"{customers} is too few", "Ask for 1 or more")
-    if days < len(_SHAPES):
-        raise UsageError(
-            "days", f"{days} is too few", f"Ask for {len(_SHAPES)} or more: one a shape"
+        counted.update(
+            dict(connection.execute(statement("storefront/once")).fetchall())
         )
-    if not 0 <= dirty <= DIRTY_MAX:
-        raise UsageError(
-            "dirty",
-            f"{dirty} is not a share that can be made",
-            f"Give a number from 0 to {DIRTY_MAX}",
-        )
-    if directory.exists() and not directory.is_dir():
-        raise UsageError(str(directory), "this is no directory", "Name another one")
+    return Report(records, _quirks(counted, amounts))
 
 
 def _files(days: int, *, is_dirty: bool) -> Iterator[_File]:
@@ -140,27 +114,27 @@ def _write(
     connection: Connection, directory: Path, file: _File, counted: Counter[str]
 ) -> int:
     """Write one file; return its number of records."""
-    _set(connection, "records", f"{file.table}_records")
-    _set(connection, "day", file.day)
-    _set(connection, "shape", file.shape)
-    _set(connection, "names", list(_COLUMNS[file.table]))
-    header = ",".join(_COLUMNS[file.table]) + "\n"
+    columns = list(_COLUMNS[file.table])
+    records = f"{file.table}_records"
+    set_variables(connection, day=file.day, shape=file.shape)
+    set_variables(connection, records=records, names=columns)
+    header = ",".join(columns) + "\n"
     before, after = _AROUND.get(file.shape, (header, ""))
     path = directory / file.name
     path.parent.mkdir(parents=True, exist_ok=True)
-    blocks = connection.execute(_statement("blocks"))
+    blocks = connection.execute(statement("storefront/blocks"))
     with path.open("xb") as target:
         target.write(before.encode())
         while block := blocks.fetchone():
             target.write(block[0].encode())
         target.write(after.encode())
-    (found,) = connection.execute(_statement("counts")).fetchall()
-    records, kinds, repairs = found
-    for kind, count in kinds.items():
+    (found,) = connection.execute(statement("storefront/counts")).fetchall()
+    count, kinds, repairs = found
+    for kind, number in kinds.items():
         is_good = kind == "good" or (kind.startswith("orphans") and file.is_again)
-        counted[f"good_{file.table}" if is_good else kind] += count
+        counted[f"good_{file.table}" if is_good else kind] += number
     counted.update(repairs or {})
-    return int(records)
+    return int(count)
 
 
 def _quirks(counted: Counter[str], amounts: dict[str, int]) -> dict[str, int]:
@@ -169,15 +143,3 @@ def _quirks(counted: Counter[str], amounts: dict[str, int]) -> dict[str, int]:
     for table, amount in amounts.items():
         quirks[f"resent_{table}"] = quirks.pop(f"good_{table}") - amount
     return dict(sorted(quirks.items()))
-
-
-def _set(connection: Connection, name: str, value: object) -> None:
-    connection.execute(f"set variable {name} = $1", [value])
-
-
-def _statement(name: str) -> str:
-    return _read(f"storefront/{name}.sql")
-
-
-def _read(name: str) -> str:
-    return (resources.files(__package__) / "sql" / name).read_text("utf-8")
