@@ -112,7 +112,7 @@ def published_tables(commands: OwnCommands) -> list[str]:
     return [row[0] for row in found["rows"]]
 
 
-def contents(commands: OwnCommands, *, count: int = 19) -> dict[str, list[str]]:
+def contents(commands: OwnCommands, *, count: int = 24) -> dict[str, list[str]]:
     """Return every published table's rows, as sorted text: equal means equal."""
     tables = published_tables(commands)
     assert len(tables) == count, tables

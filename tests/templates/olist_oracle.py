@@ -7,14 +7,18 @@ code and no SQL with the template: what both say is unlikely to be wrong.
 from __future__ import annotations
 
 import csv
-from collections import defaultdict
+from bisect import bisect_left
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
+from statistics import median
+from typing import Any
 
 CENT = Decimal("0.01")
+MICRO = Decimal("0.000001")
 ZERO = Decimal("0.00")
 UNKNOWN = "unknown"
 
@@ -62,12 +66,48 @@ class CustomerFigures:
 
 
 @dataclass(frozen=True)
+class SellerFigures:
+    """One seller with a sale: a row of seller_performance."""
+
+    orders: int
+    item_count: int
+    price_value: Decimal
+    freight_value: Decimal
+    delivered_orders: int
+    late_orders: int
+    reviewed_orders: int
+    average_review_score: Decimal | None
+
+
+@dataclass(frozen=True)
+class ZipFigures:
+    """One zip prefix: a row of dim_zip_prefixes."""
+
+    city: str
+    state: str
+    latitude: Decimal
+    longitude: Decimal
+    point_count: int
+    state_count: int
+
+
+@dataclass(frozen=True)
+class RfmFigures:
+    """One person with an order: a row of rfm_segments."""
+
+    recency_days: int
+    scores: tuple[int, int, int]
+    segment: str
+
+
+@dataclass(frozen=True)
 class OlistFigures:
     """What gold must say about a folder of published files. Money is in BRL.
 
     `delivered` counts orders with a time of delivery, `late` those of them delivered on
     a day after the promised one. `reviewed` counts orders with a review,
-    `review_score_sum` adds up the latest answer of each.
+    `review_score_sum` adds up the latest answer of each. `days_late` has the orders of
+    `late`, in days after the promised one.
     """
 
     orders: int
@@ -84,6 +124,31 @@ class OlistFigures:
     categories: dict[str, CategoryFigures]
     states: dict[tuple[date, str], StateFigures]
     activity: dict[str, CustomerFigures]
+    sellers: dict[str, SellerFigures]
+    days_late: dict[str, int]
+    zip_prefixes: dict[str, ZipFigures]
+
+    @property
+    def repeat_customers(self) -> dict[str, CustomerFigures]:
+        """People with two orders or more: the rows of repeat_customers."""
+        return {who: row for who, row in self.activity.items() if row.orders > 1}
+
+    @property
+    def rfm(self) -> dict[str, RfmFigures]:
+        """Everybody's place among all: the rows of rfm_segments."""
+        people = self.activity
+        newest = max(row.last_order_at.date() for row in people.values())
+        recency = _fifths(
+            {who: row.last_order_at.date() for who, row in people.items()}
+        )
+        frequency = _fifths({who: row.orders for who, row in people.items()})
+        monetary = _fifths({who: row.order_value for who, row in people.items()})
+        found = {}
+        for who, row in people.items():
+            scores = (recency[who], frequency[who], monetary[who])
+            days = (newest - row.last_order_at.date()).days
+            found[who] = RfmFigures(days, scores, _segment(*scores))
+        return found
 
     @property
     def order_value(self) -> Decimal:
@@ -112,7 +177,12 @@ class _Order:
     price_value: Decimal
     freight_value: Decimal
     payment_value: Decimal
-    is_late: bool | None
+    days_late: int | None
+    review_score: int | None
+
+    @property
+    def is_late(self) -> bool | None:
+        return None if self.days_late is None else self.days_late > 0
 
     @property
     def order_value(self) -> Decimal:
@@ -132,10 +202,7 @@ def figures(directory: Path) -> OlistFigures:
     """
     items = _keyed(directory, "olist_order_items_dataset", "order_id", "order_item_id")
     orders = list(_orders(directory, items))
-    known = {order.order_id for order in orders}
-    scores = [
-        score for order_id, score in _scores(directory).items() if order_id in known
-    ]
+    scores = [order.review_score for order in orders if order.review_score is not None]
     people = _keyed(directory, "olist_customers_dataset", "customer_id").values()
     delivered = [order for order in orders if order.is_late is not None]
     return OlistFigures(
@@ -153,6 +220,11 @@ def figures(directory: Path) -> OlistFigures:
         categories=_categories(directory, list(items.values())),
         states=_states(orders),
         activity=_activity(orders),
+        sellers=_sellers(orders, list(items.values())),
+        days_late={
+            each.order_id: each.days_late or 0 for each in orders if each.is_late
+        },
+        zip_prefixes=_zip_prefixes(directory),
     )
 
 
@@ -178,6 +250,7 @@ def _orders(directory: Path, items: dict[tuple[str, ...], Row]) -> Iterator[_Ord
     prices = _sums(items, "price")
     freights = _sums(items, "freight_value")
     paid = _sums(payments, "payment_value")
+    scores = _scores(directory)
     for row in _keyed(directory, "olist_orders_dataset", "order_id").values():
         order_id = row["order_id"]
         customer = customers.get((row["customer_id"],))
@@ -189,7 +262,8 @@ def _orders(directory: Path, items: dict[tuple[str, ...], Row]) -> Iterator[_Ord
             price_value=prices[order_id],
             freight_value=freights[order_id],
             payment_value=paid[order_id],
-            is_late=_is_late(row),
+            days_late=_days_late(row),
+            review_score=scores.get(order_id),
         )
 
 
@@ -201,13 +275,13 @@ def _sums(rows: dict[tuple[str, ...], Row], column: str) -> defaultdict[str, Dec
     return sums
 
 
-def _is_late(row: Row) -> bool | None:
+def _days_late(row: Row) -> int | None:
     delivered = row["order_delivered_customer_date"]
     estimated = row["order_estimated_delivery_date"]
     if not delivered or not estimated:
         return None
     delivered_on = datetime.fromisoformat(delivered).date()
-    return delivered_on > datetime.fromisoformat(estimated).date()
+    return (delivered_on - datetime.fromisoformat(estimated).date()).days
 
 
 def _scores(directory: Path) -> dict[str, int]:
@@ -300,3 +374,82 @@ def _activity_of(orders: list[_Order]) -> CustomerFigures:
 
 def _value(orders: list[_Order]) -> Decimal:
     return sum((order.order_value for order in orders), ZERO)
+
+
+def _sellers(orders: list[_Order], items: list[Row]) -> dict[str, SellerFigures]:
+    order_of = {order.order_id: order for order in orders}
+    sold: defaultdict[str, list[Row]] = defaultdict(list)
+    for row in items:
+        sold[row["seller_id"]].append(row)
+    found = {}
+    for seller, rows in sold.items():
+        ids = {row["order_id"] for row in rows}
+        known = [order_of[each] for each in ids if each in order_of]
+        scores = [each.review_score for each in known if each.review_score is not None]
+        found[seller] = SellerFigures(
+            orders=len(ids),
+            item_count=len(rows),
+            price_value=sum((Decimal(row["price"]) for row in rows), ZERO),
+            freight_value=sum((Decimal(row["freight_value"]) for row in rows), ZERO),
+            delivered_orders=sum(each.is_late is not None for each in known),
+            late_orders=sum(bool(each.is_late) for each in known),
+            reviewed_orders=len(scores),
+            average_review_score=(Decimal(sum(scores)) / len(scores)).quantize(
+                CENT, ROUND_HALF_UP
+            )
+            if scores
+            else None,
+        )
+    return found
+
+
+def _zip_prefixes(directory: Path) -> dict[str, ZipFigures]:
+    """Find one place of each prefix: the middle of its points, the name of most."""
+    points: dict[tuple[str, Decimal, Decimal], tuple[str, str]] = {}
+    for row in _rows(directory, "olist_geolocation_dataset"):
+        latitude, longitude = (
+            Decimal(row[f"geolocation_{name}"]).quantize(MICRO, ROUND_HALF_UP)
+            for name in ("lat", "lng")
+        )
+        place = (row["geolocation_city"].lower(), row["geolocation_state"].upper())
+        prefix = row["geolocation_zip_code_prefix"].zfill(5)
+        points[prefix, latitude, longitude] = place
+    of_prefix: defaultdict[str, list[tuple[Decimal, Decimal]]] = defaultdict(list)
+    places: defaultdict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
+    for (prefix, latitude, longitude), place in points.items():
+        of_prefix[prefix].append((latitude, longitude))
+        places[prefix][place] += 1
+    found = {}
+    for prefix, measured in of_prefix.items():
+        named = places[prefix]
+        city, state = min(named, key=lambda place: (-named[place], place))
+        found[prefix] = ZipFigures(
+            city=city,
+            state=state,
+            latitude=median(latitude for latitude, _ in measured),
+            longitude=median(longitude for _, longitude in measured),
+            point_count=len(measured),
+            state_count=len({state for _, state in named}),
+        )
+    return found
+
+
+def _fifths(values: dict[str, Any]) -> dict[str, int]:
+    """Score each by how many have less: 1 to 5, equals alike."""
+    in_order = sorted(values.values())
+    return {
+        who: 1 + 5 * bisect_left(in_order, value) // len(in_order)
+        for who, value in values.items()
+    }
+
+
+def _segment(recency: int, frequency: int, monetary: int) -> str:
+    if frequency >= 4:
+        if recency >= 4:
+            return "champions"
+        return "loyal" if recency == 3 else "at risk"
+    if monetary == 5 and recency >= 3:
+        return "big spenders"
+    if recency >= 4:
+        return "recent"
+    return "fading" if recency == 3 else "lost"

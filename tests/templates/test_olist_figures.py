@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import os
+from dataclasses import astuple
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from olist_oracle import OlistFigures, figures
+from olist_oracle import (
+    CustomerFigures,
+    OlistFigures,
+    SellerFigures,
+    ZipFigures,
+    figures,
+)
 
 from shop import Shop, make_shop
 from snowmelt.service.commands import OwnCommands
@@ -117,17 +125,8 @@ def compare(commands: OwnCommands, expected: OlistFigures) -> None:
         commands,
         "select customer_unique_id, orders, order_value, first_order_at, "
         "last_order_at, days_between from gold.customer_activity order by 1",
-    ) == [
-        [
-            person,
-            found.orders,
-            str(found.order_value),
-            found.first_order_at.isoformat(),
-            found.last_order_at.isoformat(),
-            found.days_between,
-        ]
-        for person, found in sorted(expected.activity.items())
-    ]
+    ) == [[who, *told(row)] for who, row in sorted(expected.activity.items())]
+    compare_more(commands, expected)
     assert expected.order_value == sum(
         (
             Decimal(row[0])
@@ -135,3 +134,56 @@ def compare(commands: OwnCommands, expected: OlistFigures) -> None:
         ),
         Decimal(0),
     )
+
+
+def compare_more(commands: OwnCommands, expected: OlistFigures) -> None:
+    """Assert what gold says of sellers, deliveries, customers and places."""
+    assert ask(
+        commands,
+        "select seller_id, orders, item_count, price_value, freight_value, "
+        "delivered_orders, late_orders, reviewed_orders, average_review_score "
+        "from gold.seller_performance order by 1",
+    ) == [[who, *told(row)] for who, row in sorted(expected.sellers.items())]
+    assert ask(
+        commands, "select order_id, days_late from gold.late_deliveries order by 1"
+    ) == [list(each) for each in sorted(expected.days_late.items())]
+    assert len(expected.days_late) == expected.late > 0
+    assert ask(
+        commands,
+        "select customer_unique_id, orders, order_value, first_order_at, "
+        "last_order_at, days_between from gold.repeat_customers order by 1",
+    ) == [[who, *told(row)] for who, row in sorted(expected.repeat_customers.items())]
+    assert ask(
+        commands,
+        "select customer_unique_id, recency_days, "
+        "[recency_score, frequency_score, monetary_score], segment "
+        "from gold.rfm_segments order by 1",
+    ) == [
+        [who, row.recency_days, list(row.scores), row.segment]
+        for who, row in sorted(expected.rfm.items())
+    ]
+    assert len({row.segment for row in expected.rfm.values()}) >= 6
+    assert ask(
+        commands,
+        "select zip_prefix, city, state, latitude, longitude, point_count, state_count "
+        "from gold.dim_zip_prefixes order by 1",
+    ) == [
+        [prefix, row.city, row.state, *degrees(row), row.point_count, row.state_count]
+        for prefix, row in sorted(expected.zip_prefixes.items())
+    ]
+
+
+def told(row: CustomerFigures | SellerFigures) -> list[Any]:
+    """Return a row's values as a query's answer has them."""
+    return [
+        str(value)
+        if isinstance(value, Decimal)
+        else value.isoformat()
+        if isinstance(value, datetime)
+        else value
+        for value in astuple(row)
+    ]
+
+
+def degrees(row: ZipFigures) -> tuple[str, str]:
+    return f"{row.latitude:.7f}", f"{row.longitude:.7f}"

@@ -181,6 +181,10 @@ def test_every_quirk_is_there_and_counted_right(
     )
     reviews, products = table(directory, "order_reviews"), table(directory, "products")
     points = table(directory, "geolocation")
+    states_of: dict[str, set[str]] = {}
+    for row in points:
+        prefix = row["geolocation_zip_code_prefix"]
+        states_of.setdefault(prefix, set()).add(row["geolocation_state"])
     translated = {
         row["product_category_name"]
         for row in rows(directory / "product_category_name_translation.csv")
@@ -229,6 +233,7 @@ def test_every_quirk_is_there_and_counted_right(
         "geolocation_towns_with_accents": sum(
             not row["geolocation_city"].isascii() for row in points
         ),
+        "prefixes_of_two_states": sum(len(states) > 1 for states in states_of.values()),
     }
     assert {quirk for quirk, count in counted.items() if count == 0} == set()
     assert {**counted, "late_orders": 0} == report.quirks

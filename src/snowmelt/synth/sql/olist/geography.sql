@@ -192,7 +192,8 @@ select
         as seller_place
 from slots;
 
--- Grain: one row per point that somebody measured in a prefix; one in eight twice.
+-- Grain: one row per point that somebody measured in a prefix; one in eight twice. A point of
+-- few prefixes is told to be in another state: one of the smallest prefix is.
 create or replace temp table geolocation as
 with
 
@@ -205,7 +206,14 @@ prefixes as (
 
 points as (
 
-    select prefixes.*, prefix * 64 + step as point
+    select
+        prefixes.*,
+        prefix * 64 + step as point,
+        step = 0
+        and (
+            draw(prefix, 'border') < 0.002
+            or prefix = (select min(prefix_first) from places)
+        ) as is_over_the_border
     from prefixes, lateral (
         select unnest(range(2 + floor(draw(prefixes.prefix, 'points') * 9)::bigint)) as step
     )
@@ -219,7 +227,7 @@ select
     lat + 0.04 * gauss(point, 'lat') as lat,
     lng + 0.04 * gauss(point, 'lng') as lng,
     case when draw(point, 'accents') < 0.25 then town else town_plain end as town,
-    state
+    case when not is_over_the_border then state when state = 'GO' then 'DF' else 'GO' end as state
 from points, lateral (
     select unnest(range(case when draw(points.point, 'twice') < 0.125 then 2 else 1 end))
         as copy

@@ -13,4 +13,8 @@ union all
 select 'geolocation_duplicate_rows', count(*) filter (copy = 1) from geolocation
 union all
 select 'geolocation_towns_with_accents', count(*) filter (town <> strip_accents(town))
-from geolocation;
+from geolocation
+union all
+select 'prefixes_of_two_states', count(*) from (
+    select prefix from geolocation group by prefix having count(distinct state) > 1
+);

@@ -160,6 +160,13 @@ figures as (
         (select sum(price) from items),
         (select sum(price_value) from {{ ref('category_sales') }})
 
+    union all
+
+    select
+        'seller_performance: price_value',
+        (select sum(price) from items),
+        (select sum(price_value) from {{ ref('seller_performance') }})
+
 )
 
 select *
