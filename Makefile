@@ -22,8 +22,8 @@ setup: .venv/.ready   ## Make .venv from the lock file; nothing global.
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: setup      ## Files land, gold appears: in .demo/shop, until Ctrl-C.
-	@$(BIN)/python scripts/demo.py
+demo: setup      ## Files land, gold appears, until Ctrl-C. TEMPLATE=storefront: of that.
+	@$(BIN)/python scripts/demo.py $(TEMPLATE)
 
 demo-s3: setup   ## The same through a bucket and its queue, on a server made for it.
 	@$(BIN)/python scripts/demo_s3.py

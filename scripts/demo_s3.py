@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from shop_demo import ROOT, ShopDemo, say
+from template_demo import ROOT, TemplateDemo, say
 
 sys.path.insert(0, str(ROOT / "tests"))
 
@@ -28,7 +28,8 @@ def main() -> int:
     """Run the demo; return the exit code."""
     with started_server() as server:
         bucket = server.make_bucket()
-        demo = ShopDemo(ROOT / ".demo" / "s3", arrives_in=f"s3://{bucket.name}/in")
+        landing = f"s3://{bucket.name}/in"
+        demo = TemplateDemo(ROOT / ".demo" / "s3", "olist", arrives_in=landing)
         demo.prepare()
         settings = demo.shop / "snowmelt.yml"
         kept = [

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from snowmelt.cli.main import COMMANDS, group
 from snowmelt.pipe.definition import Pipe
+from snowmelt.project.dashboards import Dashboard
 from snowmelt.project.settings import Settings
 
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
@@ -98,8 +99,8 @@ def _inner(
     found: dict[str, Any], defs: dict[str, Any]
 ) -> tuple[dict[str, Any] | None, bool]:
     target, many = found, False
-    if found.get("type") == "array":
-        target, many = found["items"], True
+    while target.get("type") == "array":
+        target, many = target["items"], True
     named = [target, *target.get("anyOf", [])]
     reference = next((each["$ref"] for each in named if "$ref" in each), None)
     if reference is None or "properties" not in defs[reference.rpartition("/")[2]]:
@@ -130,6 +131,7 @@ def pages() -> dict[str, str]:
         "commands.md": commands_page(),
         "snowmelt-yml.md": keys_page("snowmelt.yml", Settings),
         "pipes.md": keys_page("pipes/*.yml", Pipe),
+        "dashboards.md": keys_page("dashboards/*.yml", Dashboard),
     }
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from snowmelt.clock import SystemClock
 from snowmelt.events import Events
+from snowmelt.project.dashboards import load_dashboards
 from snowmelt.project.new import make_project
 from snowmelt.project.project import load_project
 from snowmelt.service.commands import OwnCommands
@@ -123,3 +124,18 @@ def contents(commands: OwnCommands, *, count: int = 24) -> dict[str, list[str]]:
         )
         for table in tables
     }
+
+
+def require_dashboards(commands: OwnCommands, root: Path) -> None:
+    """Assert that every card shows something, and the README the single figures."""
+    dashboards = load_dashboards(root)
+    assert dashboards, "a template has dashboards"
+    told = (root / "README.md").read_text().splitlines()
+    for name in dashboards:
+        for each in commands.dashboard(name)["cards"]:
+            card, rows = each["card"], each["rows"]
+            assert rows, (name, each)
+            assert any(value is not None for value in rows[0]), (name, each)
+            if "kpi" in card:
+                value = rows[0][each["columns"].index(card["value"])]
+                assert f"{card['kpi']}: {value}" in told, (name, card["kpi"], value)

@@ -163,10 +163,21 @@ class History:
         if run is None:
             return
         self.met[f"run by {run['way']}"] += 1
-        self.met["run refreshed"] += bool(run["full_refresh"])
+        self.met["run refreshed"] = self._refreshed()
         if run["state"] != "SUCCEEDED":
             self._note("run failed", str(run["failures"])[:300])
             assert self._bad, f"nothing is wrong, and a run failed: {run}"
+
+    def _refreshed(self) -> int:
+        """Count the runs that corrections made refresh a model.
+
+        One command may publish several times, and answers with the last one.
+        """
+        sql = (
+            "select count(*) from snowmelt.run_history "
+            "where fallback_reason like 'corrections refresh %'"
+        )
+        return int(self.commands.rows(sql)[0][0])
 
     def _new_name(self, pipe: str) -> str:
         self._number += 1
@@ -435,7 +446,6 @@ EVENTS: list[tuple[Callable[[History], None], float]] = [
     (History.bad, 0.5),
     (History.crash_in_a_load, 0.2),
     (History.crash_in_a_run, 0.8),
-    (History.restart, 0.3),
 ]
 RARE: list[Callable[[History], None]] = [
     History.correct_blindly,

@@ -100,8 +100,13 @@ def live_through(shop: Shop, made: dict[str, bytes], seed: int) -> Counter[str]:
     """Let one history happen; return how often each kind of thing was met."""
     rng = random.Random(seed)
     met: Counter[str] = Counter()
+    landed: set[str] = set()
     with shop.commands() as commands:
         for arrival in draw(made, rng):
+            if arrival.name in landed and not met["corrected"]:
+                met["corrected"] += 1  # once for certain: what lies there was loaded
+                commands.run(None)
+            landed.add(arrival.name)
             shop.land_bytes(arrival.name, arrival.content)
             if rng.random() < 0.12:
                 run = commands.run(None)["run"]

@@ -55,7 +55,8 @@ MET = (
 
 def live_through(history: History, rare: Event | None, *, rebuilds: bool) -> None:
     """Let ten cases happen and check after each; a failure tells what happened."""
-    costly = [rare, History.replay, History.crash_in_a_run] if rare else []
+    certain = [History.replay, History.crash_in_a_run, History.restart]
+    costly = [rare, *certain] if rare else []
     cases = history.rng.sample(range(CASES - 1), len(costly))
     chosen = {case: [event] for case, event in zip(cases, costly, strict=True)}
     try:

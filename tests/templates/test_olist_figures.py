@@ -18,7 +18,7 @@ from olist_oracle import (
     figures,
 )
 
-from shop import Shop, make_shop
+from shop import Shop, make_shop, require_dashboards
 from snowmelt.service.commands import OwnCommands
 from snowmelt.synth.olist import make_olist
 
@@ -46,6 +46,7 @@ def test_made_files_give_the_oracles_figures(tmp_path: Path) -> None:
         document = commands.run(None)
         assert document["run"]["state"] == "SUCCEEDED", document["run"]
         compare(commands, figures(tmp_path / "files"))
+        require_dashboards(commands, shop.root)
 
 
 @pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the published files are not here")

@@ -19,7 +19,7 @@ from storefront_shop import (
     way,
 )
 
-from shop import Shop, make_shop
+from shop import Shop, make_shop, require_dashboards
 from snowmelt.synth.storefront import make_storefront
 
 RULES = {
@@ -91,6 +91,7 @@ def test_what_was_planted_is_refused_repaired_and_told_apart(tmp_path: Path) -> 
             for table in ("customers", "products", "sales")
         }
         assert all(made.values()), made
+        require_dashboards(commands, shop.root)
         audited(commands)
 
 

@@ -41,6 +41,7 @@ COMMANDS = {
     "rebuild": "Build silver and gold anew from bronze.",
     "audit": "Rebuild everything and compare it with what is published.",
     "sql": "Ask the warehouse one query.",
+    "dashboards": "Show the figures of dashboards/*.yml.",
     "backup": "Copy the warehouse into a new folder while it is in use.",
     "restore": "Put the warehouse of a backup back.",
     "upgrade": "Write this version's dbt package into the project.",

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from snowmelt.errors import ConfigError
 from snowmelt.pipe.definition import Pipe
 from snowmelt.pipe.pattern import can_overlap
+from snowmelt.project.dashboards import Dashboard
 from snowmelt.project.settings import Settings
 from snowmelt.project.yaml_file import load_model
 from snowmelt.transform.dbt_project import read_dbt_project
@@ -145,6 +148,11 @@ def write_schemas(project_root: Path) -> None:
     """Write the JSON Schemas that editors check the project's YAML with."""
     folder = project_root / ".snowmelt" / "schema"
     folder.mkdir(parents=True, exist_ok=True)
-    for name, model in (("project", Settings), ("pipe", Pipe)):
+    models: dict[str, type[BaseModel]] = {
+        "project": Settings,
+        "pipe": Pipe,
+        "dashboard": Dashboard,
+    }
+    for name, model in models.items():
         schema = {"$id": f"snowmelt/{name}/1", **model.model_json_schema()}
         (folder / f"{name}.json").write_text(json.dumps(schema, indent=2) + "\n")

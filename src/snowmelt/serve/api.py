@@ -34,6 +34,7 @@ GETS: dict[str, dict[str, type]] = {
     "streams": {},
     "drift": {"pipe": str},
     "why": {"target": str},
+    "dashboard": {"name": str},
     "validate": {},
 }
 POSTS: dict[str, dict[str, type]] = {

@@ -143,6 +143,9 @@ class ServiceClient:
     def query(self, sql: str, limit: int | None) -> Document:
         return self._ask("query", sql=sql, limit=limit)
 
+    def dashboard(self, name: str) -> Document:
+        return self._ask("dashboard", name=name)
+
     def validate(self) -> Document:
         return self._ask("validate")
 

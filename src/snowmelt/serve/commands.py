@@ -135,6 +135,10 @@ class Commands(Protocol):
         """Answer one query from one consistent snapshot."""
         ...
 
+    def dashboard(self, name: str) -> Document:
+        """Answer every card of a dashboard from one consistent snapshot."""
+        ...
+
     def validate(self) -> Document:
         """Have dbt read the whole project."""
         ...

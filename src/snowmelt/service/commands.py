@@ -9,6 +9,7 @@ from snowmelt.errors import UsageError
 from snowmelt.gold.run_history import published_run
 from snowmelt.serve.commands import Document
 from snowmelt.service.checking import check_file
+from snowmelt.service.dashboarding import check_dashboards, dashboard_document
 from snowmelt.service.documents import (
     SCHEMA_VERSION,
     audit_document,
@@ -97,6 +98,9 @@ class OwnCommands:
             "run_id": run_id,
         }
 
+    def dashboard(self, name: str) -> Document:
+        return dashboard_document(self._parts, name)
+
     def validate(self) -> Document:
         dbt = Dbt(self._parts.project.root, self._parts.project.warehouse_path)
         with self._parts.warehouse.session() as session:
@@ -105,10 +109,12 @@ class OwnCommands:
             queries = dbt.compile(session, ruled) if ruled else {}
             for node in ruled:
                 require_fitting_rules(session, node, queries[node.id])
+            dashboards = check_dashboards(self._parts.project.root, session, graph)
         return {
             "schema_version": SCHEMA_VERSION,
             "project": self._parts.project.settings.name,
             "pipes": [pipe.name for pipe in self._parts.project.pipes],
+            "dashboards": dashboards,
             "outdated": outdated_files(self._parts.project.root),
         }
 

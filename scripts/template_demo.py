@@ -1,4 +1,4 @@
-"""The demo itself: a shop's files land in waves, and what came of them is shown.
+"""The demo itself: files land in waves, and what came of them is shown.
 
 Everything is done with the commands a person would type. The service goes on until
 Ctrl-C; with DEMO_EXIT=1, or when stdout is no terminal, it is stopped at the end.
@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,26 +23,27 @@ ROOT = Path(__file__).resolve().parent.parent
 SNOWMELT = str(Path(sys.executable).with_name("snowmelt"))
 PARTS = 4
 
-MONTHS = """
-    select month, orders, order_value, payment_value, active_customers,
-           new_customers, average_order_value
-    from gold.monthly_metrics order by month desc limit 6
-"""
-STATES = """
-    select customer_state, sum(orders)::int as orders, sum(order_value) as order_value
-    from gold.orders_by_state group by all order by order_value desc limit 5
-"""
-CATEGORIES = """
-    select category, item_count, orders, price_value
-    from gold.category_sales order by price_value desc limit 5
-"""
-TOTALS = """
-    select count(*) as orders, sum(order_value) as order_value,
-           sum(payment_value) as payment_value,
-           round(avg(review_score), 2) as mean_review_score,
-           count(*) filter (is_late) as late_deliveries
-    from gold.fct_orders
-"""
+_DAY = re.compile(r"\d{4}-?\d\d-?\d\d")
+
+
+@dataclass(frozen=True)
+class Made:
+    """What `snowmelt synth` makes for the demo of a template."""
+
+    what: str
+    words: tuple[str, ...]
+
+
+SETS = {
+    "olist": Made(
+        "an Olist-shaped shop: 4,000 orders",
+        ("--orders", "4000", "--dirty", "0.01", "--parts", str(PARTS)),
+    ),
+    "storefront": Made(
+        "a web shop: 300 customers and 3,000 sales in three days",
+        ("--customers", "300", "--dirty", "0.05"),
+    ),
+}
 
 
 def say(line: str = "") -> None:
@@ -49,15 +52,16 @@ def say(line: str = "") -> None:
     sys.stdout.flush()
 
 
-class ShopDemo:
-    """One project, and the files that land in it.
+class TemplateDemo:
+    """One project of a template, and the files that land in it.
 
     `arrives_in` is where a person would put more files.
     """
 
-    def __init__(self, folder: Path, arrives_in: str) -> None:
+    def __init__(self, folder: Path, template: str, arrives_in: str) -> None:
         self.shop = folder / "shop"
         self.files = folder / "files"
+        self._template = template
         self._arrives_in = arrives_in
 
     def ask(self, *words: str) -> dict[str, Any]:
@@ -77,23 +81,37 @@ class ShopDemo:
         for left_over in (self.shop, self.files):
             shutil.rmtree(left_over, ignore_errors=True)
         self.shop.parent.mkdir(parents=True, exist_ok=True)
-        say("Making an Olist-shaped shop: 4,000 orders, some of it broken on purpose …")
-        words = ["--orders", "4000", "--seed", "7", "--dirty", "0.01"]
-        words += ["--parts", str(PARTS)]
+        made = SETS[self._template]
+        say(f"Making {made.what}, some of it broken on purpose …")
+        synth = ["synth", self._template, str(self.files), "--seed", "7", *made.words]
         subprocess.run(
-            [SNOWMELT, "synth", "olist", str(self.files), *words],
+            [SNOWMELT, *synth],
             check=True,
             stdout=subprocess.DEVNULL,
         )
         subprocess.run(
-            [SNOWMELT, "init", str(self.shop), "--template", "olist", "--no-input"],
+            [SNOWMELT, "init", self.shop, "--template", self._template, "--no-input"],
             check=True,
         )
-        (self.files / "inventory.csv").write_text("sku,stock\nA-1,12\n")
-        (self.files / "olist_sellers_dataset_new.csv").write_text("id;city\n7;recife\n")
+        if self._template == "olist":
+            (self.files / "inventory.csv").write_text("sku,stock\nA-1,12\n")
+            odd = self.files / "olist_sellers_dataset_new.csv"
+            odd.write_text("id;city\n7;recife\n")
 
     def waves(self) -> list[tuple[str, list[Path]]]:
         """Return what lands, in order."""
+        if self._template == "olist":
+            return self._waves_of_olist()
+        of_day: dict[str, list[Path]] = {}
+        for path in sorted(path for path in self.files.rglob("*") if path.is_file()):
+            day = _DAY.search(path.name)
+            of_day.setdefault(day[0] if day else "", []).append(path)
+        return [
+            (f"what is of {day}" if day else "what has no day in its name", of_day[day])
+            for day in sorted(of_day)
+        ]
+
+    def _waves_of_olist(self) -> list[tuple[str, list[Path]]]:
         whole = sorted(p for p in self.files.glob("*.csv") if not p.stem[-4:].isdigit())
         odd = [p for p in whole if p.stem.endswith(("inventory", "_new"))]
         lists = [p for p in whole if p not in odd]
@@ -128,14 +146,21 @@ class ShopDemo:
         return service
 
     def land(self, wave: list[Path]) -> None:
-        """Put files in as a person would."""
-        subprocess.run(
-            [SNOWMELT, "land", *map(str, wave)],
-            cwd=self.shop,
-            check=True,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        """Put files in as a person would, in the folders they are in."""
+        of_folder: dict[Path, list[Path]] = {}
+        for path in wave:
+            of_folder.setdefault(path.parent, []).append(path)
+        for folder, paths in of_folder.items():
+            words = [str(path) for path in paths]
+            if self._template != "olist" and folder != self.files:
+                words += ["--into", str(folder.relative_to(self.files))]
+            subprocess.run(
+                [SNOWMELT, "land", *words],
+                cwd=self.shop,
+                check=True,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
 
     def show_rejected(self) -> None:
         """Show what was refused, and why."""
@@ -143,8 +168,8 @@ class ShopDemo:
         reasons: dict[str, list[dict[str, Any]]] = {}
         for reject in rejects["rejects"]:
             reasons.setdefault(reject["category"].lower(), []).append(reject)
-        count = rejects["count"]
-        say(f"\n{count} records were refused, the rest of their files loaded:")
+        if count := rejects["count"]:
+            say(f"\n{count} records were refused, the rest of their files loaded:")
         for reason, found in sorted(reasons.items(), key=lambda each: -len(each[1])):
             first = found[0]
             column = f"{first['column_name']}: " if first["column_name"] else ""
@@ -162,12 +187,20 @@ class ShopDemo:
         for name in unmatched:
             say(f"unmatched: {name}: no pipe takes this name")
 
+    def show_quarantine(self) -> None:
+        """Show how many rows each rule refused."""
+        if groups := self.ask("quarantine", "--group")["groups"]:
+            say("\nRows that the rules of silver refused, for a person to look at:")
+        for group in groups:
+            rule = f"{group['model']}: {group['rule']}"
+            say(f"  {group['count']:>4} {rule:<42} e.g. {group['first']}")
+
     def show_gold(self) -> None:
-        """Show what the files became."""
-        for query in (MONTHS, STATES, CATEGORIES, TOTALS):
-            say()
+        """Show what the files became: the dashboards' figures."""
+        for dashboard in self.ask("dashboards")["dashboards"]:
+            say(f"\n$ snowmelt dashboards {dashboard['name']}")
             subprocess.run(
-                [SNOWMELT, "sql", " ".join(query.split())], cwd=self.shop, check=True
+                [SNOWMELT, "dashboards", dashboard["name"]], cwd=self.shop, check=True
             )
 
     def run(self, show_more: Callable[[], None] = lambda: None) -> int:
@@ -180,6 +213,7 @@ class ShopDemo:
                 self.ask("run")  # waits until what they change is published
             self.show_gold()
             self.show_rejected()
+            self.show_quarantine()
             show_more()
             if sys.stdout.isatty() and os.environ.get("DEMO_EXIT") != "1":
                 say(f"\nThe service goes on. Drop files into {self._arrives_in}")
