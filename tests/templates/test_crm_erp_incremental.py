@@ -70,7 +70,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
         path.stem: list(csv.DictReader(io.StringIO(path.read_text(), newline="")))
         for path in sorted(files.rglob("*.csv"))
     }
-    found["sales_details"] = random.Random(5).sample(found["sales_details"], LINES)
+    sales = found["sales_details"]
+    unknown = [row for row in sales if row["sls_prd_key"].startswith("XX-")]
+    assert unknown
+    found["sales_details"] = [*unknown, *random.Random(5).sample(sales, LINES)]
     return found
 
 
@@ -140,14 +143,12 @@ def live_through(shop: Shop, made: Made, seed: int) -> Counter[str]:
                 if run is not None:
                     assert run["state"] == "SUCCEEDED", (seed, run)
                     met[way(commands)] += 1
-                    ((orphans,),) = ask(
-                        commands,
-                        "select count(*) filter (product_version_key is null) "
-                        "from gold.fact_sales",
-                    )
-                    met["orphans"] += orphans
         run = commands.run(None)["run"]
         assert run is None or run["state"] == "SUCCEEDED", (seed, run)
+        ((met["orphans"],),) = ask(
+            commands,
+            "select count(*) filter (product_version_key is null) from gold.fact_sales",
+        )
         incremental = {**contents(commands, count=TABLES), **quarantined(commands)}
         rebuilt = commands.rebuild()["run"]
         assert rebuilt["state"] == "SUCCEEDED", (seed, rebuilt)
