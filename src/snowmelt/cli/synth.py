@@ -68,6 +68,25 @@ def storefront(
     _show("storefront", report, as_json=as_json)
 
 
+@command.command("crm-erp")
+@_directory
+@click.option("--customers", default=1_000, show_default=True, help="20 or more.")
+@_seed
+@_dirty
+@click.option("--parts", default=1, show_default=True, help="Parts of the sales.")
+@json_option
+def crm_erp(
+    directory: Path, customers: int, seed: int, dirty: float, parts: int, as_json: bool
+) -> None:
+    """Six CSV files of a CRM and an ERP in DIRECTORY."""
+    from snowmelt.synth.crm_erp import make_crm_erp
+
+    report = make_crm_erp(
+        directory, customers=customers, seed=seed, dirty=dirty, parts=parts
+    )
+    _show("crm-erp", report, as_json=as_json)
+
+
 def _show(name: str, report: Report, *, as_json: bool) -> None:
     if as_json:
         output.show_json({"schema_version": 1, "name": name, **asdict(report)})

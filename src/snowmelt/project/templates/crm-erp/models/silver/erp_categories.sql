@@ -1,0 +1,25 @@
+-- Grain: one row per category, as the ERP sent it last.
+
+{{
+    config(
+        materialized='latest_version',
+        unique_key='category_id',
+    )
+}}
+
+select
+    ---------- keys
+    replace({{ code_text('id') }}, '-', '_') as category_id,
+
+    ---------- attributes
+    {{ one_line('cat') }} as category,
+    {{ one_line('subcat') }} as subcategory,
+    {{ one_line('maintenance') }} as maintenance,
+
+    ---------- origin
+    _file,
+    _file_row,
+    _load_seq,
+    _version_at
+
+from {{ snowmelt.stream('bronze', 'px_cat_g1v2') }}
