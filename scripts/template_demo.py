@@ -43,6 +43,10 @@ SETS = {
         "a web shop: 300 customers and 3,000 sales in three days",
         ("--customers", "300", "--dirty", "0.05"),
     ),
+    "crm-erp": Made(
+        "a company with a CRM and an ERP: 2,000 customers and their sales",
+        ("--customers", "2000", "--dirty", "0.05"),
+    ),
 }
 
 
