@@ -277,7 +277,8 @@ def add(found: RealtimeFigures, record: Record, now: datetime) -> None:
         found.rejected += 1
         return
     try:
-        amount = Decimal(record["amount"]) if record.get("amount") else None
+        given = record.get("amount")
+        amount = Decimal(given) if given else None
     except InvalidOperation:
         found.rejected += 1
         return
