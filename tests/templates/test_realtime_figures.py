@@ -252,6 +252,31 @@ def test_a_file_that_grows_or_is_rewritten_loses_no_event(
         assert ask(commands, statuses) == [["Loaded"]]
 
 
+def test_a_file_that_only_grows_may_stand_for_its_versions(
+    tmp_path: Path, shop: Shop
+) -> None:
+    """The other reading of one name: two words of the pipe, and no model."""
+    pipe = shop.root / "pipes" / "users.yml"
+    text = pipe.read_text()
+    assert "on_same_name_changed: append" in text
+    pipe.write_text(text.replace("changed: append", "changed: supersede"))
+    files = tmp_path / "files"
+    with shop.commands() as commands:
+
+        def landed(name: str, _: int) -> None:
+            shop.land(files / name)
+            published(commands)
+
+        make_realtime(
+            files,
+            feed(15, dirty=0.3, names="growing"),
+            keep_going=lambda _: True,
+            told=landed,
+        )
+        assert ask(commands, "select count(*) from snowmelt.load_history") == [[5]]
+        compare(commands, figures(files, NOW))
+
+
 def test_what_comes_late_changes_what_it_is_about_and_nothing_newer(
     shop: Shop,
 ) -> None:

@@ -60,8 +60,9 @@ def write(records: list[Record], rng: random.Random) -> bytes:
     return text.getvalue().encode()
 
 
-def alter(record: Record, rng: random.Random) -> Record:
+def alter(record: Record, made: list[Record], rng: random.Random) -> Record:
     """Return another version of a record; it may be worse, or better."""
+    order = rng.choice([each["order_id"] for each in made if each["order_id"]])
     user = f"u{rng.randint(1, 8)}"
     return record | rng.choice(
         [
@@ -69,8 +70,8 @@ def alter(record: Record, rng: random.Random) -> Record:
             {"event_at": rng.choice(["", "never", "2199-01-01"])},
             {"event_type": rng.choice(["order", "Cancel", "visit", "profile", "?"])},
             {"event_type": "order", "amount": rng.choice(["0", "7.005", "x", "31"])},
-            {"event_type": "order", "order_id": "o6", "amount": "3", "region": ""},
-            {"event_type": "cancel", "order_id": f"o{rng.choice([6, 18, 30])}"},
+            {"event_type": "order", "order_id": order, "amount": "3", "region": ""},
+            {"event_type": "cancel", "order_id": order},
             {"user_id": user, "region": rng.choice(["", "emea", "MARS"])},
             {"user_id": user, "email": rng.choice(["", "no address", "a@example.org"])},
         ]
@@ -87,7 +88,7 @@ def draw(made: list[Record], rng: random.Random) -> Iterator[Arrival]:
         versions = [chosen]
         if rng.random() < 0.6:  # corrected: fewer rows, other values, same name
             kept = [each for each in chosen if rng.random() < 0.7] or chosen[:1]
-            versions.append([alter(each, rng) for each in kept])
+            versions.append([alter(each, made, rng) for each in kept])
             if rng.random() < 0.5:  # and back to the first
                 versions.append(chosen)
         day = f"2024-0{rng.randint(5, 9)}-{rng.randint(1, 28):02d}"
@@ -98,7 +99,7 @@ def draw(made: list[Record], rng: random.Random) -> Iterator[Arrival]:
         if rng.random() < 0.5:  # again, under another name
             arrivals.append(Arrival(f"again/users_{part}.csv", bodies[0]))
     late = [
-        [alter(each, rng) for each in rng.sample(records, k=rng.randint(1, 12))]
+        [alter(each, made, rng) for each in rng.sample(records, k=rng.randint(1, 12))]
         for _ in range(4)
     ]
     arrivals += [

@@ -2,7 +2,8 @@
 
 Every event is a function of its number and the seed, and so is the file it arrives in.
 So a feed has the same bytes each time, as long as it goes on: what was stopped early is
-the beginning of what was not.
+the beginning of what was not. Feeds that begin at different times have different
+events and orders of the same users.
 """
 
 from __future__ import annotations

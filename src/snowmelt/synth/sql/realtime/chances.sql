@@ -36,6 +36,12 @@ create or replace temp macro region_of(n) as
         draw(n, 'region')
     );
 
+-- Ids are a feed's own: two that begin at different times are about different events and orders.
+create or replace temp macro id_of(kind, n) as
+    hex_id(getvariable('first_moment')::varchar || ' ' || kind, n);
+
+create or replace temp macro order_id_of(n) as 'o' || id_of('feed', 0)[:4] || '-' || n;
+
 -- Is this event hit? The first signup, visit and order are, for certain, once anything is dirty.
 create or replace temp macro hit(n, salt, share) as
     getvariable('dirty') > 0 and (n in (1, 2, 6) or draw(n, salt) < share);

@@ -106,7 +106,7 @@ select
     again_file,
     is_corrected,
     arrives_in,
-    hex_id('event', n) as event_id,
+    id_of('event', n) as event_id,
     moment,
     case kind when 'amended' then 'order' else kind end as event_type,
     'u' || u as user_id,
@@ -121,7 +121,7 @@ select
         when kind in ('order', 'amended') and draw(o, 'says where') < 0.6 then region_of(12 * u - 11)
         when kind in ('order', 'amended') and draw(o, 'says where') < 0.7 then region_of(n)
     end as region,
-    case when kind in ('order', 'amended', 'cancel') then 'o' || o end as order_id,
+    case when kind in ('order', 'amended', 'cancel') then order_id_of(o) end as order_id,
     case when kind in ('order', 'amended') then cents end as cents,
     hit(n, 'odd type', getvariable('dirty') / 8) as is_odd_type,
     hit(n, 'epoch time', getvariable('dirty') / 8) as is_epoch,
@@ -158,7 +158,7 @@ select
     case when is_padded then '  ' || replace(name, ' ', '   ') || ' ' else name end as name,
     case when is_odd_email then upper(email[1]) || email[2:-2] || upper(email[-1:]) else email end as email,
     case when is_odd_region then ' ' || lower(region) else region end as region,
-    case when is_stray then 'o6' else order_id end as order_id,
+    case when is_stray then order_id_of(6) else order_id end as order_id,
     cents,
     case
         when is_stray then '9.99'
@@ -216,7 +216,7 @@ broken as (
         10 + made.number as copy,
         made.kind as sent_as,
         written.* replace (
-            case made.kind when 'missing_event_ids' then null else hex_id(made.kind, written.n) end as event_id,
+            case made.kind when 'missing_event_ids' then null else id_of(made.kind, written.n) end as event_id,
             case made.kind when 'missing_user_ids' then null else user_id end as user_id,
             case made.kind
                 when 'missing_times' then null
