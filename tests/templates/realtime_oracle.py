@@ -85,14 +85,12 @@ class RealtimeFigures:
     refused: Counter[str] = field(default_factory=Counter)
     repaired: Counter[str] = field(default_factory=Counter)
     rejected: int = 0
-    passed: int = 0
-
-    def __post_init__(self) -> None:
-        self.by_user: dict[str, list[UserEvent]] = {}
-        self.orders: dict[str, Order] = {}
+    by_user: dict[str, list[UserEvent]] = field(default_factory=dict)
+    orders: dict[str, Order] = field(default_factory=dict)
 
     def settle(self) -> None:
         """Work out users and orders, once all events are there."""
+        self.by_user, self.orders = {}, {}
         in_line = sorted(self.events.values(), key=lambda each: each.place)
         of_order: defaultdict[str, list[UserEvent]] = defaultdict(list)
         for each in in_line:
@@ -289,7 +287,6 @@ def add(found: RealtimeFigures, record: Record, now: datetime) -> None:
         return
     found.events[event.event_id] = event
     found.repaired.update(repaired)
-    found.passed += 1
 
 
 def _event(

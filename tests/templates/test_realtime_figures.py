@@ -9,6 +9,7 @@ from importlib.resources import files as files_of_package
 from pathlib import Path
 
 import pytest
+from realtime_changes import CHANGES
 from realtime_feed import (
     HEADER,
     NOW,
@@ -230,14 +231,13 @@ def test_a_file_that_grows_or_is_rewritten_loses_no_event(
     seen = ""
     expected = RealtimeFigures()
     with shop.commands() as commands:
-        for part in range(3):
+        for part in range(2):
             files = tmp_path / f"{part}"
             make_realtime(files, feed(15, seed=part))
             (path,) = sorted(files.iterdir())[-1:]
             text = path.read_text().removeprefix(HEADER)
             seen += text
-            content = HEADER + (seen if part < 2 else text)
-            shop.land_bytes("users.csv", content.encode())
+            shop.land_bytes("users.csv", (HEADER + seen).encode())
             published(commands)
             assert way(commands) == "replay"
         late = "w1,2024-05-02T00:00:00Z,order,u1,,,,w-1,{}\n"
@@ -269,11 +269,11 @@ def test_a_file_that_only_grows_may_stand_for_its_versions(
 
         make_realtime(
             files,
-            feed(15, dirty=0.3, names="growing"),
+            feed(15, every=5, dirty=0.3, names="growing"),
             keep_going=lambda _: True,
             told=landed,
         )
-        assert ask(commands, "select count(*) from snowmelt.load_history") == [[5]]
+        assert ask(commands, "select count(*) from snowmelt.load_history") == [[3]]
         compare(commands, figures(files, NOW))
 
 
@@ -332,3 +332,20 @@ def test_what_comes_late_changes_what_it_is_about_and_nothing_newer(
             "where ingested_at > event_at + interval 1 year",
         )
         assert late == [5], "the time of the load stands beside the event's own"
+
+
+def test_a_value_that_changes_reaches_all_that_depends_on_it(shop: Shop) -> None:
+    before, after = HEADER, HEADER
+    for number, (was, becomes) in enumerate(CHANGES.values()):
+        before += was.replace("#", f"{number:02d}")
+        after += becomes.replace("#", f"{number:02d}")
+    with shop.commands() as commands:
+        expected = RealtimeFigures()
+        for name, text in (("users_1.csv", before), ("users_2.csv", after)):
+            for record in read(text):
+                add(expected, record, NOW)
+            expected.settle()
+            shop.land_bytes(name, text.encode())
+            published(commands)
+            assert way(commands) == "replay"
+            compare(commands, expected)

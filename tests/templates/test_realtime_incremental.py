@@ -72,7 +72,8 @@ def alter(record: Record, made: list[Record], rng: random.Random) -> Record:
             {"event_type": "order", "amount": rng.choice(["0", "7.005", "x", "31"])},
             {"event_type": "order", "order_id": order, "amount": "3", "region": ""},
             {"event_type": "cancel", "order_id": order},
-            {"user_id": user, "region": rng.choice(["", "emea", "MARS"])},
+            {"user_id": user},
+            {"region": rng.choice(["", "emea", "MARS"])},
             {"user_id": user, "email": rng.choice(["", "no address", "a@example.org"])},
         ]
     )
@@ -142,9 +143,6 @@ def live_through(shop: Shop, made: list[Record], seed: int) -> Counter[str]:
         ):
             met[status] += number
             met["superseded"] += number if is_superseded else 0
-        met["cancelled"] = ask(
-            commands, "select sum(cancelled_orders)::int from gold.orders_by_region"
-        )[0][0]
     return met
 
 
@@ -164,4 +162,3 @@ def test_incremental_equals_rebuild(
     met = live_through(Shop(tmp_path / "feed"), made, seed)
     assert met["replay"], f"seed {seed} replayed nothing: {met}"
     assert bool(met["superseded"]) == supersedes, f"seed {seed}: {met}"
-    assert met["cancelled"], f"seed {seed} had no cancelled orders: {met}"
