@@ -47,6 +47,10 @@ SETS = {
         "a company with a CRM and an ERP: 2,000 customers and their sales",
         ("--customers", "2000", "--dirty", "0.05"),
     ),
+    "realtime": Made(
+        "the events of a shop's users in ninety days",
+        ("--at-once", "--for=90s", "--pace=1d", "--rate=40/s", "--dirty=0.05"),
+    ),
 }
 
 

@@ -46,3 +46,11 @@ def warm_crm_erp(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("crm_erp") / "shop"
     make_warm_shop(root, "crm-erp")
     return root
+
+
+@pytest.fixture(scope="session")
+def warm_realtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of the realtime template that was built, and needs dbt no more."""
+    root = tmp_path_factory.mktemp("realtime") / "feed"
+    make_warm_shop(root, "realtime")
+    return root

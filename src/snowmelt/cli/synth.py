@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from snowmelt.cli import output
+from snowmelt.cli.feeding import fed, feed_options
 from snowmelt.cli.project_option import json_option
 
 if TYPE_CHECKING:
@@ -85,6 +86,30 @@ def crm_erp(
         directory, customers=customers, seed=seed, dirty=dirty, parts=parts
     )
     _show("crm-erp", report, as_json=as_json)
+
+
+@command.command("realtime")
+@_directory
+@feed_options
+@_seed
+@_dirty
+@json_option
+def realtime(directory: Path, at_once: bool, as_json: bool, **given: Any) -> None:
+    """Events of users, a CSV file every few seconds, into DIRECTORY.
+
+    Goes on until --for is over or until Ctrl-C, which lets the file that is under way
+    be finished. Each file is written under a hidden name and then renamed, so DIRECTORY
+    may be the landing folder of a running service. A feed that was stopped is the
+    beginning of the same feed that was not.
+    """
+    report = fed(directory, given, at_once=at_once)
+    if as_json:
+        _show("realtime", report, as_json=True)
+        return
+    records = output.count(sum(report.files.values()), "record")
+    output.show(f"{output.count(len(report.files), 'file')}, {records}")
+    output.show()
+    output.show_table(("quirk", "made"), list(report.quirks.items()))
 
 
 def _show(name: str, report: Report, *, as_json: bool) -> None:

@@ -1,0 +1,49 @@
+-- Grain: one row per event, the newest version that passes the rules.
+--
+-- An order number and an amount mean something in orders alone; an amount is rounded to cents,
+-- half up, before the rules see it.
+
+{{
+    config(
+        materialized='latest_version',
+        unique_key='event_id',
+    )
+}}
+
+with
+
+arrived as (
+
+    select
+        *,
+        nullif(regexp_replace(lower(event_type), '[^a-z]', '', 'g'), '') as plain_type
+    from {{ snowmelt.stream('bronze', 'users') }}
+
+)
+
+select
+    ---------- keys
+    {{ record_id('event_id') }} as event_id,
+    {{ record_id('user_id') }} as user_id,
+    case when plain_type in ('order', 'cancel') then {{ record_id('order_id') }} end as order_id,
+
+    ---------- attributes
+    plain_type as event_type,
+    {{ one_line('name') }} as name,
+    lower(nullif(trim(email), '')) as email,
+    upper({{ one_line('region') }}) as region,
+
+    ---------- money, EUR
+    case when plain_type = 'order' then cast(amount as decimal(18, 2)) end as amount,
+
+    ---------- times, UTC: of the event, and of the load that brought it
+    {{ event_time('event_at') }} as event_at,
+    _loaded_at at time zone 'UTC' as ingested_at,
+
+    ---------- origin
+    _file,
+    _file_row,
+    _load_seq,
+    _version_at
+
+from arrived
