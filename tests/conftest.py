@@ -38,3 +38,11 @@ def warm_storefront(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("storefront") / "shop"
     make_warm_shop(root, "storefront")
     return root
+
+
+@pytest.fixture(scope="session")
+def warm_retail(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of the retail template that was built, and needs dbt no more."""
+    root = tmp_path_factory.mktemp("retail") / "shop"
+    make_warm_shop(root, "retail")
+    return root
