@@ -204,7 +204,7 @@ def test_files_written_by_hand_give_the_figures_added_up_by_hand(shop: Shop) -> 
             ],
             total_amount=[24.69, 10.005, 5.0, 1.0, 1.0, 0.004],
             quantity=[2, 3, None, 1, 1, 1],
-            product_id=["7.0", "p-2", "p-9", "7", "7", "7"],
+            product_id=["7.0", " p-2", "p-9 ", "7", "7", "7"],
             customer_id=[12.0, 12.0, None, 12.0, 12.0, 12.0],
             transaction_id=["a", "b", "c", "d", "e", "f"],
             payment_method=["Card ", None, "cash", "cash", "cash", "cash"],

@@ -4,10 +4,8 @@
 -#}
 {% macro moment(column) -%}
     case
-        when length({{ column }}) > 19
-            or contains({{ column }}[14:], '+')
-            or contains({{ column }}[14:], '-')
-        then cast(try_cast(trim({{ column }}) as timestamptz) as timestamp)
-        else try_cast({{ column }} as timestamp)
+        when {{ column }} like '____-__-_____:__:__' or strlen({{ column }}) = 10
+        then try_cast({{ column }} as timestamp)
+        else cast(try_cast(trim({{ column }}) as timestamptz) as timestamp)
     end
 {%- endmacro %}
