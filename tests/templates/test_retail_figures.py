@@ -324,3 +324,35 @@ def test_a_premium_customer_touches_no_day_and_shows_in_all(shop: Shop) -> None:
             assert ask(commands, types) == [[meant]]
         assert ask(commands, positions) == before
         assert way(commands) == "replay"
+
+
+def test_who_is_named_no_more_is_in_no_dimension(shop: Shop) -> None:
+    """A correction takes the last transaction of one, and one of two of another."""
+    named = "select customer_id, is_known from gold.dim_customers order by 1"
+    products = "select product_id from gold.dim_products order by 1"
+    crm = "customer_id,name,email,country,customer_type,registration_date,age,gender,"
+    crm += "total_purchases\n{},Kim,k@example.org,DE,R,2020-01-01,30,F,0\n"
+    with shop.commands() as commands:
+        for customers, known in (("abbc", "d"), ("cb", "b"), ("cb", "d"), ("abd", "c")):
+            count = len(customers)
+            sold = parquet(
+                transaction_id=[str(at) for at in range(count)],
+                customer_id=list(customers),
+                product_id=[f"of {customer}" for customer in customers],
+                quantity=[1] * count,
+                total_amount=[5.0] * count,
+                transaction_date=["2023-01-01"] * count,
+                payment_method=["card"] * count,
+                store_type=["online"] * count,
+            )
+            shop.land_bytes("raw/transactions/2023-07-01.parquet", sold)
+            shop.land_bytes("raw/customers/2023-07-01.csv", crm.format(known).encode())
+            published(commands)
+            assert way(commands) == "replay"
+            assert ask(commands, named) == [
+                [each, each == known] for each in sorted({*customers, known})
+            ]
+            assert ask(commands, products) == [
+                [f"of {each}"] for each in sorted(set(customers))
+            ]
+        audited(commands)
