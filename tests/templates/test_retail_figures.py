@@ -290,7 +290,6 @@ def test_files_written_by_hand_give_the_figures_added_up_by_hand(shop: Shop) -> 
             ("transactions", "date_plausible"): 1,
             ("transactions", "amount_above_0"): 1,
         }
-        audited(commands)
 
 
 def test_a_premium_customer_touches_no_day_and_shows_in_all(shop: Shop) -> None:
@@ -355,4 +354,3 @@ def test_who_is_named_no_more_is_in_no_dimension(shop: Shop) -> None:
             assert ask(commands, products) == [
                 [f"of {each}"] for each in sorted(set(customers))
             ]
-        audited(commands)

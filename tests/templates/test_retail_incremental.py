@@ -157,7 +157,8 @@ def live_through(shop: Shop, made: Made, seed: int) -> Counter[str]:
                     )[0][0]
         run = commands.run(None)["run"]
         assert run is None or run["state"] == "SUCCEEDED", (seed, run)
-        audited(commands)
+        if seed in LONG:
+            audited(commands)
         incremental = {**contents(commands, count=RELATIONS), **quarantined(commands)}
         rebuilt = commands.rebuild()["run"]
         assert rebuilt["state"] == "SUCCEEDED", (seed, rebuilt)

@@ -48,15 +48,15 @@ def table(directory: Path, name: str) -> list[Record]:
 
 
 def test_same_call_same_bytes_whatever_works_on_it(tmp_path: Path) -> None:
-    retailer = Retailer(700, 50, 9_000, seed=8, dirty=0.1, compression="gzip")
+    retailer = Retailer(700, 50, 3_000, seed=8, dirty=0.1, compression="gzip")
     made = []
     for name, workers in (("a", 1), ("b", 3)):
-        report = make_retail(tmp_path / name, retailer, parts=3, workers=workers)
+        report = make_retail(tmp_path / name, retailer, parts=2, workers=workers)
         make_increment(tmp_path / name, retailer, increment=2, workers=workers)
         made.append((contents(tmp_path / name), report))
     assert made[0] == made[1]
-    other = Retailer(700, 50, 9_000, seed=9, dirty=0.1, compression="gzip")
-    make_retail(tmp_path / "c", other, parts=3)
+    other = Retailer(700, 50, 3_000, seed=9, dirty=0.1, compression="gzip")
+    make_retail(tmp_path / "c", other, parts=2)
     assert not [
         name
         for name, content in contents(tmp_path / "c").items()
