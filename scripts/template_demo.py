@@ -51,6 +51,17 @@ SETS = {
         "the events of a shop's users in ninety days",
         ("--at-once", "--for=90s", "--pace=1d", "--rate=40/s", "--dirty=0.05"),
     ),
+    "retail": Made(
+        "a retailer: 20,000 customers and 200,000 transactions",
+        (
+            "--customers=20000",
+            "--products=500",
+            "--transactions=200000",
+            "--parts=2",
+            "--compression=gzip",
+            "--dirty=0.02",
+        ),
+    ),
 }
 
 

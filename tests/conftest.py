@@ -54,3 +54,11 @@ def warm_realtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("realtime") / "feed"
     make_warm_shop(root, "realtime")
     return root
+
+
+@pytest.fixture(scope="session")
+def warm_retail(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of the retail template that was built, and needs dbt no more."""
+    root = tmp_path_factory.mktemp("retail") / "shop"
+    make_warm_shop(root, "retail")
+    return root

@@ -112,6 +112,68 @@ def realtime(directory: Path, at_once: bool, as_json: bool, **given: Any) -> Non
     output.show_table(("quirk", "made"), list(report.quirks.items()))
 
 
+@command.command("retail")
+@_directory
+@click.option("--customers", default=1_000, show_default=True, help="Of the set.")
+@click.option("--products", default=100, show_default=True, help="Of the set.")
+@click.option("--transactions", default=10_000, show_default=True, help="Of the set.")
+@_seed
+@_dirty
+@click.option("--days", default=365, show_default=True, help="Days from 2024-01-01.")
+@click.option(
+    "--parts", type=int, help="Files of customers, and of transactions.  [by size]"
+)
+@click.option(
+    "--file-mb", default=180, show_default=True, help="About, without --parts."
+)
+@click.option(
+    "--compression",
+    type=click.Choice(["none", "gzip", "zstd"]),
+    default="none",
+    show_default=True,
+    help="Of CSV and JSON files, and inside Parquet.",
+)
+@click.option(
+    "--increment",
+    type=int,
+    help="Write what comes in this hour after the set, from 1, and not the set.",
+)
+@json_option
+def retail(  # noqa: PLR0913
+    directory: Path,
+    customers: int,
+    products: int,
+    transactions: int,
+    seed: int,
+    dirty: float,
+    days: int,
+    parts: int | None,
+    file_mb: int,
+    compression: str,
+    increment: int | None,
+    as_json: bool,
+) -> None:
+    """Customers (CSV), products (JSON), transactions (Parquet) in DIRECTORY/raw.
+
+    An increment has a new record for a thousand of the set, and some that changed; give
+    it the numbers and the seed of the set.
+    """
+    from snowmelt.observe.progress import Writing
+    from snowmelt.synth.retail import Retailer, make_increment, make_retail
+
+    retailer = Retailer(
+        customers, products, transactions, seed, dirty, days, compression
+    )
+    with Writing() as told:
+        if increment is not None:
+            report = make_increment(directory, retailer, increment=increment, told=told)
+        else:
+            report = make_retail(
+                directory, retailer, parts=parts, file_mb=file_mb, told=told
+            )
+    _show("retail", report, as_json=as_json)
+
+
 def _show(name: str, report: Report, *, as_json: bool) -> None:
     if as_json:
         output.show_json({"schema_version": 1, "name": name, **asdict(report)})

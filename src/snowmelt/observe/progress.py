@@ -143,3 +143,46 @@ class Progress:
         else:
             sys.stderr.write(text + "\n")
             sys.stderr.flush()
+
+
+class Writing:
+    """Says how many files of a set are written; used as a context, called with each."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._began_at = self._said_at = self._clock.monotonic()
+        self._bars: Bars | None = None
+        self._bar: TaskID | None = None
+
+    def __enter__(self) -> Writing:
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import Progress as Bars
+
+            self._bars = Bars(console=Console(stderr=True), transient=True)
+            self._bars.start()
+            self._bar = self._bars.add_task("files", total=None)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+
+    def __call__(self, name: str, written: int, total: int) -> None:
+        """Take a file that is there, how many are, and of how many."""
+        if self._bars is not None and self._bar is not None:
+            self._bars.update(
+                self._bar, total=total, completed=written, description=name
+            )
+            return
+        now = self._clock.monotonic()
+        if now - self._said_at >= LINE_EVERY_SECONDS:
+            self._said_at = now
+            seconds = now - self._began_at
+            sys.stderr.write(f"written: {written} of {total} files, {seconds:.0f} s\n")
+            sys.stderr.flush()

@@ -1,0 +1,13 @@
+{#-
+    A text without space around it; null for nothing. Only a text that has some is trimmed:
+    there may be many millions of others.
+-#}
+{% macro trimmed(column) -%}
+    nullif(
+        case
+            when starts_with({{ column }}, ' ') or ends_with({{ column }}, ' ') then trim({{ column }})
+            else {{ column }}
+        end,
+        ''
+    )
+{%- endmacro %}
