@@ -141,6 +141,23 @@ def test_renamed_and_corrected_files(shop: Shop) -> None:
     assert paid(shop) == "17.00"
 
 
+def test_all_that_waits_is_published_once(shop: Shop) -> None:
+    """However long it takes: what came first does not cost a run of its own."""
+    with (shop.root / "snowmelt.yml").open("a") as settings:
+        settings.write("publish: {wait_max: 0s}\nload: {lanes_max: 1}\n")
+    for number in range(3):
+        text = ORDERS_HEADER + order(f"o{number}")
+        shop.land_bytes(f"olist_orders_dataset_{number}.csv", text.encode())
+    land_two_orders(shop)
+    with shop.commands() as commands:
+        count = "select count(*) from snowmelt.run_history"
+        ((before,),) = commands.query(count, None)["rows"]
+        document = commands.run(None)
+        assert len(document["loads"]) == 5
+        assert document["run"]["state"] == "SUCCEEDED"
+        assert commands.query(count, None)["rows"] == [[before + 1]]
+
+
 def test_rejects_are_shown_and_replayed_after_a_fix(shop: Shop) -> None:
     land_two_orders(shop)
     broken = PAYMENTS_HEADER + payment("a", "10.00") + "b,first,voucher,1,2.50\n"

@@ -158,13 +158,15 @@ class Loading:
         """Return when nothing is left to load or publish.
 
         A file that still changes after `landing.settle_max` is left for later, and so
-        are files that keep arriving at a service.
+        are files that keep arriving at a service. Without one, what was loaded until
+        then is published once, not in parts that each cost a run.
         """
         clock, never = self._parts.clock, threading.Event()
         longest = self._parts.project.settings.landing.settle_max.total_seconds()
         give_up_at = clock.monotonic() + longest
         while True:
             late = clock.monotonic() >= give_up_at
+            self._loop.publishes_once = not (self._serving or late)
             if self._loop.is_quiet(settling_too=not late):
                 return
             if self._serving:

@@ -40,6 +40,8 @@ class Loop:
 
     parts: Parts
     publishes: bool = True
+    publishes_once: bool = False
+    """Does a run wait until every file is loaded, however long that takes?"""
     wake: threading.Event = field(default_factory=threading.Event)
     lock: threading.RLock = field(default_factory=threading.RLock)
     last_run: RunResult | None = None
@@ -156,6 +158,7 @@ class Loop:
             if rest is not None:
                 instants.append(rest)
             to_publish = self.publishes and self.run_lane.idle
+            to_publish = to_publish and not self.publishes_once
             if self._unpublished_since is not None and to_publish:
                 instants.append(
                     self._unpublished_since
@@ -277,7 +280,7 @@ class Loop:
             or not self.load_lanes.idle
         )
         waited = now - self._unpublished_since
-        if busy and waited < self._linger():
+        if busy and (self.publishes_once or waited < self._linger()):
             return
         self._unpublished_since = None
         self.run_lane.begin(self._publish)
