@@ -43,7 +43,7 @@ def landing_of(bucket: Bucket, **changes: Any) -> dict[str, Any]:
         "region": "us-east-1",
         "allow_http": True,
         "refresh_every": "5s",
-        "visibility_timeout": "20s",
+        "visibility_timeout": "6s",
         **changes,
     }
 
@@ -194,8 +194,9 @@ def test_a_bucket_that_cannot_be_reached_is_said_and_gone_on_with(
 
 
 def test_a_queue_that_is_not_there_is_in_the_status(
-    server: S3Server, tmp_path: Path
+    server: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("snowmelt.landing.s3.POLL_SECONDS", 1)
     bucket = server.make_bucket()
     name = f"later-than-{bucket.name}"
     landing = landing_of(bucket, queue=name)

@@ -26,7 +26,7 @@ from shop import Shop, contents
 from snowmelt.synth.crm_erp import make_crm_erp
 
 CUSTOMERS, LINES = 20, 70
-SHORT, LONG = range(2), range(2, 40)
+SHORT, LONG = range(1), range(1, 40)
 
 Record = dict[str, str]
 Made = dict[str, list[Record]]

@@ -13,11 +13,10 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-from shop import Shop, contents, make_shop
+from shop import Shop, contents
 from snowmelt.synth.olist import make_olist
 
 ORDERS = 60
@@ -132,8 +131,8 @@ def live_through(shop: Shop, made: dict[str, bytes], seed: int) -> Counter[str]:
     "seed", [*SHORT, *(pytest.param(seed, marks=pytest.mark.long) for seed in LONG)]
 )
 def test_incremental_equals_rebuild(
-    tmp_path: Path, made: dict[str, bytes], seed: int
+    built_shop: Shop, made: dict[str, bytes], seed: int
 ) -> None:
-    met = live_through(make_shop(tmp_path / "shop"), made, seed)
+    met = live_through(built_shop, made, seed)
     assert met["superseded"], f"seed {seed} superseded nothing: {met}"
     assert met["Load skipped"] or met["runs"], f"seed {seed} was too tame: {met}"

@@ -25,7 +25,7 @@ from realtime_feed import TABLES, ask, feed, quarantined, way
 from shop import Shop, contents
 from snowmelt.synth.realtime import make_realtime
 
-SHORT, LONG = range(2), range(2, 40)
+SHORT, LONG = range(1), range(1, 40)
 
 Record = dict[str, str]
 

@@ -30,7 +30,7 @@ from shop import Shop, contents
 from snowmelt.synth.storefront import make_storefront
 
 CUSTOMERS = 8
-SHORT, LONG = range(3), range(3, 40)
+SHORT, LONG = range(1), range(1, 40)
 
 Record = dict[str, Any]
 Made = dict[str, list[Record]]

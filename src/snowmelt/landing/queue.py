@@ -100,7 +100,7 @@ class QueueListener:
     stage: BucketPath
     config: LandingConfig
     clock: Clock
-    poll_seconds: int = POLL_SECONDS
+    poll_seconds: int
 
     def __post_init__(self) -> None:
         self.channel = Channel(self.config.queue or "")

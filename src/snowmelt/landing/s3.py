@@ -15,7 +15,7 @@ from snowmelt.aws import PreconditionError, calling, list_keys
 from snowmelt.clock import Clock
 from snowmelt.errors import ChangedError, ConfigError, UnreachableError
 from snowmelt.landing.config import LandingConfig
-from snowmelt.landing.queue import QueueListener
+from snowmelt.landing.queue import POLL_SECONDS, QueueListener
 from snowmelt.landing.s3_client import BucketClient, if_match, open_aws
 from snowmelt.landing.s3_event import name_of
 from snowmelt.landing.s3_version import StagedVersion, is_marker, staged_version
@@ -54,8 +54,8 @@ class S3Stage:
         self._client = self._bucket.client
         self._listener: QueueListener | None = None
         if config.queue:
-            self._listener = QueueListener(self._aws, where, config, clock)
-            self._listener.poll_seconds = poll_seconds or self._listener.poll_seconds
+            seconds = poll_seconds or POLL_SECONDS
+            self._listener = QueueListener(self._aws, where, config, clock, seconds)
 
     @property
     def channel(self) -> Channel | None:

@@ -128,7 +128,7 @@ class InlineListener:
         assert config.bucket_path is not None
         nobody = cast("Any", None)
         clock = queue.world.clock
-        self.real = QueueListener(nobody, config.bucket_path, config, clock)
+        self.real = QueueListener(nobody, config.bucket_path, config, clock, 20)
         cast("Any", self.real)._queue = queue
         self.real._outbox.close()  # so that an empty one is not waited for
 
