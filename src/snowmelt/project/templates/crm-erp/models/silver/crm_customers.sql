@@ -10,12 +10,12 @@
 
 select
     ---------- keys
-    {{ record_id('cst_id') }} as customer_id,
+    {{ snowmelt.record_id('cst_id') }} as customer_id,
     {{ customer_number('cst_key') }} as customer_number,
 
     ---------- attributes
-    {{ one_line('cst_firstname') }} as first_name,
-    {{ one_line('cst_lastname') }} as last_name,
+    {{ snowmelt.one_line('cst_firstname') }} as first_name,
+    {{ snowmelt.one_line('cst_lastname') }} as last_name,
     case
         when {{ code_text('cst_marital_status') }} in ('S', 'SINGLE') then 'Single'
         when {{ code_text('cst_marital_status') }} in ('M', 'MARRIED') then 'Married'

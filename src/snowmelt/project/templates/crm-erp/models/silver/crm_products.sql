@@ -11,19 +11,19 @@
 
 select
     ---------- keys
-    {{ record_id('prd_id') }} as product_id,
+    {{ snowmelt.record_id('prd_id') }} as product_id,
     {{ code_text('prd_key') }} as product_code,
     nullif(replace({{ code_text('prd_key') }}[1:5], '-', '_'), '') as category_id,
     nullif({{ code_text('prd_key') }}[7:], '') as product_number,
 
     ---------- attributes
-    {{ one_line('prd_nm') }} as product_name,
+    {{ snowmelt.one_line('prd_nm') }} as product_name,
     case {{ code_text('prd_line') }}
         when 'M' then 'Mountain'
         when 'R' then 'Road'
         when 'S' then 'Other Sales'
         when 'T' then 'Touring'
-        else coalesce({{ one_line('prd_line') }}, 'n/a')
+        else coalesce({{ snowmelt.one_line('prd_line') }}, 'n/a')
     end as product_line,
 
     ---------- money

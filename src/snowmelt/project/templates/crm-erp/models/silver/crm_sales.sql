@@ -20,7 +20,7 @@ select
     ---------- keys
     {{ code_text('sls_ord_num') }} as order_number,
     {{ code_text('sls_prd_key') }} as product_number,
-    {{ record_id('sls_cust_id') }} as customer_id,
+    {{ snowmelt.record_id('sls_cust_id') }} as customer_id,
 
     ---------- times
     {{ day_of('sls_order_dt') }} as order_date,

@@ -12,9 +12,9 @@ select
     replace({{ code_text('id') }}, '-', '_') as category_id,
 
     ---------- attributes
-    {{ one_line('cat') }} as category,
-    {{ one_line('subcat') }} as subcategory,
-    {{ one_line('maintenance') }} as maintenance,
+    {{ snowmelt.one_line('cat') }} as category,
+    {{ snowmelt.one_line('subcat') }} as subcategory,
+    {{ snowmelt.one_line('maintenance') }} as maintenance,
 
     ---------- origin
     _file,

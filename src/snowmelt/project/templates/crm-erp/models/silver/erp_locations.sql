@@ -18,7 +18,7 @@ select
         when 'US' then 'United States'
         when 'USA' then 'United States'
         when 'UNITED STATES' then 'United States'
-        else coalesce({{ one_line('cntry') }}, 'n/a')
+        else coalesce({{ snowmelt.one_line('cntry') }}, 'n/a')
     end as country,
 
     ---------- origin

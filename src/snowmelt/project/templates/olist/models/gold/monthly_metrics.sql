@@ -1,7 +1,4 @@
 -- Grain: one row per month of purchase that has an order.
---
--- The average is rounded half up in whole numbers: a plain quotient is a float, and a cast
--- of it gets some half cents wrong.
 
 {{
     config(
@@ -76,12 +73,7 @@ joined as (
         orders_by_month.orders,
         cast(orders_by_month.order_value as decimal(18, 2)) as order_value,
         cast(orders_by_month.payment_value as decimal(18, 2)) as payment_value,
-        cast(
-            floor(
-                (200 * orders_by_month.order_value + orders_by_month.orders)
-                / (2 * orders_by_month.orders)
-            ) / 100 as decimal(18, 2)
-        ) as average_order_value,
+        {{ snowmelt.average('orders_by_month.order_value', 'orders_by_month.orders') }} as average_order_value,
 
         ---------- customers
         orders_by_month.active_customers,

@@ -1,7 +1,6 @@
 -- Grain: one row per seller with a sale.
 --
--- Delivery and score are an order's, and count once for each of its sellers. The average is
--- rounded half up in whole numbers, as in monthly_metrics.
+-- Delivery and score are an order's, and count once for each of its sellers.
 
 {{
     config(
@@ -101,10 +100,7 @@ final as (
 
         ---------- reviews
         reviewed_orders,
-        cast(
-            floor((200 * review_score_sum + reviewed_orders) / (2 * reviewed_orders)) / 100
-            as decimal(4, 2)
-        ) as average_review_score
+        {{ snowmelt.average('review_score_sum', 'reviewed_orders') }} as average_review_score
 
     from sales_by_seller
 

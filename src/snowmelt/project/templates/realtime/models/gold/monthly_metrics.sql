@@ -1,7 +1,4 @@
 -- Grain: one row per month with an event.
---
--- The average is rounded half up in whole numbers: a plain quotient is a float, and a cast
--- of it gets some half cents wrong.
 
 {{
     config(
@@ -101,15 +98,7 @@ joined as (
         cast(coalesce(orders_by_month.revenue, 0) as decimal(18, 2)) as total_revenue,
         coalesce(orders_by_month.orders, 0) as orders,
         coalesce(orders_by_month.cancelled_orders, 0) as cancelled_orders,
-        cast(
-            case
-                when orders_by_month.orders > 0
-                then floor(
-                    (200 * orders_by_month.revenue + orders_by_month.orders)
-                    / (2 * orders_by_month.orders)
-                ) / 100
-            end as decimal(18, 2)
-        ) as average_order_value,
+        {{ snowmelt.average('orders_by_month.revenue', 'orders_by_month.orders') }} as average_order_value,
 
         ---------- users
         users_by_month.monthly_active_users,

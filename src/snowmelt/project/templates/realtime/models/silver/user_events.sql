@@ -23,15 +23,15 @@ arrived as (
 
 select
     ---------- keys
-    {{ record_id('event_id') }} as event_id,
-    {{ record_id('user_id') }} as user_id,
-    case when plain_type in ('order', 'cancel') then {{ record_id('order_id') }} end as order_id,
+    {{ snowmelt.record_id('event_id') }} as event_id,
+    {{ snowmelt.record_id('user_id') }} as user_id,
+    case when plain_type in ('order', 'cancel') then {{ snowmelt.record_id('order_id') }} end as order_id,
 
     ---------- attributes
     plain_type as event_type,
-    {{ one_line('name') }} as name,
+    {{ snowmelt.one_line('name') }} as name,
     lower(nullif(trim(email), '')) as email,
-    upper({{ one_line('region') }}) as region,
+    upper({{ snowmelt.one_line('region') }}) as region,
 
     ---------- money, EUR
     case when plain_type = 'order' then cast(amount as decimal(18, 2)) end as amount,

@@ -44,8 +44,8 @@ joined as (
         sales.transactions,
 
         ---------- averages
-        {{ average('sales.sales', 'sales.quantity') }} as average_price_per_unit,
-        {{ average('sales.sales', 'sales.transactions') }} as average_transaction_value
+        {{ snowmelt.average('sales.sales', 'sales.quantity') }} as average_price_per_unit,
+        {{ snowmelt.average('sales.sales', 'sales.transactions') }} as average_transaction_value
 
     from sales
     inner join products

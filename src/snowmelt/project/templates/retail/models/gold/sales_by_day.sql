@@ -55,7 +55,7 @@ final as (
         cast(sales as decimal(18, 2)) as sales,
         transactions,
         customers,
-        {{ average('sales', 'transactions') }} as average_transaction_value
+        {{ snowmelt.average('sales', 'transactions') }} as average_transaction_value
 
     from summed
 

@@ -11,12 +11,12 @@
 
 select
     ---------- keys
-    {{ record_id('customer_id') }} as customer_id,
+    {{ snowmelt.record_id('customer_id') }} as customer_id,
 
     ---------- attributes
-    {{ one_line('name') }} as name,
+    {{ snowmelt.one_line('name') }} as name,
     lower(nullif(trim(email), '')) as email,
-    {{ one_line('country') }} as country,
+    {{ snowmelt.one_line('country') }} as country,
     case
         when upper(trim(customer_type)) in ('R', 'REG', 'REGULAR') then 'Regular'
         when upper(trim(customer_type)) in ('P', 'PREM', 'PREMIUM') then 'Premium'

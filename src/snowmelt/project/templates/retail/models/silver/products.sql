@@ -11,12 +11,12 @@
 
 select
     ---------- keys
-    {{ record_id('product_id') }} as product_id,
+    {{ snowmelt.record_id('product_id') }} as product_id,
 
     ---------- attributes
-    {{ one_line('name') }} as name,
-    {{ one_line('category') }} as category,
-    {{ one_line('brand') }} as brand,
+    {{ snowmelt.one_line('name') }} as name,
+    {{ snowmelt.one_line('category') }} as category,
+    {{ snowmelt.one_line('brand') }} as brand,
     lower(trim(is_active)) in ('true', 't', 'yes', 'y', '1') as is_active,
 
     ---------- measures, money in EUR

@@ -12,9 +12,9 @@
 
 select
     ---------- keys
-    {{ record_id('transaction_id') }} as transaction_id,
-    coalesce({{ record_id('customer_id') }}, '') as customer_id,
-    coalesce({{ record_id('product_id') }}, '') as product_id,
+    {{ snowmelt.record_id('transaction_id') }} as transaction_id,
+    coalesce({{ snowmelt.record_id('customer_id') }}, '') as customer_id,
+    coalesce({{ snowmelt.record_id('product_id') }}, '') as product_id,
 
     ---------- attributes
     coalesce(lower({{ trimmed('payment_method') }}), 'unknown') as payment_method,

@@ -9,11 +9,11 @@
 
 select
     ---------- keys
-    {{ record_id('customer_id') }} as customer_id,
+    {{ snowmelt.record_id('customer_id') }} as customer_id,
 
     ---------- attributes
-    {{ title_case(one_line('name')) }} as name,
-    upper({{ one_line('country') }}) as country,
+    {{ title_case(snowmelt.one_line('name')) }} as name,
+    upper({{ snowmelt.one_line('country') }}) as country,
     lower(nullif(trim(email), '')) as email,
 
     ---------- origin

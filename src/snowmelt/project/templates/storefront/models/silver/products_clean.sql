@@ -11,11 +11,11 @@
 
 select
     ---------- keys
-    {{ record_id('product_id') }} as product_id,
+    {{ snowmelt.record_id('product_id') }} as product_id,
 
     ---------- attributes
-    {{ one_line('name') }} as name,
-    {{ title_case(one_line('category')) }} as category,
+    {{ snowmelt.one_line('name') }} as name,
+    {{ title_case(snowmelt.one_line('category')) }} as category,
 
     ---------- money, EUR
     cast(price as decimal(18, 2)) as price,

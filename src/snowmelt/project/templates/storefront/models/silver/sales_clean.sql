@@ -10,9 +10,9 @@
 
 select
     ---------- keys
-    {{ record_id('sale_id') }} as sale_id,
-    {{ record_id('customer_id') }} as customer_id,
-    {{ record_id('product_id') }} as product_id,
+    {{ snowmelt.record_id('sale_id') }} as sale_id,
+    {{ snowmelt.record_id('customer_id') }} as customer_id,
+    {{ snowmelt.record_id('product_id') }} as product_id,
 
     ---------- measures
     quantity,
