@@ -32,11 +32,13 @@ class FilesFound:
 
 @dataclass(frozen=True)
 class CopyStarted:
-    """A batch of files of one pipe is being read."""
+    """A batch of files of one pipe is being read; others of it are left, as known."""
 
     pipe_name: str
     files: int
     file_bytes: int
+    left_files: int
+    left_bytes: int
     started_at: datetime
 
 

@@ -112,8 +112,14 @@ class LoadLanes:
             *_, pipe, batch = min(batches, key=lambda each: each[:2])
             gathering.pending.begin(batch)
             self._busy[number] = pipe.name
-            file_bytes = sum(each.file.size for each in batch)
-            events.emit(CopyStarted(pipe.name, len(batch), file_bytes, now))
+            events.emit(
+                CopyStarted(
+                    pipe.name,
+                    *_sizes(batch),
+                    *_sizes(gathering.pending.waiting(pipe.name)),
+                    now,
+                )
+            )
             lane.begin(partial(self._copy_batch, pipe, batch, now))
 
     def _due(self, pipe: Pipe, gathering: Gathering, now: datetime) -> list[Pending]:
@@ -161,3 +167,8 @@ class LoadLanes:
         except Exception as error:
             log.exception("a batch of pipe %s could not be copied", pipe.name)
             return Loaded(pipe, batch, None, f"pipe {pipe.name}: {error}")
+
+
+def _sizes(files: Sequence[Pending]) -> tuple[int, int]:
+    """Return how many files there are, and their bytes."""
+    return len(files), sum(each.file.size for each in files)
