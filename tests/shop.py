@@ -14,7 +14,7 @@ from typing import Any
 
 from snowmelt.clock import SystemClock
 from snowmelt.events import Events
-from snowmelt.project.dashboards import load_dashboards
+from snowmelt.project.dashboards import dashboard_names
 from snowmelt.project.new import make_project
 from snowmelt.project.project import load_project
 from snowmelt.service.commands import OwnCommands
@@ -128,7 +128,7 @@ def contents(commands: OwnCommands, *, count: int = 24) -> dict[str, list[str]]:
 
 def require_dashboards(commands: OwnCommands, root: Path) -> None:
     """Assert that every card shows something, and the README the single figures."""
-    dashboards = load_dashboards(root)
+    dashboards = dashboard_names(root)
     assert dashboards, "a template has dashboards"
     told = (root / "README.md").read_text().splitlines()
     for name in dashboards:

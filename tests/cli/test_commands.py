@@ -7,15 +7,19 @@ import os
 import re
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from shop import SNOWMELT, Shop, make_shop
+from snowmelt.bronze.copy import Copier
 from snowmelt.cli.main import COMMANDS
+from snowmelt.clock import SystemClock
 from snowmelt.synth.olist import make_olist
 
 ORDERS_HEADER = (
@@ -141,10 +145,21 @@ def test_renamed_and_corrected_files(shop: Shop) -> None:
     assert paid(shop) == "17.00"
 
 
-def test_all_that_waits_is_published_once(shop: Shop) -> None:
+def test_all_that_waits_is_published_once(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """However long it takes: what came first does not cost a run of its own."""
-    with (shop.root / "snowmelt.yml").open("a") as settings:
-        settings.write("publish: {wait_max: 0s}\nload: {lanes_max: 1}\n")
+    prepare = Copier.prepare
+
+    def slowly(*given: Any) -> Any:
+        SystemClock().wait(threading.Event(), 0.7)
+        return prepare(*given)
+
+    monkeypatch.setattr(Copier, "prepare", slowly)
+    settings = shop.root / "snowmelt.yml"
+    text = settings.read_text().replace("settle: 2s", "settle: 0s, settle_max: 0s")
+    assert "settle_max" in text
+    settings.write_text(f"{text}publish: {{wait_max: 0s}}\nload: {{lanes_max: 1}}\n")
     for number in range(3):
         text = ORDERS_HEADER + order(f"o{number}")
         shop.land_bytes(f"olist_orders_dataset_{number}.csv", text.encode())

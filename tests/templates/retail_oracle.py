@@ -336,6 +336,8 @@ def _transaction(record: Record) -> tuple[str, Transaction, list[str]]:
         raise _RefusedError("not_null_transaction_at")
     if not 1990 <= moment.year < 2100:
         raise _RefusedError("date_plausible")
+    if abs(record["quantity"] or 0) > 1_000_000:
+        raise _RefusedError("quantity_plausible")
     row = Transaction(
         _id(record["customer_id"]) or "",
         _id(record["product_id"]) or "",

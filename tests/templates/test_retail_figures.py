@@ -194,17 +194,17 @@ def test_files_written_by_hand_give_the_figures_added_up_by_hand(shop: Shop) -> 
     shop.land_bytes(
         "raw/transactions/till/2023-11-03.parquet",
         parquet(
-            store_type=["Store", "store", None, "store", "store", "store"],
+            store_type=["Store", "store", None, "store", "store", "store", "store"],
             transaction_date=[
-                *("2023-11-02T23:30:00-01:00", "2023-11-03 10:00:00.25", "2023-11-03"),
-                *("3 Nov", "1023-11-03", "2023-11-03 11:00:00"),
+                *("2023-11-02T23:30-01:00", "2023-11-03 10:00:00.25", "2023-11-03"),
+                *("3 Nov", "1023-11-03", "2023-11-03 11:00:00", "2023-11-03"),
             ],
-            total_amount=[24.69, 10.005, 5.0, 1.0, 1.0, 0.004],
-            quantity=[2, 3, None, 1, 1, 1],
-            product_id=["7.0", " p-2", "p-9 ", "7", "7", "7"],
-            customer_id=[12.0, 12.0, None, 12.0, 12.0, 12.0],
-            transaction_id=["a", "b", "c", "d", "e", "f"],
-            payment_method=["Card ", None, "cash", "cash", "cash", "cash"],
+            total_amount=[24.69, 10.005, 5.0, 1.0, 1.0, 0.004, 1.0],
+            quantity=[2, 3, None, 1, 1, 1, 2**63 - 1],
+            product_id=["7.0", " p-2", "p-9 ", "7", "7", "7", "7"],
+            customer_id=[12.0, 12.0, None, 12.0, 12.0, 12.0, 12.0],
+            transaction_id=["a", "b", "c", "d", "e", "f", "g"],
+            payment_method=["Card ", None, "cash", "cash", "cash", "cash", "cash"],
         ),
     )
     shop.land_bytes(
@@ -286,6 +286,7 @@ def test_files_written_by_hand_give_the_figures_added_up_by_hand(shop: Shop) -> 
             ("transactions", "not_null_transaction_at"): 1,
             ("transactions", "date_plausible"): 1,
             ("transactions", "amount_above_0"): 1,
+            ("transactions", "quantity_plausible"): 1,
         }
 
 

@@ -140,6 +140,7 @@ def test_what_cannot_be_made_is_refused(tmp_path: Path) -> None:
         {"dirty": 0.6},
         {"seconds": Fraction(0)},
         {"names": "others"},
+        {"pace": Fraction(10**13)},
         {"names": "rewritten"},
     ):
         given: dict[str, Any] = {"seconds": MINUTE, **wrong}

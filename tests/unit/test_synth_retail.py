@@ -188,6 +188,7 @@ def test_what_cannot_be_made_is_refused(tmp_path: Path) -> None:
         replace(retailer, products=0),
         replace(retailer, transactions=0),
         replace(retailer, days=0),
+        replace(retailer, days=3_000_000),
         replace(retailer, dirty=0.6),
         replace(retailer, compression="lzma"),
     ):
@@ -195,8 +196,9 @@ def test_what_cannot_be_made_is_refused(tmp_path: Path) -> None:
             make_retail(tmp_path / "new", wrong)
     with pytest.raises(UsageError):
         make_retail(tmp_path / "new", retailer, parts=0)
-    with pytest.raises(UsageError):
-        make_increment(tmp_path / "new", retailer, increment=0)
+    for increment in (0, 90_000_000):
+        with pytest.raises(UsageError):
+            make_increment(tmp_path / "new", retailer, increment=increment)
     assert not (tmp_path / "new").exists()
     make_retail(tmp_path / "set", retailer)
     before = contents(tmp_path / "set")

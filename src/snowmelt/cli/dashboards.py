@@ -29,8 +29,8 @@ def command(name: str | None, directory: Path, as_json: bool) -> None:
     for each in document["cards"]:
         card, columns, rows = each["card"], each["columns"], each["rows"]
         if "kpi" in card:
-            value = rows[0][columns.index(card["value"])] if rows else "no data"
-            output.show(f"{card['kpi']}: {value}")
+            value = rows[0][columns.index(card["value"])] if rows else None
+            output.show(f"{card['kpi']}: {'-' if value is None else value}")
             continue
         output.show()
         output.show(card.get("title") or card["table"])
@@ -38,12 +38,19 @@ def command(name: str | None, directory: Path, as_json: bool) -> None:
 
 
 def _show_list(directory: Path, *, as_json: bool) -> None:
-    from snowmelt.project.dashboards import load_dashboards
+    from snowmelt.errors import ConfigError
+    from snowmelt.project.dashboards import dashboard_names, load_dashboard
     from snowmelt.project.project import find_project
 
-    found = load_dashboards(find_project(directory))
-    columns = ("name", "title", "cards")
-    rows = [(name, each.title, len(each.cards)) for name, each in found.items()]
+    root = find_project(directory)
+    rows: list[tuple[str, str | None, int | None, str | None]] = []
+    for name in dashboard_names(root):
+        try:
+            found = load_dashboard(root, name)
+            rows.append((name, found.title, len(found.cards), None))
+        except ConfigError as error:
+            rows.append((name, None, None, str(error)))
+    columns = ("name", "title", "cards", "problem")
     if as_json:
         listed = [dict(zip(columns, row, strict=True)) for row in rows]
         output.show_json({"schema_version": 1, "dashboards": listed})

@@ -117,6 +117,15 @@ def published_run(session: Session) -> str | None:
     return run_id
 
 
+def published_digest(session: Session) -> str | None:
+    """Return the digest of the project that the published run was made by."""
+    digest: str | None = session.value(
+        "select project_digest from snowmelt.run_history where run_id = $1",
+        [published_run(session)],
+    )
+    return digest
+
+
 def close_interrupted(session: Session, now: datetime) -> int:
     """Close runs whose process ended before they did; return how many."""
     count = session.value(

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from snowmelt.errors import ConfigError
+from snowmelt.errors import ConfigError, UsageError
 from snowmelt.project.yaml_file import load_model
 
 FOLDER = "dashboards"
 _STRICT = ConfigDict(extra="forbid", frozen=True)
+_KEYS = {
+    "kpi": (("value",), ()),
+    "chart": (("title", "x", "y"), ("series",)),
+    "table": ((), ()),
+}
+"""The keys that each kind of card must have, and those that it may have."""
+
+Text = Annotated[str, StringConstraints(min_length=1)]
 
 
 class Card(BaseModel):
@@ -19,38 +28,37 @@ class Card(BaseModel):
 
     model_config = _STRICT
 
-    kpi: str | None = Field(None, description="A single figure, under this title.")
+    kpi: Text | None = Field(None, description="A single figure, under this title.")
     chart: Literal["line", "area", "bar"] | None = Field(
         None, description="A chart of `y` over `x`."
     )
-    table: str | None = Field(None, description="A table, under this title.")
-    title: str | None = Field(None, description="What stands above a chart.")
-    value: str | None = Field(None, description="The column of a figure.")
-    x: str | None = Field(None, description="The column along a chart.")
-    y: str | None = Field(None, description="The column that a chart shows.")
-    series: str | None = Field(
+    table: Text | None = Field(None, description="A table, under this title.")
+    title: Text | None = Field(None, description="What stands above a chart.")
+    value: Text | None = Field(None, description="The column of a figure.")
+    x: Text | None = Field(None, description="The column along a chart.")
+    y: Text | None = Field(None, description="The column that a chart shows.")
+    series: Text | None = Field(
         None, description="The column that parts a chart into one for each value."
     )
     span: int = Field(12, ge=1, le=12, description="Width, in twelfths of the page.")
-    sql: str = Field(
+    sql: Text = Field(
         description="A query, or the path of a .sql file below the project. "
         "{{ ref('model') }} names a model."
     )
 
     @model_validator(mode="after")
     def _is_one_kind(self) -> Card:
-        kinds = [self.kpi, self.chart, self.table]
-        if sum(each is not None for each in kinds) != 1:
+        kinds = [kind for kind in _KEYS if getattr(self, kind) is not None]
+        if len(kinds) != 1:
             raise ValueError("write one of kpi, chart and table")
-        missing = [name for name in self._needed() if getattr(self, name) is None]
-        if missing:
-            raise ValueError(f"{missing[0]} is missing")
+        needed, allowed = _KEYS[kinds[0]]
+        for name in ("title", "value", "x", "y", "series"):
+            is_there = getattr(self, name) is not None
+            if name in needed and not is_there:
+                raise ValueError(f"{name} is missing")
+            if is_there and name not in (*needed, *allowed):
+                raise ValueError(f"a {kinds[0]} has no {name}")
         return self
-
-    def _needed(self) -> tuple[str, ...]:
-        if self.chart:
-            return ("title", "x", "y")
-        return ("value",) if self.kpi else ()
 
     @property
     def heading(self) -> str:
@@ -79,32 +87,36 @@ class Dashboard(BaseModel):
         return [card for row in self.rows for card in row]
 
 
-def load_dashboards(root: Path) -> dict[str, Dashboard]:
-    """Read a project's dashboards, by the names of their files.
+def dashboard_names(root: Path) -> list[str]:
+    """Return the names of a project's dashboards: of their files, without .yml."""
+    return sorted(path.stem for path in (root / FOLDER).glob("*.yml"))
 
-    The SQL of files is put in place of their paths.
 
-    Raises ConfigError with file and line.
+def load_dashboard(root: Path, name: str) -> Dashboard:
+    """Read one dashboard; the SQL of files is put in place of their paths.
+
+    Raises UsageError for an unknown name, ConfigError with file and line.
     """
-    found = {}
-    for path in sorted((root / FOLDER).glob("*.yml")):
-        shown = f"{FOLDER}/{path.name}"
-        dashboard = load_model(path, Dashboard, shown)
-        rows = [
-            [_with_sql(root, shown, card) for card in row] for row in dashboard.rows
-        ]
-        found[path.stem] = dashboard.model_copy(update={"rows": rows})
-    return found
+    names = dashboard_names(root)
+    if name not in names:
+        known = ", ".join(names) or f"none; they are {FOLDER}/*.yml"
+        problem = f"there is no dashboard '{name}'"
+        raise UsageError("dashboards", problem, f"Known: {known}.")
+    shown = f"{FOLDER}/{name}.yml"
+    dashboard = load_model(root / shown, Dashboard, shown)
+    rows = [[_with_sql(root, shown, card) for card in row] for row in dashboard.rows]
+    return dashboard.model_copy(update={"rows": rows})
 
 
 def _with_sql(root: Path, shown: str, card: Card) -> Card:
-    if not card.sql.endswith(".sql"):
+    if not re.fullmatch(r"\S+\.sql", card.sql):
         return card
     path = (root / card.sql).resolve()
     if not path.is_relative_to(root.resolve()):
         raise ConfigError(shown, f"{card.sql} is outside of the project")
     try:
         return card.model_copy(update={"sql": path.read_text(encoding="utf-8")})
-    except FileNotFoundError:
-        problem = f"the card '{card.heading}' reads {card.sql}, which is missing"
+    except (OSError, UnicodeDecodeError) as error:
+        told = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        problem = f"the card '{card.heading}' reads {card.sql}: {told}"
         raise ConfigError(shown, problem) from None

@@ -109,7 +109,7 @@ class OwnCommands:
             queries = dbt.compile(session, ruled) if ruled else {}
             for node in ruled:
                 require_fitting_rules(session, node, queries[node.id])
-            dashboards = check_dashboards(self._parts.project.root, session, graph)
+        dashboards = check_dashboards(self._parts, graph)
         return {
             "schema_version": SCHEMA_VERSION,
             "project": self._parts.project.settings.name,

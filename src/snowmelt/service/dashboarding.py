@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from jinja2 import StrictUndefined, TemplateError
+from jinja2 import StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
-from snowmelt.errors import ConfigError, UsageError
-from snowmelt.gold.run_history import published_run
-from snowmelt.project.dashboards import FOLDER, Card, load_dashboards
+from snowmelt.errors import ConfigError, SnowmeltError, UsageError
+from snowmelt.gold.run_history import published_digest, published_run
+from snowmelt.project.dashboards import FOLDER, Card, dashboard_names, load_dashboard
 from snowmelt.serve.commands import Document
 from snowmelt.service.documents import SCHEMA_VERSION, plain
 from snowmelt.service.parts import Parts
@@ -20,7 +21,14 @@ from snowmelt.transform.dbt import Dbt
 from snowmelt.transform.graph import Graph
 from snowmelt.transform.project_digest import project_digest
 from snowmelt.transform.recording import load_recordings
-from snowmelt.warehouse.port import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from snowmelt.warehouse.port import Table
+
+ROWS_MAX = 10_000
+"""How many rows a card may have: what a person can look at, and a page can draw."""
 
 
 def dashboard_document(parts: Parts, name: str) -> Document:
@@ -29,113 +37,123 @@ def dashboard_document(parts: Parts, name: str) -> Document:
     Raises UsageError for an unknown name, ConfigError for a card that cannot be
     answered.
     """
-    found = load_dashboards(parts.project.root)
-    if name not in found:
-        known = ", ".join(found) or "none; they are dashboards/*.yml"
-        raise UsageError(
-            "dashboards", f"there is no dashboard '{name}'", f"Known: {known}."
-        )
-    relations = relations_of(_graph(parts))
+    dashboard = load_dashboard(parts.project.root, name)
+    relations = _relations(_published_graph(parts))
     cards: list[Document] = []
     with parts.warehouse.snapshot() as session:
         run_id = published_run(session)
         if run_id is None:
             raise UsageError("dashboards", "nothing is published yet", "snowmelt run")
-        for card in found[name].cards:
-            sql = rendered(name, card, relations)
-            parts.warehouse.require_query(sql)
-            try:
-                table = session.table(sql)
-            except Exception as error:
-                raise ConfigError(place_of(name, card), str(error).strip()) from error
-            require_columns(name, card, table.columns)
+        for card in dashboard.cards:
+            with _told_of(name, card):
+                sql = _rendered(card, relations)
+                parts.warehouse.require_query(sql)
+                table = session.table(sql, limit=ROWS_MAX + 1)
+                _require_shown(card, table)
             shown = card.model_dump(exclude_none=True, exclude={"sql"})
             rows = [plain(row) for row in table.rows]
             cards.append({"card": shown, "columns": table.columns, "rows": rows})
     return {
         "schema_version": SCHEMA_VERSION,
         "name": name,
-        "title": found[name].title,
+        "title": dashboard.title,
         "run_id": run_id,
         "cards": cards,
     }
 
 
-def check_dashboards(root: Path, session: Session, graph: Graph) -> list[str]:
+def check_dashboards(parts: Parts, graph: Graph) -> list[str]:
     """Return the names of a project's dashboards, every card of them checked.
 
-    Once something is published, the columns are checked, too.
+    While the project is as it was published, the columns are checked, too; no query
+    is run for that.
 
     Raises ConfigError for a card that cannot be answered.
     """
-    relations = relations_of(graph)
-    found = load_dashboards(root)
-    is_published = published_run(session) is not None
-    for name, dashboard in found.items():
-        for card in dashboard.cards:
-            sql = rendered(name, card, relations)
-            if is_published:
-                require_columns(name, card, _columns(name, card, session, sql))
-    return list(found)
-
-
-def _columns(name: str, card: Card, session: Session, sql: str) -> list[str]:
-    try:
-        return [str(row[0]) for row in session.rows(f"describe {sql}")]
-    except Exception as error:
-        raise ConfigError(place_of(name, card), str(error).strip()) from error
-
-
-def relations_of(graph: Graph) -> Mapping[str, str]:
-    """Return what ref() stands for: the relation of each model, seed and snapshot."""
-    return {node.name: node.relation for node in graph.nodes.values() if node.relation}
-
-
-def _graph(parts: Parts) -> Graph:
-    """Return the project's models; dbt is asked when they are not known by now."""
     root = parts.project.root
-    recordings = load_recordings(root / RECORDINGS)
-    known = recordings.of_project(project_digest(root))
-    if known is not None:
-        return known
-    with parts.warehouse.session() as session:
-        return Dbt(root, parts.project.warehouse_path).parse(session)
+    relations = _relations(graph)
+    names = dashboard_names(root)
+    with parts.warehouse.snapshot() as session:
+        is_published = published_digest(session) == project_digest(root)
+        for name in names:
+            for card in load_dashboard(root, name).cards:
+                with _told_of(name, card):
+                    sql = _rendered(card, relations)
+                    parts.warehouse.require_query(sql)
+                    if is_published:
+                        described = session.rows(f"describe {sql}")
+                        _require_columns(card, [str(row[0]) for row in described])
+    return names
 
 
-def place_of(name: str, card: Card) -> str:
-    """Return where a card is, to be told."""
-    return f"{FOLDER}/{name}.yml: {card.heading}"
+@contextmanager
+def _told_of(name: str, card: Card) -> Iterator[None]:
+    """Turn whatever is wrong with a card into a ConfigError that names it."""
+    try:
+        yield
+    except Exception as error:
+        where = f"{FOLDER}/{name}.yml: {card.heading}"
+        if isinstance(error, SnowmeltError):
+            raise ConfigError(where, error.problem, error.remedy) from error
+        raise ConfigError(where, str(error).strip()) from error
 
 
-def rendered(name: str, card: Card, relations: Mapping[str, str]) -> str:
+def _rendered(card: Card, relations: Mapping[str, str]) -> str:
     """Return a card's SQL with a relation in place of each ref().
 
     Raises ConfigError when it names a model that `relations` lacks, and when it is no
     template.
     """
-    where = place_of(name, card)
 
     def ref(model: str) -> str:
         if model not in relations:
             near = difflib.get_close_matches(model, relations, n=1)
             hint = f"Did you mean '{near[0]}'?" if near else ""
-            raise ConfigError(where, f"there is no model '{model}'", hint)
+            raise ConfigError("", f"there is no model '{model}'", hint)
         return relations[model]
 
     environment = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
     try:
         return environment.from_string(card.sql).render(ref=ref).strip()
-    except TemplateError as error:
-        raise ConfigError(where, f"its SQL is no template: {error}") from None
+    except SnowmeltError:
+        raise
+    except Exception as error:
+        raise ConfigError("", f"its SQL is no template: {error}") from error
 
 
-def require_columns(name: str, card: Card, columns: Iterable[str]) -> None:
+def _require_shown(card: Card, table: Table) -> None:
+    """Raise ConfigError when a card cannot show what its query returned."""
+    _require_columns(card, table.columns)
+    if len(table.rows) > ROWS_MAX:
+        problem = f"its query returns more than {ROWS_MAX:,} rows"
+        raise ConfigError("", problem, "Sum them up, or write a limit.")
+    if card.kpi is not None and len(table.rows) > 1:
+        problem = f"its query returns {len(table.rows):,} rows, and a figure is one"
+        raise ConfigError("", problem)
+
+
+def _require_columns(card: Card, columns: Iterable[str]) -> None:
     """Raise ConfigError when a card shows a column that its query does not return."""
     there = list(columns)
     for column in card.columns:
         if column not in there:
-            raise ConfigError(
-                place_of(name, card),
-                f"its query returns no column '{column}'",
-                f"It returns: {', '.join(there)}.",
-            )
+            problem = f"its query returns no column '{column}'"
+            raise ConfigError("", problem, f"It returns: {', '.join(there)}.")
+
+
+def _relations(graph: Graph) -> Mapping[str, str]:
+    """Return what ref() stands for: the relation of each model, seed and snapshot."""
+    return {node.name: node.relation for node in graph.nodes.values() if node.relation}
+
+
+def _published_graph(parts: Parts) -> Graph:
+    """Return the models of the last build, whatever was edited since.
+
+    dbt is asked only when none is known.
+    """
+    root = parts.project.root
+    known = load_recordings(root / RECORDINGS).graph
+    if known is not None:
+        return known
+    with parts.warehouse.session() as session:
+        return Dbt(root, parts.project.warehouse_path).parse(session)

@@ -166,7 +166,8 @@ class Loading:
         give_up_at = clock.monotonic() + longest
         while True:
             late = clock.monotonic() >= give_up_at
-            self._loop.publishes_once = not (self._serving or late)
+            loading = self._loop.is_loading
+            self._loop.publishes_once = not self._serving and (loading or not late)
             if self._loop.is_quiet(settling_too=not late):
                 return
             if self._serving:

@@ -149,6 +149,13 @@ class Loop:
             idle = idle and not self.arrivals.to_list
             return idle and published and left == 0
 
+    @property
+    def is_loading(self) -> bool:
+        """Are files being loaded, or whole and about to be?"""
+        with self.lock:
+            left = self.parts.pending.to_load - self.gathering.count
+            return left > 0 or not self.load_lanes.idle
+
     def seconds_to_next(self) -> float:
         """Return how long nothing will be due unless something wakes the loop."""
         with self.lock:

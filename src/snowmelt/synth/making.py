@@ -33,6 +33,12 @@ def check_number(name: str, value: int, least: int, why: str = "") -> None:
         raise UsageError(name, f"{value} is too few", told)
 
 
+def check_last(name: str, value: int, most: int) -> None:
+    """Raise UsageError if a number is above `most`."""
+    if value > most:
+        raise UsageError(name, f"{value} is too many", f"Ask for {most:,} or fewer")
+
+
 def check_dirty(dirty: float) -> None:
     """Raise UsageError if the share of dirt is not within 0 to DIRTY_MAX."""
     if not 0 <= dirty <= DIRTY_MAX:

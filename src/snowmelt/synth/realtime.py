@@ -151,6 +151,11 @@ def _check(feed: Feed) -> None:
     for name, value in numbers.items():
         if value <= 0:
             raise UsageError(name, f"{value} is too little", "Ask for more than 0")
+    try:
+        feed.first_moment + timedelta(seconds=float((feed.seconds or 1) * feed.pace))
+    except OverflowError:
+        problem = "the feed ends after the year 9999"
+        raise UsageError("pace", problem, "Ask for less") from None
     if feed.names not in NAMES:
         told = f"Known: {', '.join(NAMES)}"
         raise UsageError("names", f"{feed.names} is not known", told)

@@ -23,6 +23,7 @@ from snowmelt.synth.making import (
     Report,
     check_directory,
     check_dirty,
+    check_last,
     check_number,
     set_variables,
     statement,
@@ -31,6 +32,8 @@ from snowmelt.warehouse.duckdb.scratch import Connection, scratch
 
 FIRST_DAY = date(2024, 1, 1)
 FILE_MB = 180
+DAYS_MAX = 36_500
+INCREMENTS_MAX = 100_000
 COMPRESSIONS = ("none", "gzip", "zstd")
 
 _SUFFIX = {"none": "", "gzip": ".gz", "zstd": ".zst"}
@@ -139,6 +142,7 @@ def make_increment(
     """
     _check(retailer)
     check_number("increment", increment, 1)
+    check_last("increment", increment, INCREMENTS_MAX)
     hour = datetime.combine(FIRST_DAY, datetime.min.time()) + timedelta(
         days=retailer.days, hours=increment
     )
@@ -159,6 +163,7 @@ def _check(retailer: Retailer) -> None:
     for table in _BYTES_PER_ROW:
         check_number(table, retailer.count(table), 1)
     check_number("days", retailer.days, 1)
+    check_last("days", retailer.days, DAYS_MAX)
     check_dirty(retailer.dirty)
     if retailer.compression not in COMPRESSIONS:
         raise UsageError(

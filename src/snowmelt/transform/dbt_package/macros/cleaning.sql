@@ -24,6 +24,22 @@
 
 
 {#-
+    A moment (UTC) of a date or time as ISO 8601 text; without an offset it is in UTC. Null for
+    what is none. Seconds may be left out, which the engine allows before no offset.
+-#}
+{% macro moment(column) -%}
+    case
+        when {{ column }} like '____-__-_____:__:__' or {{ column }} like '____-__-__'
+        then try_cast({{ column }} as timestamp)
+        when regexp_full_match(trim({{ column }}), '[12]\d{3}-\d{2}-\d{2}([T ]\d.*)?')
+        then try_cast(
+            regexp_replace(trim({{ column }}), '^(.{11}\d{2}:\d{2})(Z|[+-].*)$', '\1:00\2') as timestamptz
+        ) at time zone 'UTC'
+    end
+{%- endmacro %}
+
+
+{#-
     An amount by a number, to hundredths, half up; null unless the number is above 0. In whole
     numbers: a plain quotient is a float, and a cast of it gets some halves wrong.
 -#}

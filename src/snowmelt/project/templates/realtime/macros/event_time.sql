@@ -8,10 +8,6 @@
         then make_timestamp(cast(cast(trim({{ column }}) as decimal(38, 3)) * 1000 as bigint))
         when regexp_full_match(trim({{ column }}), '\d{9,10}(\.\d{1,6})?')
         then make_timestamp(cast(cast(trim({{ column }}) as decimal(38, 6)) * 1000000 as bigint))
-        when regexp_full_match(trim({{ column }}), '[12]\d{3}-\d{2}-\d{2}([T ]\d.*)?')
-        -- the engine reads 10:15+02:00 with seconds alone
-        then try_cast(
-            regexp_replace(trim({{ column }}), '^(.{11}\d{2}:\d{2})(Z|[+-].*)$', '\1:00\2') as timestamptz
-        ) at time zone 'UTC'
+        else {{ snowmelt.moment(column) }}
     end
 {%- endmacro %}

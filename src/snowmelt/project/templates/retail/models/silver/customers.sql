@@ -33,7 +33,7 @@ select
     end as age,
 
     ---------- times
-    cast({{ moment('registration_date') }} as date) as registration_date,
+    cast({{ snowmelt.moment('registration_date') }} as date) as registration_date,
 
     ---------- money, EUR
     {{ not_below_0('cast(total_purchases as decimal(18, 2))') }} as total_purchases,

@@ -21,8 +21,8 @@ select
     coalesce(lower({{ trimmed('store_type') }}), 'unknown') as store_type,
 
     ---------- times, UTC
-    {{ moment('transaction_date') }} as transaction_at,
-    cast({{ moment('transaction_date') }} as date) as sale_date,
+    {{ snowmelt.moment('transaction_date') }} as transaction_at,
+    cast({{ snowmelt.moment('transaction_date') }} as date) as sale_date,
 
     ---------- measures, money in EUR
     quantity,
