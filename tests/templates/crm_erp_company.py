@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
+from asking import ask, equals_a_rebuild, quarantine_of, refused_in
 from crm_erp_oracle import CrmErpFigures
-from storefront_shop import ask
 
 from snowmelt.service.commands import OwnCommands
 
@@ -23,32 +22,9 @@ KEYS = {
     "erp_categories": ("category_id",),
 }
 
-
-def audited(commands: OwnCommands) -> None:
-    """Assert that dbt makes the same from nothing, quarantine and all."""
-    audit = commands.audit()["audit"]
-    assert audit["state"] == "SUCCEEDED", audit
-    assert audit["tables_compared"] == TABLES + len(KEYS), audit
-
-
-def refused(commands: OwnCommands) -> Counter[tuple[str, str]]:
-    """Count the rows in quarantine by table and rule."""
-    found: Counter[tuple[str, str]] = Counter()
-    for table in KEYS:
-        sql = f"select rule, count(*) from quarantine.silver__{table} group by rule"
-        found.update({(table, rule): count for rule, count in ask(commands, sql)})
-    return found
-
-
-def quarantined(commands: OwnCommands) -> dict[str, list[str]]:
-    """Return every quarantine's rows, as sorted text."""
-    return {
-        table: sorted(
-            json.dumps(row)
-            for row in ask(commands, f"select * from quarantine.silver__{table}")
-        )
-        for table in KEYS
-    }
+audited = partial(equals_a_rebuild, tables=TABLES + len(KEYS))
+refused = partial(refused_in, models=KEYS)
+quarantined = partial(quarantine_of, models=KEYS)
 
 
 def compare(commands: OwnCommands, expected: CrmErpFigures) -> None:

@@ -1,21 +1,24 @@
-"""What tests of the realtime template share: landing files, comparing figures."""
+"""What tests of the realtime template share: feeds, comparing figures."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from datetime import UTC, datetime
 from fractions import Fraction
-from pathlib import Path
+from functools import partial
 from typing import Any
 
+from asking import ask, equals_a_rebuild, quarantine_of, refused_in
 from realtime_oracle import RealtimeFigures
 
-from shop import Shop
 from snowmelt.service.commands import OwnCommands
 from snowmelt.synth.realtime import Feed
 
 TABLES = 7
+
+audited = partial(equals_a_rebuild, tables=TABLES + 1)
+quarantined = partial(quarantine_of, models=["user_events"])
+
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 """Before any load of a test, and after every event that is not of the future."""
 
@@ -28,48 +31,10 @@ def feed(seconds: int, **options: Any) -> Feed:
     return Feed(seconds=Fraction(seconds), **given)
 
 
-def land_folder(shop: Shop, files: Path) -> None:
-    """Land the files below a folder under their paths in it, by name."""
-    for path in sorted(files.rglob("*.csv")):
-        shop.land(path, str(path.relative_to(files)))
-
-
-def ask(commands: OwnCommands, sql: str) -> list[list[Any]]:
-    """Return the rows of a query."""
-    rows: list[list[Any]] = commands.query(sql, None)["rows"]
-    return rows
-
-
-def published(commands: OwnCommands) -> dict[str, Any]:
-    """Load and publish what is pending; return the run."""
-    run: dict[str, Any] = commands.run(None)["run"]
-    assert run["state"] == "SUCCEEDED", run
-    return run
-
-
-def audited(commands: OwnCommands) -> None:
-    """Assert that dbt makes the same from nothing, quarantine and all."""
-    audit = commands.audit()["audit"]
-    assert audit["state"] == "SUCCEEDED", audit
-    assert audit["tables_compared"] == TABLES + 1, audit
-
-
-def way(commands: OwnCommands) -> str:
-    """Return which way the last run took: dbt or replay."""
-    sql = "select way from snowmelt.run_history order by started_at desc limit 1"
-    return str(ask(commands, sql)[0][0])
-
-
 def refused(commands: OwnCommands) -> Counter[str]:
     """Count the rows in quarantine by rule."""
-    sql = "select rule, count(*) from quarantine.silver__user_events group by rule"
-    return Counter(dict(ask(commands, sql)))
-
-
-def quarantined(commands: OwnCommands) -> dict[str, list[str]]:
-    """Return the rows in quarantine, as sorted text."""
-    rows = ask(commands, "select * from quarantine.silver__user_events")
-    return {"quarantine": sorted(json.dumps(row) for row in rows)}
+    found = refused_in(commands, models=["user_events"]).items()
+    return Counter({rule: count for (_, rule), count in found})
 
 
 def compare(commands: OwnCommands, expected: RealtimeFigures) -> None:

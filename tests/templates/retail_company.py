@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
+from asking import ask, equals_a_rebuild, quarantine_of, refused_in
 from retail_oracle import RetailFigures
-from storefront_shop import ask
 
 from snowmelt.service.commands import OwnCommands
 
@@ -16,33 +15,9 @@ TABLES = 8
 RELATIONS = TABLES + 2  # two views
 SILVER = ("customers", "products", "transactions")
 
-
-def audited(commands: OwnCommands) -> None:
-    """Assert that dbt makes the same from nothing, quarantine and all."""
-    audit = commands.audit()["audit"]
-    assert audit["state"] == "SUCCEEDED", audit
-    assert audit["tables_compared"] == TABLES + len(SILVER), audit
-
-
-def refused(commands: OwnCommands) -> Counter[tuple[str, str]]:
-    """Count the rows in quarantine by table and rule."""
-    found: Counter[tuple[str, str]] = Counter()
-    for table in SILVER:
-        sql = f"select rule, count(*) from quarantine.silver__{table} group by rule"
-        for rule, count in ask(commands, sql):
-            found[table, rule] = count
-    return found
-
-
-def quarantined(commands: OwnCommands) -> dict[str, list[str]]:
-    """Return every quarantine's rows, as sorted text."""
-    return {
-        table: sorted(
-            json.dumps(row)
-            for row in ask(commands, f"select * from quarantine.silver__{table}")
-        )
-        for table in SILVER
-    }
+audited = partial(equals_a_rebuild, tables=TABLES + len(SILVER))
+refused = partial(refused_in, models=SILVER)
+quarantined = partial(quarantine_of, models=SILVER)
 
 
 def deduplicated(commands: OwnCommands) -> dict[str, int]:

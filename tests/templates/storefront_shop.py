@@ -1,74 +1,27 @@
-"""What tests of the storefront template share: landing folders, comparing figures."""
+"""What tests of the storefront template share: comparing a project with the oracle."""
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from pathlib import Path
+from functools import partial
 from typing import Any
 
+from asking import ask, equals_a_rebuild, quarantine_of, refused_in
 from storefront_oracle import StorefrontFigures
 
-from shop import Shop
 from snowmelt.service.commands import OwnCommands
 
 TABLES = 9
+SILVER = ("customers_clean", "products_clean", "sales_clean")
 
-
-def land_folder(shop: Shop, files: Path, pattern: str = "*") -> None:
-    """Land the files below a folder under their paths in it, by name."""
-    for path in sorted(files.rglob(pattern)):
-        if path.is_file():
-            shop.land(path, str(path.relative_to(files)))
-
-
-def ask(commands: OwnCommands, sql: str) -> list[list[Any]]:
-    """Return the rows of a query."""
-    rows: list[list[Any]] = commands.query(sql, None)["rows"]
-    return rows
-
-
-def published(commands: OwnCommands) -> dict[str, Any]:
-    """Load and publish what is pending; return the run."""
-    run: dict[str, Any] = commands.run(None)["run"]
-    assert run["state"] == "SUCCEEDED", run
-    return run
-
-
-def audited(commands: OwnCommands) -> None:
-    """Assert that dbt makes the same from nothing, quarantine and all."""
-    audit = commands.audit()["audit"]
-    assert audit["state"] == "SUCCEEDED", audit
-    assert audit["tables_compared"] == TABLES + 3, audit
-
-
-def way(commands: OwnCommands) -> str:
-    """Return which way the last run took: dbt or replay."""
-    sql = "select way from snowmelt.run_history order by started_at desc limit 1"
-    return str(ask(commands, sql)[0][0])
+audited = partial(equals_a_rebuild, tables=TABLES + len(SILVER))
+quarantined = partial(quarantine_of, models=SILVER)
 
 
 def refused(commands: OwnCommands) -> Counter[tuple[str, str]]:
     """Count the rows in quarantine by table and rule."""
-    found: Counter[tuple[str, str]] = Counter()
-    for table in ("customers", "products", "sales"):
-        sql = (
-            f"select rule, count(*) from quarantine.silver__{table}_clean group by rule"
-        )
-        for rule, count in ask(commands, sql):
-            found[table, rule] = count
-    return found
-
-
-def quarantined(commands: OwnCommands) -> dict[str, list[str]]:
-    """Return every quarantine's rows, as sorted text."""
-    return {
-        table: sorted(
-            json.dumps(row)
-            for row in ask(commands, f"select * from quarantine.silver__{table}_clean")
-        )
-        for table in ("customers", "products", "sales")
-    }
+    found = refused_in(commands, models=SILVER).items()
+    return Counter({(m.removesuffix("_clean"), rule): n for (m, rule), n in found})
 
 
 def compare(commands: OwnCommands, expected: StorefrontFigures) -> None:

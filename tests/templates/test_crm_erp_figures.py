@@ -12,9 +12,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from asking import ask, land_folder, published, way
 from crm_erp_company import audited, compare, refused
 from crm_erp_oracle import figures
-from storefront_shop import ask, land_folder, published, way
 
 from shop import Shop, make_shop, require_dashboards
 from snowmelt.synth.crm_erp import make_crm_erp

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from asking import ask, way
 from crm_erp_company import TABLES, quarantined
-from storefront_shop import ask, way
 
 from shop import Shop, contents
 from snowmelt.synth.crm_erp import make_crm_erp

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asking import ask, land_folder
 from olist_oracle import (
     CustomerFigures,
     OlistFigures,
@@ -18,7 +19,7 @@ from olist_oracle import (
     figures,
 )
 
-from shop import Shop, make_shop, require_dashboards
+from shop import make_shop, require_dashboards
 from snowmelt.service.commands import OwnCommands
 from snowmelt.synth.olist import make_olist
 
@@ -28,20 +29,10 @@ PUBLISHED = Path(
 )
 
 
-def load(shop: Shop, files: Path) -> None:
-    for path in sorted(files.glob("*.csv")):
-        shop.land(path)
-
-
-def ask(commands: OwnCommands, sql: str) -> list[list[Any]]:
-    rows: list[list[Any]] = commands.query(sql, None)["rows"]
-    return rows
-
-
 def test_made_files_give_the_oracles_figures(tmp_path: Path) -> None:
     make_olist(tmp_path / "files", orders=1500, seed=11)
     shop = make_shop(tmp_path / "shop")
-    load(shop, tmp_path / "files")
+    land_folder(shop, tmp_path / "files", "*.csv")
     with shop.commands() as commands:
         document = commands.run(None)
         assert document["run"]["state"] == "SUCCEEDED", document["run"]
@@ -52,7 +43,7 @@ def test_made_files_give_the_oracles_figures(tmp_path: Path) -> None:
 @pytest.mark.skipif(not PUBLISHED.is_dir(), reason="the published files are not here")
 def test_published_files_give_the_oracles_figures(tmp_path: Path) -> None:
     shop = make_shop(tmp_path / "shop")
-    load(shop, PUBLISHED)
+    land_folder(shop, PUBLISHED, "*.csv")
     with shop.commands() as commands:
         document = commands.run(None)
         assert document["run"]["state"] == "SUCCEEDED", document["run"]

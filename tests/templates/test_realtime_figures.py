@@ -9,19 +9,9 @@ from importlib.resources import files as files_of_package
 from pathlib import Path
 
 import pytest
+from asking import ask, land_folder, published, way
 from realtime_changes import CHANGES
-from realtime_feed import (
-    HEADER,
-    NOW,
-    ask,
-    audited,
-    compare,
-    feed,
-    land_folder,
-    published,
-    refused,
-    way,
-)
+from realtime_feed import HEADER, NOW, audited, compare, feed, refused
 from realtime_oracle import RealtimeFigures, add, figures, read
 
 from shop import Shop, require_dashboards

@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from realtime_feed import TABLES, ask, feed, quarantined, way
+from asking import ask, way
+from realtime_feed import TABLES, feed, quarantined
 
 from shop import Shop, contents
 from snowmelt.synth.realtime import make_realtime

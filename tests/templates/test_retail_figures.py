@@ -16,9 +16,9 @@ from typing import Any
 import pyarrow
 import pyarrow.parquet
 import pytest
+from asking import ask, land_folder, published, way
 from retail_company import SILVER, audited, compare, deduplicated, refused
 from retail_oracle import figures
-from storefront_shop import ask, land_folder, published, way
 
 from shop import Shop, require_dashboards
 from snowmelt.service.commands import OwnCommands

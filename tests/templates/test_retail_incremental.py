@@ -25,9 +25,9 @@ from typing import Any
 import pyarrow
 import pyarrow.parquet
 import pytest
+from asking import ask, way
 from retail_company import RELATIONS, audited, quarantined
 from retail_oracle import read_file
-from storefront_shop import ask, way
 
 from shop import Shop, contents
 from snowmelt.synth.retail import Retailer, make_increment, make_retail

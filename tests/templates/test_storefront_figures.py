@@ -8,16 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from asking import ask, land_folder, published, way
 from storefront_oracle import figures
-from storefront_shop import (
-    ask,
-    audited,
-    compare,
-    land_folder,
-    published,
-    refused,
-    way,
-)
+from storefront_shop import audited, compare, refused
 
 from shop import Shop, make_shop, require_dashboards
 from snowmelt.synth.storefront import make_storefront

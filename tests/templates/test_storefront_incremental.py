@@ -23,8 +23,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asking import ask, way
 from storefront_oracle import read_json
-from storefront_shop import TABLES, ask, audited, quarantined, way
+from storefront_shop import TABLES, audited, quarantined
 
 from shop import Shop, contents
 from snowmelt.synth.storefront import make_storefront
