@@ -27,9 +27,11 @@ REST_SECONDS_MAX = 1800.0
 HOUR_SECONDS_MAX = 1800.0
 POLL_SECONDS = 0.02
 
-_SECONDS_OF_NODES = (
-    "select resource_type, node, seconds from snowmelt.node_history "
-    "where run_id = (select max(run_id) from snowmelt.run_history)"
+_SECONDS_OF_STATEMENTS = (
+    "select split_part(node, '.', 1) as kind, split_part(node, '.', 3) as name, "
+    "sum(seconds) from snowmelt.query_history "
+    "where run_id = (select max(run_id) from snowmelt.run_history) "
+    "and node is not null group by kind, name"
 )
 _SECONDS_OF_LOADS = (
     "select epoch(max(last_load_time)) - epoch(min(started_at)), sum(row_parsed) "
@@ -50,7 +52,12 @@ _WAYS = (
 
 @dataclass(frozen=True)
 class Full:
-    """The full run: the program, and what it says of its parts, in seconds."""
+    """The full run: the program, and what it says of its parts, in seconds.
+
+    Models and tests are the seconds of their statements, of which one runs at a time.
+    Two of dbt's threads send them, so the seconds of its nodes (`node_history`) have
+    the waiting for the other in them, and come to several times as much.
+    """
 
     ended: Ended
     rows: int
@@ -65,7 +72,7 @@ class Full:
 
     @property
     def rest_seconds(self) -> float:
-        """What is neither load nor model nor test: start, plan, commit, end."""
+        """What is neither load nor statement: start, dbt's own work, commit, end."""
         parts = self.load_seconds + sum(self.model_seconds.values()) + self.test_seconds
         return self.ended.seconds - parts
 
@@ -105,7 +112,7 @@ def run_full(root: Path) -> Full:
     run = json.loads(ended.output)["run"]
     if run is None or run["state"] != "SUCCEEDED":
         raise CommandError(f"the full run did not succeed: {run}")
-    nodes = _rows(root, _SECONDS_OF_NODES)
+    nodes = _rows(root, _SECONDS_OF_STATEMENTS)
     ((load_seconds, rows),) = _rows(root, _SECONDS_OF_LOADS)
     tests = [float(seconds) for kind, _, seconds in nodes if kind == "test"]
     models = {name: float(seconds) for kind, name, seconds in nodes if kind == "model"}
