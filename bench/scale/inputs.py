@@ -1,9 +1,9 @@
 """The company's files: the set, and the hours that come after it; made once and kept.
 
-`python -m bench.scale.inputs CUSTOMERS PRODUCTS TRANSACTIONS HOURS EACH FOLDER` makes
-hours: in each as many records as EACH hours of the generator's have together. A set of
-a tenth of the size has hours of a tenth; ten of them in one file are as large as an
-hour of the whole set, so that both sizes can be given the same work.
+`python -m bench.scale.inputs CUSTOMERS PRODUCTS TRANSACTIONS COMPRESSION HOURS EACH
+FOLDER` makes hours: in each as many records as EACH hours of the generator's have
+together. A set of a tenth of the size has hours of a tenth; ten of them in one file are
+as large as an hour of the whole set, so that both sizes can be given the same work.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SEED, DIRTY, COMPRESSION = 1, 0.02, "zstd"
 _MERGES = {
     "customers": (
         "read_csv({files}, all_varchar = true, header = true)",
-        f"format csv, header, compression {COMPRESSION}",
+        "format csv, header",
     ),
     "products": (
         "read_json({files}, format = 'array', columns = {{"
@@ -41,22 +41,23 @@ _MERGES = {
             )
         )
         + "}})",
-        f"format json, array, compression {COMPRESSION}",
+        "format json, array",
     ),
     "transactions": (
         "read_parquet({files})",
-        f"format parquet, compression {COMPRESSION}",
+        "format parquet",
     ),
 }
 
 
 @dataclass(frozen=True)
 class Company:
-    """How large a company is."""
+    """How large a company is, and how its files are compressed."""
 
     customers: int
     products: int
     transactions: int
+    compression: str = COMPRESSION
 
     @property
     def retailer(self) -> Retailer:
@@ -66,25 +67,28 @@ class Company:
             self.transactions,
             SEED,
             DIRTY,
-            compression=COMPRESSION,
+            compression=self.compression,
         )
 
     @property
     def folder(self) -> Path:
         """Its place; the name changes with the generator."""
-        return MADE / f"retail-{self.customers}-{self.transactions}-{_digest()}"
+        size = f"{self.customers}-{self.transactions}"
+        return MADE / f"retail-{size}-{self.compression}-{_digest()}"
 
 
-def company_of(scale: float) -> Company:
+def company_of(scale: float, compression: str = COMPRESSION) -> Company:
     """Return the company of this size, which is 1 for five million customers."""
     sizes = (CUSTOMERS, PRODUCTS, TRANSACTIONS)
-    return Company(*(max(round(size * scale), 1) for size in sizes))
+    customers, products, transactions = (max(round(size * scale), 1) for size in sizes)
+    return Company(customers, products, transactions, compression)
 
 
 def synth_words(company: Company, folder: str) -> list[str]:
     """Return the command that makes the set of a company in a folder."""
     sizes = {name: getattr(company, name) for name in TABLES}
-    given = {**sizes, "seed": SEED, "dirty": DIRTY, "compression": COMPRESSION}
+    given = {**sizes, "seed": SEED, "dirty": DIRTY}
+    given["compression"] = company.compression
     options = [
         word for name, each in given.items() for word in (f"--{name}", str(each))
     ]
@@ -109,8 +113,9 @@ def ensure_hours(company: Company, hours: int, each: int) -> list[Path]:
     folder = company.folder / f"hours-of-{each}"
     if not (folder / _name(hours)).is_dir():
         print(f"making {folder}", file=sys.stderr)
-        sizes = (company.customers, company.products, company.transactions)
-        words = [str(word) for word in (*sizes, hours, each, folder)]
+        own = (company.customers, company.products, company.transactions)
+        words = [*map(str, own), company.compression]
+        words += [str(hours), str(each), str(folder)]
         subprocess.run(
             [sys.executable, "-m", "bench.scale.inputs", *words],
             check=True,
@@ -131,12 +136,12 @@ def make_hours(company: Company, hours: int, each: int, folder: Path) -> None:
         for increment in increments:
             part = making / "parts" / _name(increment)
             make_increment(part, company.retailer, increment=increment)
-        _merge(sorted((making / "parts").iterdir()), making)
+        _merge(sorted((making / "parts").iterdir()), making, company.compression)
         shutil.rmtree(making / "parts")
         making.rename(made)
 
 
-def _merge(parts: list[Path], into: Path) -> None:
+def _merge(parts: list[Path], into: Path, compression: str) -> None:
     """Write one file a table of several, under the name of the last of them."""
     for table in TABLES:
         files = [next((part / "raw" / table).iterdir()) for part in parts]
@@ -148,7 +153,9 @@ def _merge(parts: list[Path], into: Path) -> None:
         source, form = _MERGES[table]
         read = source.format(files=[str(file) for file in files])
         with duckdb.connect() as connection:
-            connection.execute(f"copy (from {read}) to '{merged}' ({form})")
+            connection.execute(
+                f"copy (from {read}) to '{merged}' ({form}, compression {compression})"
+            )
 
 
 def _name(hour: int) -> str:
@@ -159,14 +166,14 @@ def _digest() -> str:
     synth = Path(snowmelt.__file__).parent / "synth"
     sources = [synth / "retail.py", synth / "sql" / "draws.sql"]
     sources += sorted((synth / "sql" / "retail").iterdir())
-    digest = hashlib.sha256(f"{SEED} {DIRTY} {COMPRESSION}".encode())
+    digest = hashlib.sha256(f"{SEED} {DIRTY}".encode())
     for path in sources:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:8]
 
 
 if __name__ == "__main__":
-    customers, products, transactions, count, together = map(int, sys.argv[1:6])
-    make_hours(
-        Company(customers, products, transactions), count, together, Path(sys.argv[6])
-    )
+    customers, products, transactions, *more = sys.argv[1:]
+    compression, count, together, place = more
+    made_for = Company(int(customers), int(products), int(transactions), compression)
+    make_hours(made_for, int(count), int(together), Path(place))

@@ -21,10 +21,10 @@ from pathlib import Path
 
 from bench.inputs import MADE
 from bench.live.figures import add_common_options, show, verdict
-from bench.live.shop import CommandError, environment, run_program
+from bench.live.shop import CommandError, environment
 from bench.machine import ROOT, describe_machine
 from bench.scale.generation import Generation, bytes_below, measure_generation
-from bench.scale.gold import Relation, as_relations, differences
+from bench.scale.gold import Relation, ask_gold, require_same
 from bench.scale.inputs import Company, company_of, ensure_hours, ensure_set
 from bench.scale.ours import (
     Full,
@@ -149,11 +149,11 @@ def _sides(
         shutil.rmtree(place / "company", ignore_errors=True)
         root = make_project(place, files, chosen.threads, chosen.memory_limit)
         ours.append(run_full(root))
-        _require_same("after the full run", gold, _read_gold(warehouse_of(root)))
+        require_same("after the full run", gold, ask_gold(warehouse_of(root)))
     _tell(f"{company.transactions:,} transactions, {len(hours)} hours")
     hourly = run_hours(root, hours)
     _, gold = _run_raw(chosen, root / "landing", place)
-    _require_same("after the hours", gold, _read_gold(warehouse_of(root)))
+    require_same("after the hours", gold, ask_gold(warehouse_of(root)))
     shutil.rmtree(place)
     return Sides(raw, ours, hourly)
 
@@ -170,22 +170,9 @@ def _run_raw(
     ended = run_to_its_end(
         [sys.executable, "-m", "bench.scale.raw", *words], own, environment()
     )
-    gold = _read_gold(database)
+    gold = ask_gold(database)
     shutil.rmtree(own)
     return ended, gold
-
-
-def _read_gold(database: Path) -> dict[str, Relation]:
-    words = [sys.executable, "-m", "bench.scale.gold", str(database)]
-    return as_relations(json.loads(run_program(words, ROOT, environment())))
-
-
-def _require_same(
-    when: str, raw: dict[str, Relation], ours: dict[str, Relation]
-) -> None:
-    told = differences(raw, ours)
-    if told:
-        raise CommandError(f"{when} gold differs: {'; '.join(told)}")
 
 
 def _tell(text: str) -> None:

@@ -10,11 +10,14 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from bench.live.shop import environment, run_program
+from bench.live.shop import CommandError, environment, run_program
 from bench.scale.generation import Generation
-from bench.scale.gold import Relation, differences, read_gold
+from bench.scale.gold import Relation, differences, read_gold, require_same
 from bench.scale.inputs import TABLES, Company, make_hours
 from bench.scale.ours import Full, Hours, make_project, run_full, warehouse_of
+from bench.scale.peers import Beside, Built
+from bench.scale.peers import table as peers_table
+from bench.scale.peers import targets as peers_targets
 from bench.scale.programs import Ended
 from bench.scale.report import Measured, document, table, targets
 from snowmelt.synth.retail import make_increment, make_retail
@@ -52,11 +55,13 @@ def test_by_hand_and_by_the_template_gold_is_the_same(tmp_path: Path) -> None:
 
 
 def test_relations_that_one_side_lacks_or_types_otherwise_differ() -> None:
-    one, other = Relation(1, {"a": "BIGINT"}, "1"), Relation(1, {"a": "DATE"}, "1")
-    assert differences({"x": one}, {}) == ["only raw has x"]
+    one, other = Relation(1, "1", {"a": "BIGINT"}), Relation(1, "1", {"a": "DATE"})
+    assert differences({"x": one}, {}) == ["only the other has x"]
     assert differences({}, {"x": one}) == ["only ours has x"]
     assert differences({"x": one}, {"x": other}) == ["x: columns or types differ: a"]
-    assert not differences({"x": one}, {"x": one})
+    require_same("now", {"x": one}, {"x": one})
+    with pytest.raises(CommandError, match="now gold differs: only ours has y"):
+        require_same("now", {"x": one}, {"x": one, "y": one})
 
 
 def test_an_hour_put_together_has_the_records_of_its_parts(tmp_path: Path) -> None:
@@ -121,3 +126,14 @@ def test_targets_are_judged_at_full_size_and_for_what_was_measured() -> None:
     }
     nearer = measured(1.0, small_scale=0.5, small_hours=small)
     assert not any(each.is_missed for each in targets(nearer))
+
+
+def test_beside_a_peer_both_of_its_programs_count() -> None:
+    dlt, dbt = Ended(12.0, 1.0, 1, ""), Ended(18.0, 1.0, 1, "")
+    theirs = Built(dlt, 10.0, dbt)
+    seen = measured(0.1)
+    beside = Beside(seen.ours[0], seen.hours, theirs, [theirs])
+    judged = peers_targets(beside, is_judged=True)
+    assert [round(each.value, 3) for each in judged] == [0.3, 0.667, 0.01]
+    assert not any(each.is_missed for each in judged)
+    assert "of theirs: dlt 12.00 s, dbt 18.00 s" in peers_table(beside, COMPANY, judged)
