@@ -167,8 +167,9 @@ def table(beside: Beside, company: Company, judged: Sequence[Target]) -> list[st
     hour = median(each.seconds for each in beside.their_hours)
     cells = ("load s", "full run s", "an hour s", "peak MB")
     return [
-        f"retail-peers: {company.customers:,} customers, {company.products:,} products, "
-        f"{company.transactions:,} transactions; hours: {len(beside.their_hours)}",
+        f"retail-peers: {company.customers:,} customers, "
+        f"{company.products:,} products, {company.transactions:,} transactions; "
+        f"hours: {len(beside.their_hours)}",
         _line("", cells),
         _line(
             "dlt, dbt", _cells(theirs.load_seconds, theirs.seconds, hour, max(peaks))
