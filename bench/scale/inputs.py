@@ -1,18 +1,18 @@
 """The company's files: the set, and the hours that come after it; made once and kept.
 
-`python -m bench.scale.inputs CUSTOMERS PRODUCTS TRANSACTIONS COMPRESSION HOURS EACH
-FOLDER` makes hours: in each as many records as EACH hours of the generator's have
-together. A set of a tenth of the size has hours of a tenth; ten of them in one file are
-as large as an hour of the whole set, so that both sizes can be given the same work.
+`python -m bench.scale.inputs COMPANY HOURS EACH` makes hours: in each as many records
+as EACH hours of the generator's have together. A set of a tenth of the size has hours
+of a tenth; ten of them in one file are as large as an hour of the whole set, so that
+both sizes can be given the same work.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
-import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import duckdb
@@ -20,6 +20,7 @@ import duckdb
 import snowmelt
 from bench.inputs import MADE
 from bench.live.shop import command, environment, run_program
+from bench.machine import ROOT
 from snowmelt.synth.retail import Retailer, make_increment
 
 CUSTOMERS, PRODUCTS, TRANSACTIONS = 5_000_000, 100_000, 50_000_000
@@ -52,11 +53,12 @@ _MERGES = {
 
 @dataclass(frozen=True)
 class Company:
-    """How large a company is, and how its files are compressed."""
+    """How large a company is, how dirty, and how its files are compressed."""
 
     customers: int
     products: int
     transactions: int
+    dirty: float = DIRTY
     compression: str = COMPRESSION
 
     @property
@@ -66,28 +68,33 @@ class Company:
             self.products,
             self.transactions,
             SEED,
-            DIRTY,
+            self.dirty,
             compression=self.compression,
         )
 
     @property
     def folder(self) -> Path:
         """Its place; the name changes with the generator."""
-        size = f"{self.customers}-{self.transactions}"
-        return MADE / f"retail-{size}-{self.compression}-{_digest()}"
+        size = f"{self.customers}-{self.products}-{self.transactions}"
+        kind = f"{self.dirty:g}-{self.compression}"
+        return MADE / f"retail-{size}-{kind}-{_digest()}"
+
+    def hours(self, each: int) -> Path:
+        """The place of its hours."""
+        return self.folder / f"hours-of-{each}"
 
 
-def company_of(scale: float, compression: str = COMPRESSION) -> Company:
+def company_of(scale: float, dirty: float, compression: str = COMPRESSION) -> Company:
     """Return the company of this size, which is 1 for five million customers."""
     sizes = (CUSTOMERS, PRODUCTS, TRANSACTIONS)
     customers, products, transactions = (max(round(size * scale), 1) for size in sizes)
-    return Company(customers, products, transactions, compression)
+    return Company(customers, products, transactions, dirty, compression)
 
 
 def synth_words(company: Company, folder: str) -> list[str]:
     """Return the command that makes the set of a company in a folder."""
     sizes = {name: getattr(company, name) for name in TABLES}
-    given = {**sizes, "seed": SEED, "dirty": DIRTY}
+    given = {**sizes, "seed": SEED, "dirty": company.dirty}
     given["compression"] = company.compression
     options = [
         word for name, each in given.items() for word in (f"--{name}", str(each))
@@ -110,16 +117,12 @@ def ensure_set(company: Company) -> Path:
 
 def ensure_hours(company: Company, hours: int, each: int) -> list[Path]:
     """Make hours unless they are there; return the folders that have `raw`."""
-    folder = company.folder / f"hours-of-{each}"
+    folder = company.hours(each)
     if not (folder / _name(hours)).is_dir():
         print(f"making {folder}", file=sys.stderr)
-        own = (company.customers, company.products, company.transactions)
-        words = [*map(str, own), company.compression]
-        words += [str(hours), str(each), str(folder)]
-        subprocess.run(
-            [sys.executable, "-m", "bench.scale.inputs", *words],
-            check=True,
-            env=environment(),
+        words = (json.dumps(asdict(company)), str(hours), str(each))
+        run_program(
+            [sys.executable, "-m", "bench.scale.inputs", *words], ROOT, environment()
         )
     return [folder / _name(hour) for hour in range(1, hours + 1)]
 
@@ -166,14 +169,13 @@ def _digest() -> str:
     synth = Path(snowmelt.__file__).parent / "synth"
     sources = [synth / "retail.py", synth / "sql" / "draws.sql"]
     sources += sorted((synth / "sql" / "retail").iterdir())
-    digest = hashlib.sha256(f"{SEED} {DIRTY}".encode())
+    digest = hashlib.sha256(str(SEED).encode())
     for path in sources:
         digest.update(path.read_bytes())
     return digest.hexdigest()[:8]
 
 
 if __name__ == "__main__":
-    customers, products, transactions, *more = sys.argv[1:]
-    compression, count, together, place = more
-    made_for = Company(int(customers), int(products), int(transactions), compression)
-    make_hours(made_for, int(count), int(together), Path(place))
+    given, count, together = sys.argv[1:]
+    own = Company(**json.loads(given))
+    make_hours(own, int(count), int(together), own.hours(int(together)))

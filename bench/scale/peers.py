@@ -26,7 +26,7 @@ from bench.live.shop import CommandError, command, environment, run_program
 from bench.machine import describe_machine
 from bench.peers.environment import NotInstalledError, ensure_environment
 from bench.scale.gold import ask_gold, require_same
-from bench.scale.inputs import Company, company_of, ensure_hours, ensure_set
+from bench.scale.inputs import DIRTY, Company, company_of, ensure_hours, ensure_set
 from bench.scale.ours import (
     Full,
     Hours,
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str]) -> int:
     machine = describe_machine()
     MADE.mkdir(exist_ok=True)
     place = Path(tempfile.mkdtemp(prefix="retail-peers-", dir=MADE))
-    company = company_of(chosen.scale, COMPRESSION)
+    company = company_of(chosen.scale, DIRTY, COMPRESSION)
     try:
         beside = _measure(company, chosen, place)
     except (CommandError, NotInstalledError, SnowmeltError) as error:

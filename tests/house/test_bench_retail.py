@@ -124,6 +124,8 @@ def test_targets_are_judged_at_full_size_and_for_what_was_measured() -> None:
         "an hour, large / small": True,
         "synth / COPY": True,
     }
+    clean = measured(1.0, company=replace(COMPANY, dirty=0.0))
+    assert not any(each.is_judged for each in targets(clean))
     nearer = measured(1.0, small_scale=0.5, small_hours=small)
     assert not any(each.is_missed for each in targets(nearer))
 
