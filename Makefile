@@ -7,7 +7,7 @@ export UV_PYTHON_DOWNLOADS := never
 # Without its bytecode a command takes nearly twice as long (1.3 s, not 0.8).
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo demo-s3 test test-long lint bench docs lock clean
+.PHONY: help setup demo demo-s3 test test-long lint bench bench-full docs lock clean
 
 help:            ## Show what there is to make.
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -42,6 +42,12 @@ test-long: lint  ## The long forms: more kills, more random histories.
 
 bench: setup     ## Speed, as ratios against raw DuckDB in the same run.
 	@$(BIN)/python -m bench
+
+bench-full: setup  ## All of it: 10 GB, live, at full size; hours, and 60 GB of disk.
+	@missed=0; \
+	for each in "" "huge peers" freshness "batch-growth --small 1000000 --large 10000000" \
+	  rebuild "retail --small-scale 0.1" retail-peers; \
+	do $(BIN)/python -m bench $$each || missed=$$?; done; exit $$missed
 
 docs: setup      ## Write docs/reference anew from the code.
 	@$(BIN)/python scripts/reference.py

@@ -12,11 +12,13 @@ from bench.report import PAGE, as_document, as_text, verdict_text, write_page
 from bench.runner import DisagreementError, NotMeasuredError, Outcome, measure
 from bench.scenarios import GROUPS, SCENARIOS
 
-# Scenarios with options of their own, on a project that a service owns.
+# With options of their own: on a project that a service owns, or at full size.
 LIVE = {
     "freshness": "bench.live.freshness",
     "batch-growth": "bench.live.batch_growth",
     "rebuild": "bench.live.rebuild",
+    "retail": "bench.scale.retail",
+    "retail-peers": "bench.scale.peers",
 }
 
 

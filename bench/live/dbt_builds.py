@@ -29,7 +29,7 @@ from bench.live.stream import Arriving
 BUILDS = 3
 QUIET = ("--quiet", "--log-level-file", "none", "--no-send-anonymous-usage-stats")
 
-_DBT = (sys.executable, "-c", "from dbt.cli.main import cli; cli()")
+DBT = (sys.executable, "-c", "from dbt.cli.main import cli; cli()")
 _BUILT = ("models", "tests")
 
 
@@ -60,7 +60,7 @@ def measure_dbt(shop: Shop, files: Sequence[tuple[Arriving, Path]]) -> DbtBuilds
 def dbt(root: Path, verb: str, *more: str) -> list[str]:
     """Return the command line of a dbt command for a project."""
     return [
-        *(*_DBT, verb, *QUIET),
+        *(*DBT, verb, *QUIET),
         *("--project-dir", str(root), *profile_words(root), *more),
     ]
 

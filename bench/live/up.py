@@ -62,11 +62,11 @@ class Service:
         pause(seconds)
         return (self.cpu_seconds - before) / (perf_counter() - begun)
 
-    def rest(self) -> None:
+    def rest(self, seconds_max: float = REST_SECONDS_MAX) -> None:
         """Wait until it does what its start asked of it no longer."""
         begun = perf_counter()
         while self.cpu_share(1.0) > RESTING_SHARE:
-            if perf_counter() - begun > REST_SECONDS_MAX:
+            if perf_counter() - begun > seconds_max:
                 raise CommandError("the service does not come to rest")
 
     @property
@@ -84,7 +84,9 @@ class Service:
 
 
 @contextmanager
-def running(root: Path) -> Iterator[Service]:
+def running(
+    root: Path, start_seconds_max: float = START_SECONDS_MAX
+) -> Iterator[Service]:
     """Yield the service of a project, started for the block; it answers already.
 
     Raises CommandError when it does not start. Its talk goes to `up.log` there.
@@ -95,15 +97,15 @@ def running(root: Path) -> Iterator[Service]:
         )
     service = Service(root, process)
     try:
-        _wait_until_it_answers(service, root)
+        _wait_until_it_answers(service, root, start_seconds_max)
         yield service
     finally:
         service.stop()
 
 
-def _wait_until_it_answers(service: Service, root: Path) -> None:
+def _wait_until_it_answers(service: Service, root: Path, seconds_max: float) -> None:
     begun = perf_counter()
-    while perf_counter() - begun < START_SECONDS_MAX:
+    while perf_counter() - begun < seconds_max:
         if service.has_ended:
             told = (root / "up.log").read_text()[-2000:]
             raise CommandError(f"the service did not start: {told}")

@@ -1,0 +1,1 @@
+"""A company of five million customers: a template at full size, as whole programs."""
