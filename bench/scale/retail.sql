@@ -203,6 +203,7 @@ from put_right
 where transaction_id is not null
     and total_amount > 0
     and sale_date between date '1990-01-01' and date '2099-12-31'
+    and coalesce(abs(quantity::hugeint) <= 1000000, true)
 qualify row_number() over (partition by transaction_id order by version_at desc) = 1;
 
 
