@@ -50,7 +50,12 @@ _CHANGED = """
 """
 _DISTINCT = """
     union all
-    select 'distinct', row_count, 0, 0, 0, 0 from {scratch}
+    select
+        'distinct',
+        coalesce(sum(_rows), 0)::bigint,
+        coalesce(sum(_versions), 0)::bigint,
+        0, 0, 0
+    from {scratch}
 """
 _MISREAD = """
     select
@@ -103,12 +108,15 @@ class _Counted:
 
     `expected_rows` in silver: of a model made from nothing its distinct keys, of one
     that was added to what it had and what came and went; None where nobody knows.
+    `passed_rows` passed the rules; None where that was not counted beside what they
+    refused.
     """
 
     account: Account
     read_rows: int
     kept_rows: int
     expected_rows: int | None
+    passed_rows: int | None
 
 
 def read_offsets(session: Session) -> dict[str, int]:
@@ -185,8 +193,9 @@ def _count(
     of_rules = [count or 0 for count in found["tallied"]]
     rows_read, quarantined, dropped, *newly = of_rules
     silver, kept = found["silver"][0], found["quarantine"][0]
+    passed = None
     if is_new:
-        expected = found["distinct"][0]
+        expected, passed = found["distinct"][:2]
     else:
         before, changed = found["before"][0], found["changed"][0] or 0
         expected = None if before is None else before + changed
@@ -194,7 +203,7 @@ def _count(
     account = Account(
         *(node.key, bronze, silver, quarantined, dropped, superseded, left), *newly
     )
-    return _Counted(account, rows_read, kept, expected)
+    return _Counted(account, rows_read, kept, expected, passed)
 
 
 def _misread(session: Session, node: Node, table: str, after: int) -> str:
@@ -224,6 +233,12 @@ def _say_broken(node: Node, counted: _Counted) -> Iterator[str]:
         yield (
             f"{name} has refused {account.quarantined_rows} rows, and "
             f"{counted.kept_rows} are in quarantine"
+        )
+    passed, refused = counted.passed_rows, account.quarantined_rows
+    if passed is not None and passed + refused + account.dropped_rows != live:
+        yield (
+            f"of {live} rows that {name} has read {passed} passed its rules, {refused} "
+            f"are in quarantine and {account.dropped_rows} dropped"
         )
     expected = counted.expected_rows
     if expected is not None and expected != account.silver_rows:

@@ -124,36 +124,89 @@
 {%- endmacro %}
 
 
-{#- Build from nothing: the table, what is in quarantine, the tallies, an empty log. -#}
+{#-
+    Build from nothing: the table, what is in quarantine, the tallies, an empty log.
+
+    Most keys come once, and their rows go straight into the table, in the order in which they
+    were loaded. Which keys come more often is counted first (distinct: a row for each of them, and
+    one without a key for all others). What else has to be looked at is put aside (aside: their
+    versions, what a rule refuses or warns of), so the model's SQL runs no more often than that.
+-#}
 {% macro latest_from_all(relation, keys, rules, columns) -%}
 
     {%- set judged = '(' ~ snowmelt.judged(rules, '(' ~ compiled_code ~ '\n)') ~ ')' -%}
+    {%- set distinct = snowmelt.scratch('distinct') -%}
+    {%- set aside = snowmelt.scratch('aside') -%}
+    {%- set key_list = keys | join(', ') -%}
+    {%- set several = "(select " ~ key_list ~ " from " ~ distinct ~ " where " ~ (keys | first) ~ " is not null)" -%}
+    {%- call statement('distinct') -%}
+        create or replace temp table {{ distinct }} as
+        {%- if keys %}
+        select
+            {% for key in keys -%}
+            case when _versions > 1 then {{ key }} end as {{ key }},
+            {% endfor -%}
+            count(*) as _rows,
+            sum(_versions) as _versions
+        from (
+            select {{ key_list }}, count(*) as _versions
+            from {{ judged }}
+            where _outcome = 'pass'
+            group by {{ key_list }}
+        )
+        group by all
+        {%- else %}
+        select count(*) as _rows, count(*) as _versions from {{ judged }} where _outcome = 'pass'
+        {%- endif %}
+    {%- endcall -%}
+    {%- call statement('aside') -%}
+        create or replace temp table {{ aside }} as
+        select * from {{ judged }}
+        where _outcome <> 'pass' or _warned {{- " or (" ~ key_list ~ ") in " ~ several if keys }}
+    {%- endcall -%}
     {%- call statement('main') -%}
         create or replace table {{ relation }} as
-        select * exclude (_outcome, _rule, _warned) from {{ judged }}
-        where _outcome = 'pass'
+        select * exclude (_outcome, _rule, _warned) from {{ judged }} as judged
         {%- if keys %}
+        anti join {{ several }} as several using ({{ key_list }})
+        where _outcome = 'pass'
+        union all
+        select * exclude (_outcome, _rule, _warned) from {{ aside }} as aside
+        semi join {{ several }} as several using ({{ key_list }})
+        where _outcome = 'pass'
         qualify row_number() over (
-            partition by {{ keys | join(', ') }}
+            partition by {{ key_list }}
             order by {{ snowmelt.order_of_truth(config.get('newest_by')) }}
         ) = 1
+        {%- else %}
+        where _outcome = 'pass'
         {%- endif %}
     {%- endcall -%}
     {%- if target.name == 'local' -%}
         {%- call statement('quarantine') -%}
             create or replace table {{ snowmelt.quarantine_of(relation) }} as
-            {{ snowmelt.quarantined(judged, rules, columns) }}
-        {%- endcall -%}
-        {%- call statement('distinct') -%}
-            create or replace temp table {{ snowmelt.scratch('distinct') }} as
-            select count(*) as row_count
-            from (select {{ 'distinct ' ~ (keys | join(', ')) if keys else '1' }} from {{ judged }} where _outcome = 'pass')
+            {{ snowmelt.quarantined(aside, rules, columns) }}
         {%- endcall -%}
         {%- call statement('forget_tallies') -%}
             delete from snowmelt.row_tallies where model = '{{ snowmelt.key_of(relation) }}'
         {%- endcall -%}
         {%- call statement('tallies') -%}
-            insert into snowmelt.row_tallies {{ snowmelt.tallied(judged) }}
+            insert into snowmelt.row_tallies by name
+            select
+                '{{ snowmelt.key_of(relation) }}' as model,
+                loads.load_seq,
+                loads.rows_read,
+                coalesce(tallied.rows_quarantined, 0) as rows_quarantined,
+                coalesce(tallied.rows_dropped, 0) as rows_dropped,
+                coalesce(tallied.rows_warned, 0) as rows_warned
+            from (
+                select _load_seq as load_seq, count(*) as rows_read
+                from ({{ compiled_code }}
+                )
+                group by _load_seq
+            ) as loads
+            left join ({{ snowmelt.tallied(aside) }}) as tallied
+                on loads.load_seq = tallied.load_seq
         {%- endcall -%}
         {%- do snowmelt.begin_log(relation) -%}
         {%- call statement('offsets') -%}{{ snowmelt.offsets_moved() }}{%- endcall -%}

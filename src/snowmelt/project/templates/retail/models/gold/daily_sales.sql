@@ -7,6 +7,7 @@
     config(
         materialized='affected_keys',
         unique_key=['sale_date', 'product_id', 'customer_id'],
+        cluster_by='sale_date',
     )
 }}
 
