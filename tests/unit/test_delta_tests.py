@@ -53,6 +53,10 @@ def generic(kind: str, *parents: str, on: str | None = None, **given: Any) -> No
     return Node(kind, kind, kind, "test", parents, test=about)
 
 
+def signed(relation: str) -> str:
+    return f"(select *, 1 as _sign from {relation})"
+
+
 NODES = {"child": model("child"), "parent": model("parent")}
 TESTS = {
     "not_null": (
@@ -84,6 +88,14 @@ TESTS = {
     "unique_combination": (
         generic("unique_combination", "child", on="keys", columns=["city", "code"]),
         f"select city, code from {CHILD} group by city, code having count(*) > 1",
+    ),
+    "same_sums": (
+        generic("same_sums", "child", "parent", on="sums"),
+        "select * from (select (select coalesce(sum(_sign * "
+        f"(case when id < 20 then 1 else 0 end)), 0) from {signed(CHILD)}) as here, "
+        "(select coalesce(sum(_sign * (case when id = 0 then 20 else 0 end)), 0) "
+        f"from {signed(PARENT)}) as there) "
+        "where here <> there",
     ),
 }
 
@@ -202,6 +214,13 @@ def test_what_counts_otherwise_is_run_whole(given: dict[str, Any]) -> None:
     test, query = TESTS["not_null"]
     about = {**(test.test or {}), **given}
     other = Node("t", "t", "t", "test", ("child",), test=about)
+    assert on_changes(other, query, NODES, {"child"}) is None
+
+
+def test_sums_that_only_warn_are_added_up_whole() -> None:
+    test, query = TESTS["same_sums"]
+    about = {**(test.test or {}), "severity": "WARN"}
+    other = Node("t", "t", "t", "test", test.parents, test=about)
     assert on_changes(other, query, NODES, {"child"}) is None
 
 

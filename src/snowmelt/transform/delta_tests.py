@@ -3,9 +3,10 @@
 What the last published run tested still holds for every row that did not change, so
 where the tested model keeps a log of its changes it is enough to look at the rows that
 this run brought. A test states its form: dbt's own are listed here, others say
-`config(meta={'on_changes': 'rows'})` (each row is judged by itself) or `'keys'` (rows
-with the same `columns`, or `column_name`, are judged together). What has no such form,
-or counts failures otherwise than one by one, is run whole.
+`config(meta={'on_changes': 'rows'})` (each row is judged by itself), `'keys'` (rows
+with the same `columns`, or `column_name`, are judged together) or `'sums'` (sums of two
+models were the same, and so must be what was added to them). What has no such form, or
+counts failures otherwise than one by one, is run whole.
 """
 
 from __future__ import annotations
@@ -47,6 +48,8 @@ def on_changes(
         form = form or _DBT_FORMS.get(about["kind"])
     if form == "parents":
         return _relationships(test, query, model, nodes, changed)
+    if form == "sums":
+        return _sums(test, query, nodes, changed)
     if form not in ("rows", "keys") or set(test.parents) != {model.id}:
         return None
     if model.id not in changed:
@@ -116,6 +119,33 @@ def _relationships(
         )
         queries.append(_instead(query, child.relation, orphans))
     return queries
+
+
+def _sums(
+    test: Node, query: str, nodes: Mapping[str, Node], changed: set[str]
+) -> list[str] | None:
+    """Add up what came and take off what went, in both models.
+
+    One that only warns may have differed before: it is run whole.
+    """
+    models = [nodes[each] for each in test.parents if each in nodes]
+    severity = str((test.test or {})["severity"]).lower()
+    if severity != "error" or not all(each.keeps_log for each in models):
+        return None
+    if not changed.intersection(test.parents):
+        return []
+    for model in models:
+        whole = f"(select *, 1 as _sign from {model.relation})"  # noqa: S608
+        if whole not in query:
+            return None
+        signed = (
+            f"(select *, case \"METADATA$ACTION\" when 'INSERT' then 1 else -1 end "  # noqa: S608
+            f'as _sign from "{model.scratch("changed")}")'
+            if model.id in changed
+            else whole[:-1] + " where false)"
+        )
+        query = _instead(query, whole, signed)
+    return [query]
 
 
 def _instead(query: str, relation: str, rows: str) -> str:
