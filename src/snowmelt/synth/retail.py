@@ -48,6 +48,9 @@ _BROKEN_KINDS = {"customers": 4, "products": 2, "transactions": 8}
 _GROUP_ROWS = 122_880
 """Of a table and of a Parquet file: what one thread works on at a time."""
 
+_WORDS_MAX = 1_024
+"""Of a Parquet column's dictionary: ids have more, and are not tried for longer."""
+
 _MEMORY_MB = 512
 """Of each thread; a Parquet file holds a group of rows back."""
 
@@ -302,4 +305,7 @@ def _format(retailer: Retailer, table: str) -> str:
         return f"format csv, header, compression '{retailer.compression}'"
     if table == "products":
         return f"format json, array, compression '{retailer.compression}'"
-    return f"format parquet, compression '{_CODEC[retailer.compression]}'"
+    codec = _CODEC[retailer.compression]
+    return (
+        f"format parquet, compression '{codec}', dictionary_size_limit {_WORDS_MAX:d}"
+    )

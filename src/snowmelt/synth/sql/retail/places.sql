@@ -1,19 +1,19 @@
 -- The numbers of one file's records: the good ones, and the broken ones beside them.
 
--- A table without a value: threads share the scan of one and keep its order.
+-- Tables, not range(): threads share the scan of a table, and keep its order.
 create temp table places as
 select null::boolean as nothing from range(getvariable('rows'));
 
-create temp view chosen as
-select getvariable('first') + rowid as n, 0 as copy
-from places
-
-union all
-
-select n, 0 as copy
+create temp table changed as
+select n
 from range(1, getvariable('changes_before')) as known (n)
 where n = getvariable('increment')
     or draw(n, 'changed ' || getvariable('increment')) < getvariable('changed_share');
+
+create temp view chosen as
+select getvariable('first') + rowid as n, 0 as copy from places
+union all
+select n, 0 as copy from changed;
 
 -- Half of the dirt is of these. The first of a file has one of each kind.
 create temp view broken as

@@ -60,13 +60,28 @@ select
         + getvariable('seconds') * (t - getvariable('period_first')) // getvariable('period_rows')
     )) as sold_at,
     (h >> 37) % 50 = 0 as is_zulu,
+    case
+        when is_zulu then replace(sold_at::varchar, ' ', 'T') || 'Z'
+        else sold_at::varchar
+    end as transaction_date,
     choose(['card', 'card', 'card', 'paypal', 'invoice', 'cash', 'gift card', 'transfer'], h, 43)
         as payment_method,
     choose(['online', 'online', 'online', 'store', 'store', 'marketplace'], who, 0) as store_type
 from drawn;
 
 create temp view transactions_records as
-select *
+select
+    n,
+    copy,
+    kind,
+    transaction_id,
+    customer_id,
+    product_id,
+    quantity,
+    cents,
+    transaction_date,
+    payment_method,
+    store_type
 from transactions_of('chosen')
 
 union all
@@ -96,8 +111,14 @@ select
         when 'amounts_not_above_0' then pick([0, -1, -cents], draw(n, 'how low'))
         else cents
     end,
-    case when kind <> 'unreadable_dates' then sold_at end,
-    is_zulu and kind = 'duplicate_transactions',
+    case kind
+        when 'unreadable_dates'
+        then pick(['', 'yesterday', '2024-13-45 00:00:00', '0000-00-00'], draw(n, 'which date'))
+        when 'late_transactions'
+        then (sold_at - to_days(1 + floor(20 * draw(n, 'how late'))::integer))::varchar
+        when 'duplicate_transactions' then transaction_date
+        else sold_at::varchar
+    end,
     payment_method,
     store_type
 from transactions_of('broken');
@@ -109,14 +130,7 @@ select
     product_id,
     quantity,
     cents / 100 as total_amount,
-    case
-        when sold_at is null
-        then pick(['', 'yesterday', '2024-13-45 00:00:00', '0000-00-00'], draw(n, 'which date'))
-        when kind = 'late_transactions'
-        then (sold_at - to_days(1 + floor(20 * draw(n, 'how late'))::integer))::varchar
-        when is_zulu then replace(sold_at::varchar, ' ', 'T') || 'Z'
-        else sold_at::varchar
-    end as transaction_date,
+    transaction_date,
     payment_method,
     store_type
 from transactions_records;
