@@ -19,6 +19,7 @@ from snowmelt.gold.publication import Publication
 from snowmelt.gold.run_history import close_interrupted
 from snowmelt.landing.open_stage import open_stage
 from snowmelt.observe.pipeline_log import kept_log
+from snowmelt.observe.spills import watched_spills
 from snowmelt.pipe.attempts import Attempts
 from snowmelt.pipe.evolved import effective_pipe, record_widened
 from snowmelt.pipe.held import held_files
@@ -71,7 +72,7 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
         project.warehouse_path,
         folders=project.engine_folders,
         limits=Limits(
-            project.settings.warehouse.threads, project.settings.warehouse.memory_limit
+            project.settings.warehouse.threads, project.settings.warehouse.memory_bytes
         ),
     )
     try:
@@ -100,7 +101,11 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
         )
         copier = Copier(warehouse, stage, clock, project.spool, attempts, describe)
         publication = _publication(project, warehouse, clock, events)
-        with kept_log(warehouse, project.settings.log, clock, events) as log:
+        memory = project.settings.warehouse.memory_bytes
+        with (
+            kept_log(warehouse, project.settings.log, clock, events) as log,
+            watched_spills(warehouse.spilled_bytes, memory, events),
+        ):
             yield Parts(
                 project=project,
                 warehouse=warehouse,
