@@ -35,7 +35,11 @@ from snowmelt.transform.profile import write_profile
 from snowmelt.transform.sources import write_sources
 from snowmelt.warehouse.duckdb.system import ensure_system_tables
 from snowmelt.warehouse.duckdb.views import PipeEntry, StageEntry, write_catalog
-from snowmelt.warehouse.duckdb.warehouse import Limits, open_warehouse
+from snowmelt.warehouse.duckdb.warehouse import (
+    DuckDBWarehouse,
+    Limits,
+    open_warehouse,
+)
 from snowmelt.warehouse.port import Warehouse
 
 WAIT_SECONDS_MAX = 10.0
@@ -68,13 +72,8 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
     no longer fits its table.
     """
     _make_folders(project)
-    warehouse = open_warehouse(
-        project.warehouse_path,
-        folders=project.engine_folders,
-        limits=Limits(
-            project.settings.warehouse.threads, project.settings.warehouse.memory_bytes
-        ),
-    )
+    memory = project.settings.warehouse.memory_bytes
+    warehouse = _warehouse(project, memory)
     try:
         ensure_system_tables(warehouse, clock)
         _empty(project.spool)
@@ -92,6 +91,7 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
         write_schemas(project.root)
         write_profile(project.root, project.settings.layers.default)
         stage = open_stage(project.settings.landing, project.root, clock)
+        spilled = watched_spills(warehouse.spilled_bytes, memory, events)
         pending = PendingFiles(
             project.pipes,
             project.settings.landing.settle,
@@ -101,11 +101,7 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
         )
         copier = Copier(warehouse, stage, clock, project.spool, attempts, describe)
         publication = _publication(project, warehouse, clock, events)
-        memory = project.settings.warehouse.memory_bytes
-        with (
-            kept_log(warehouse, project.settings.log, clock, events) as log,
-            watched_spills(warehouse.spilled_bytes, memory, events),
-        ):
+        with spilled, kept_log(warehouse, project.settings.log, clock, events) as log:
             yield Parts(
                 project=project,
                 warehouse=warehouse,
@@ -122,6 +118,14 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
             )
     finally:
         warehouse.close()
+
+
+def _warehouse(project: Project, memory_bytes: int) -> DuckDBWarehouse:
+    return open_warehouse(
+        project.warehouse_path,
+        folders=project.engine_folders,
+        limits=Limits(project.settings.warehouse.threads, memory_bytes),
+    )
 
 
 def _publication(
