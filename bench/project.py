@@ -10,7 +10,7 @@ from bench.measured import Spec
 
 
 def write_project(root: Path, landing: Path, spec: Spec, settle: str) -> None:
-    """Write a project of one pipe. Memory and batches are left as they come."""
+    """Write a project of one pipe. Batches are left as they come."""
     (root / "pipes").mkdir(parents=True)
     (root / "models").mkdir()
     columns = [{"name": name, "type": kind} for name, kind in COLUMNS.items()]
@@ -19,7 +19,7 @@ def write_project(root: Path, landing: Path, spec: Spec, settle: str) -> None:
             "version": 1,
             "name": "bench",
             "landing": {"path": str(landing), "settle": settle},
-            "warehouse": {"threads": spec.threads},
+            "warehouse": {"threads": spec.threads, "memory_limit": "1200MB"},
         },
         "pipes/orders.yml": {
             "name": "orders",

@@ -214,6 +214,21 @@ class RunFinished:
 
 
 @dataclass(frozen=True)
+class Spilled:
+    """The engine had too little memory for a load of a pipe, or for a run.
+
+    `peak_bytes`: the most that was on disk for it; `memory_bytes`: what it may use.
+    """
+
+    pipe_name: str | None
+    run_id: str | None
+    peak_bytes: int
+    memory_bytes: int
+    started_at: datetime
+    ended_at: datetime
+
+
+@dataclass(frozen=True)
 class AuditFinished:
     """Everything was rebuilt and compared; `differing` says what is otherwise."""
 
@@ -239,6 +254,7 @@ Event = (
     | StatementFinished
     | NodeFinished
     | RunFinished
+    | Spilled
     | AuditFinished
 )
 Sink = Callable[[Event], None]

@@ -3,13 +3,74 @@
 from __future__ import annotations
 
 import json
+import random
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shop import Shop
+from shop import Shop, contents
 from snowmelt.service.commands import OwnCommands
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """Bytes that land under a name."""
+
+    name: str
+    content: bytes
+
+
+def live_through(
+    shop: Shop,
+    arrivals: Iterable[Arrival],
+    rng: random.Random,
+    *,
+    tables: int,
+    filled: Collection[str] | None = None,
+    quarantined: Callable[[OwnCommands], dict[str, list[str]]],
+    seen: Callable[[OwnCommands], dict[str, int]] = lambda _: {},
+    at_the_end: Callable[[OwnCommands], object] = lambda _: None,
+) -> Counter[str]:
+    """Let files land and runs happen; compare all with a rebuild.
+
+    Tables that are `filled`, all without it, must have rows in the end. Returns how
+    often each kind of thing was met, and what was `seen` after each run.
+    """
+    met: Counter[str] = Counter()
+    with shop.commands() as commands:
+        for arrival in arrivals:
+            shop.land_bytes(arrival.name, arrival.content)
+            if rng.random() < 0.3 and _ran(commands):
+                met[way(commands)] += 1
+                met.update(seen(commands))
+        _ran(commands)
+        met.update(seen(commands))
+        at_the_end(commands)
+        incremental = {**contents(commands, count=tables), **quarantined(commands)}
+        rebuilt = commands.rebuild()["run"]
+        assert rebuilt["state"] == "SUCCEEDED", rebuilt
+        after = {**contents(commands, count=tables), **quarantined(commands)}
+        for table, rows in incremental.items():
+            assert rows == after[table], f"{table} differs from a rebuild"
+            may_be_empty = filled is not None and table not in filled
+            assert rows or may_be_empty, f"{table} is empty, which proves nothing"
+        for status, is_superseded, number in ask(
+            commands,
+            "select status, superseded_by is not null, count(*) "
+            "from snowmelt.load_history group by all",
+        ):
+            met[status] += number
+            met["superseded"] += number if is_superseded else 0
+    return met
+
+
+def _ran(commands: OwnCommands) -> bool:
+    """Load and publish what is pending; say if there was anything to publish."""
+    run = commands.run(None)["run"]
+    assert run is None or run["state"] == "SUCCEEDED", run
+    return run is not None
 
 
 def land_folder(shop: Shop, files: Path, pattern: str = "*") -> None:

@@ -13,16 +13,15 @@ import csv
 import io
 import random
 import shutil
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from asking import ask, way
+from asking import Arrival, ask, live_through
 from crm_erp_company import TABLES, quarantined
 
-from shop import Shop, contents
+from shop import Shop
+from snowmelt.service.commands import OwnCommands
 from snowmelt.synth.crm_erp import make_crm_erp
 
 CUSTOMERS, LINES = 20, 70
@@ -51,14 +50,6 @@ ODD: dict[str, tuple[str, ...]] = {
     "SUBCAT": ("", "Other"),
     "MAINTENANCE": ("No", "Yes"),
 }
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """Bytes that land under a name."""
-
-    name: str
-    content: bytes
 
 
 @pytest.fixture(scope="module")
@@ -131,36 +122,9 @@ def draw(made: Made, rng: random.Random) -> Iterator[Arrival]:
     yield from arrivals
 
 
-def live_through(shop: Shop, made: Made, seed: int) -> Counter[str]:
-    """Let one history happen; return how often each kind of thing was met."""
-    rng = random.Random(seed)
-    met: Counter[str] = Counter()
-    with shop.commands() as commands:
-        for arrival in draw(made, rng):
-            shop.land_bytes(arrival.name, arrival.content)
-            if rng.random() < 0.3:
-                run = commands.run(None)["run"]
-                if run is not None:
-                    assert run["state"] == "SUCCEEDED", (seed, run)
-                    met[way(commands)] += 1
-        run = commands.run(None)["run"]
-        assert run is None or run["state"] == "SUCCEEDED", (seed, run)
-        ((met["orphans"],),) = ask(
-            commands,
-            "select count(*) filter (product_version_key is null) from gold.fact_sales",
-        )
-        incremental = {**contents(commands, count=TABLES), **quarantined(commands)}
-        rebuilt = commands.rebuild()["run"]
-        assert rebuilt["state"] == "SUCCEEDED", (seed, rebuilt)
-        after = {**contents(commands, count=TABLES), **quarantined(commands)}
-        for table, rows in incremental.items():
-            assert rows == after[table], f"seed {seed}: {table} differs from a rebuild"
-        for table in ("gold.sales_trends", "gold.profit_analysis"):
-            assert after[table], "an empty gold proves nothing"
-        for load in commands.history(None, None, 10_000)["loads"]:
-            met[load["status"]] += 1
-            met["superseded"] += load["superseded_by"] is not None
-    return met
+def orphans(commands: OwnCommands) -> dict[str, int]:
+    count = "count(*) filter (product_version_key is null)"
+    return {"orphans": ask(commands, f"select {count} from gold.fact_sales")[0][0]}
 
 
 @pytest.mark.parametrize(
@@ -170,7 +134,16 @@ def test_incremental_equals_rebuild(
     tmp_path: Path, warm_crm_erp: Path, made: Made, seed: int
 ) -> None:
     shutil.copytree(warm_crm_erp, tmp_path / "shop", symlinks=True)
-    met = live_through(Shop(tmp_path / "shop"), made, seed)
+    rng = random.Random(seed)
+    met = live_through(
+        Shop(tmp_path / "shop"),
+        draw(made, rng),
+        rng,
+        tables=TABLES,
+        filled=("gold.sales_trends", "gold.profit_analysis"),
+        quarantined=quarantined,
+        seen=orphans,
+    )
     assert met["superseded"], f"seed {seed} superseded nothing: {met}"
     assert met["replay"], f"seed {seed} replayed nothing: {met}"
     assert met["orphans"], f"seed {seed} had no orphans: {met}"

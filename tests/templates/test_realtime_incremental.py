@@ -14,29 +14,19 @@ import csv
 import io
 import random
 import shutil
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from asking import ask, way
+from asking import Arrival, live_through
 from realtime_feed import TABLES, feed, quarantined
 
-from shop import Shop, contents
+from shop import Shop
 from snowmelt.synth.realtime import make_realtime
 
 SHORT, LONG = range(1), range(1, 40)
 
 Record = dict[str, str]
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """Bytes that land under a name."""
-
-    name: str
-    content: bytes
 
 
 @pytest.fixture(scope="module")
@@ -116,37 +106,6 @@ def draw(made: list[Record], rng: random.Random) -> Iterator[Arrival]:
     yield from arrivals
 
 
-def live_through(shop: Shop, made: list[Record], seed: int) -> Counter[str]:
-    """Let one history happen; return how often each kind of thing was met."""
-    rng = random.Random(seed)
-    met: Counter[str] = Counter()
-    with shop.commands() as commands:
-        for arrival in draw(made, rng):
-            shop.land_bytes(arrival.name, arrival.content)
-            if rng.random() < 0.3:
-                run = commands.run(None)["run"]
-                if run is not None:
-                    assert run["state"] == "SUCCEEDED", (seed, run)
-                    met[way(commands)] += 1
-        run = commands.run(None)["run"]
-        assert run is None or run["state"] == "SUCCEEDED", (seed, run)
-        incremental = {**contents(commands, count=TABLES), **quarantined(commands)}
-        rebuilt = commands.rebuild()["run"]
-        assert rebuilt["state"] == "SUCCEEDED", (seed, rebuilt)
-        after = {**contents(commands, count=TABLES), **quarantined(commands)}
-        for table, rows in incremental.items():
-            assert rows == after[table], f"seed {seed}: {table} differs from a rebuild"
-            assert rows, f"seed {seed}: {table} is empty, which proves nothing"
-        for status, is_superseded, number in ask(
-            commands,
-            "select status, superseded_by is not null, count(*) "
-            "from snowmelt.load_history group by all",
-        ):
-            met[status] += number
-            met["superseded"] += number if is_superseded else 0
-    return met
-
-
 @pytest.mark.parametrize(
     "seed", [*SHORT, *(pytest.param(seed, marks=pytest.mark.long) for seed in LONG)]
 )
@@ -160,6 +119,13 @@ def test_incremental_equals_rebuild(
         text = pipe.read_text()
         assert "on_same_name_changed: append" in text
         pipe.write_text(text.replace("changed: append", "changed: supersede"))
-    met = live_through(Shop(tmp_path / "feed"), made, seed)
+    rng = random.Random(seed)
+    met = live_through(
+        Shop(tmp_path / "feed"),
+        draw(made, rng),
+        rng,
+        tables=TABLES,
+        quarantined=quarantined,
+    )
     assert met["replay"], f"seed {seed} replayed nothing: {met}"
     assert bool(met["superseded"]) == supersedes, f"seed {seed}: {met}"

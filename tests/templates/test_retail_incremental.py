@@ -15,9 +15,7 @@ import io
 import json
 import random
 import shutil
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -25,11 +23,12 @@ from typing import Any
 import pyarrow
 import pyarrow.parquet
 import pytest
-from asking import ask, way
+from asking import Arrival, ask, live_through
 from retail_company import RELATIONS, audited, quarantined
 from retail_oracle import read_file
 
-from shop import Shop, contents
+from shop import Shop
+from snowmelt.service.commands import OwnCommands
 from snowmelt.synth.retail import Retailer, make_increment, make_retail
 
 RETAILER = Retailer(12, 8, 60, seed=5, dirty=0.3, days=12)
@@ -38,14 +37,6 @@ SUFFIX = {"customers": "csv", "products": "json", "transactions": "parquet"}
 
 Record = dict[str, Any]
 Made = dict[str, list[Record]]
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """Bytes that land under a name."""
-
-    name: str
-    content: bytes
 
 
 @pytest.fixture(scope="module")
@@ -139,38 +130,9 @@ def draw(made: Made, rng: random.Random) -> Iterator[Arrival]:
     yield from arrivals
 
 
-def live_through(shop: Shop, made: Made, seed: int) -> Counter[str]:
-    """Let one history happen; return how often each kind of thing was met."""
-    rng = random.Random(seed)
-    met: Counter[str] = Counter()
-    with shop.commands() as commands:
-        for arrival in draw(made, rng):
-            shop.land_bytes(arrival.name, arrival.content)
-            if rng.random() < 0.3:
-                run = commands.run(None)["run"]
-                if run is not None:
-                    assert run["state"] == "SUCCEEDED", (seed, run)
-                    met[way(commands)] += 1
-                    met["not known"] += ask(
-                        commands,
-                        "select count(*) from gold.dim_customers where not is_known",
-                    )[0][0]
-        run = commands.run(None)["run"]
-        assert run is None or run["state"] == "SUCCEEDED", (seed, run)
-        if seed in LONG:
-            audited(commands)
-        incremental = {**contents(commands, count=RELATIONS), **quarantined(commands)}
-        rebuilt = commands.rebuild()["run"]
-        assert rebuilt["state"] == "SUCCEEDED", (seed, rebuilt)
-        after = {**contents(commands, count=RELATIONS), **quarantined(commands)}
-        for table, rows in incremental.items():
-            assert rows == after[table], f"seed {seed}: {table} differs from a rebuild"
-        for table in ("gold.daily_sales_analysis", "gold.sales_by_day"):
-            assert after[table], "an empty gold proves nothing"
-        for load in commands.history(None, None, 10_000)["loads"]:
-            met[load["status"]] += 1
-            met["superseded"] += load["superseded_by"] is not None
-    return met
+def not_known(commands: OwnCommands) -> dict[str, int]:
+    sql = "select count(*) from gold.dim_customers where not is_known"
+    return {"not known": ask(commands, sql)[0][0]}
 
 
 @pytest.mark.parametrize(
@@ -180,7 +142,17 @@ def test_incremental_equals_rebuild(
     tmp_path: Path, warm_retail: Path, made: Made, seed: int
 ) -> None:
     shutil.copytree(warm_retail, tmp_path / "shop", symlinks=True)
-    met = live_through(Shop(tmp_path / "shop"), made, seed)
+    rng = random.Random(seed)
+    met = live_through(
+        Shop(tmp_path / "shop"),
+        draw(made, rng),
+        rng,
+        tables=RELATIONS,
+        filled=("gold.daily_sales_analysis", "gold.sales_by_day"),
+        quarantined=quarantined,
+        seen=not_known,
+        at_the_end=audited if seed in LONG else lambda _: None,
+    )
     assert met["superseded"], f"seed {seed} superseded nothing: {met}"
     assert met["replay"], f"seed {seed} replayed nothing: {met}"
     assert met["not known"], f"seed {seed} knew everybody: {met}"

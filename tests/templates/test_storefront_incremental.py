@@ -15,19 +15,18 @@ import io
 import json
 import random
 import shutil
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from asking import ask, way
+from asking import Arrival, ask, live_through
 from storefront_oracle import read_json
 from storefront_shop import TABLES, audited, quarantined
 
-from shop import Shop, contents
+from shop import Shop
+from snowmelt.service.commands import OwnCommands
 from snowmelt.synth.storefront import make_storefront
 
 CUSTOMERS = 8
@@ -35,14 +34,6 @@ SHORT, LONG = range(1), range(1, 40)
 
 Record = dict[str, Any]
 Made = dict[str, list[Record]]
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """Bytes that land under a name."""
-
-    name: str
-    content: bytes
 
 
 @pytest.fixture(scope="module")
@@ -145,36 +136,9 @@ def draw(made: Made, rng: random.Random) -> Iterator[Arrival]:
     yield from arrivals
 
 
-def live_through(shop: Shop, made: Made, seed: int) -> Counter[str]:
-    """Let one history happen; return how often each kind of thing was met."""
-    rng = random.Random(seed)
-    met: Counter[str] = Counter()
-    with shop.commands() as commands:
-        for arrival in draw(made, rng):
-            shop.land_bytes(arrival.name, arrival.content)
-            if rng.random() < 0.3:
-                run = commands.run(None)["run"]
-                if run is not None:
-                    assert run["state"] == "SUCCEEDED", (seed, run)
-                    met[way(commands)] += 1
-                    met["orphans"] += ask(
-                        commands, "select count(*) from silver.orphan_sales"
-                    )[0][0]
-        run = commands.run(None)["run"]
-        assert run is None or run["state"] == "SUCCEEDED", (seed, run)
-        audited(commands)
-        incremental = {**contents(commands, count=TABLES), **quarantined(commands)}
-        rebuilt = commands.rebuild()["run"]
-        assert rebuilt["state"] == "SUCCEEDED", (seed, rebuilt)
-        after = {**contents(commands, count=TABLES), **quarantined(commands)}
-        for table, rows in incremental.items():
-            assert rows == after[table], f"seed {seed}: {table} differs from a rebuild"
-        for table in ("gold.sales_by_country", "gold.top_products"):
-            assert after[table], "an empty gold proves nothing"
-        for load in commands.history(None, None, 10_000)["loads"]:
-            met[load["status"]] += 1
-            met["superseded"] += load["superseded_by"] is not None
-    return met
+def orphans(commands: OwnCommands) -> dict[str, int]:
+    sql = "select count(*) from silver.orphan_sales"
+    return {"orphans": ask(commands, sql)[0][0]}
 
 
 @pytest.mark.parametrize(
@@ -184,7 +148,17 @@ def test_incremental_equals_rebuild(
     tmp_path: Path, warm_storefront: Path, made: Made, seed: int
 ) -> None:
     shutil.copytree(warm_storefront, tmp_path / "shop", symlinks=True)
-    met = live_through(Shop(tmp_path / "shop"), made, seed)
+    rng = random.Random(seed)
+    met = live_through(
+        Shop(tmp_path / "shop"),
+        draw(made, rng),
+        rng,
+        tables=TABLES,
+        filled=("gold.sales_by_country", "gold.top_products"),
+        quarantined=quarantined,
+        seen=orphans,
+        at_the_end=audited,
+    )
     assert met["superseded"], f"seed {seed} superseded nothing: {met}"
     assert met["replay"], f"seed {seed} replayed nothing: {met}"
     assert met["orphans"], f"seed {seed} had no orphans: {met}"

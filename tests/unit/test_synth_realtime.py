@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import functools
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -69,6 +69,14 @@ def test_a_feed_that_was_stopped_is_the_beginning_of_one_that_goes_on(
     assert len(stopped) == 5
     assert stopped.items() <= whole.items()
     assert len(records(tmp_path / "stopped")) == sum(report.files.values())
+
+
+def test_a_feed_without_an_end_ends_with_the_calendar(tmp_path: Path) -> None:
+    late = datetime(9999, 12, 31, 23, 59, 50, tzinfo=UTC)
+    feed = Feed(rate=Fraction(2), every=Fraction(3), first_moment=late)
+    report = make_realtime(tmp_path, feed, keep_going=lambda _: True)
+    assert sorted(report.files) == sorted(contents(tmp_path))
+    assert list(report.files)[-1] == "users_99991231T235959_3.csv"
 
 
 def test_each_event_comes_once_and_most_in_the_order_of_their_time(

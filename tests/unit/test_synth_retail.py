@@ -64,6 +64,15 @@ def test_same_call_same_bytes_whatever_works_on_it(tmp_path: Path) -> None:
     ]
 
 
+def test_threads_that_share_a_file_write_the_same_bytes(tmp_path: Path) -> None:
+    retailer = Retailer(250_000, 5, 250_000, dirty=0.02, compression="zstd")
+    made = []
+    for workers in (1, 2):
+        make_retail(tmp_path / str(workers), retailer, workers=workers)
+        made.append(contents(tmp_path / str(workers)))
+    assert made[0] == made[1]
+
+
 def test_parts_do_not_change_what_is_in_them(tmp_path: Path) -> None:
     retailer = Retailer(90, 20, 700, seed=3)
     make_retail(tmp_path / "one", retailer, parts=1)

@@ -142,3 +142,16 @@ def test_a_directory_that_is_no_project_says_where_one_is(tmp_path: Path) -> Non
     inner.mkdir()
     with pytest.raises(ConfigError, match=f"Use --project-dir {tmp_path}"):
         load_project(inner)
+
+
+@pytest.mark.parametrize("given", ["lots", "40", "0%", "101%", "0GB", "-1GB", "[]"])
+def test_a_memory_limit_that_is_none_is_refused(tmp_path: Path, given: str) -> None:
+    path = tmp_path / "snowmelt.yml"
+    path.write_text(
+        f"version: 1\nname: shop\nwarehouse:\n  threads: 2\n  memory_limit: {given}\n"
+    )
+    with pytest.raises(ConfigError) as caught:
+        load_model(path, Settings, "snowmelt.yml")
+    told = str(caught.value)
+    assert told.startswith("snowmelt.yml:5: warehouse.memory_limit: write a size"), told
+    assert given in told or given == "[]"

@@ -71,7 +71,7 @@ class EventLog:
         told = describe(event)
         if isinstance(event, RunFinished):
             told["nodes"] = len(event.nodes)
-        if "pipe_name" in told:
+        if told.get("pipe_name"):
             told["pipe"] = told.pop("pipe_name")
         failed = any(told.get(name) for name in ("error", "problem"))
         failed = failed or told.get("status") == "Load failed"

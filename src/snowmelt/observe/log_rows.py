@@ -21,6 +21,7 @@ from snowmelt.events import (
     RejectsReplayed,
     RunFinished,
     RunStarted,
+    Spilled,
     StatementFinished,
 )
 from snowmelt.transform.statements import writes
@@ -110,6 +111,7 @@ class LogRows:
             RunStarted: self._run_started,
             StatementFinished: self._statement,
             RunFinished: self._run_finished,
+            Spilled: _spilled,
         }
 
     def of(self, event: Event) -> list[LogRow]:
@@ -264,6 +266,20 @@ def _action(event: ActionEnded) -> list[LogRow]:
     )
     file = ("after_load", event.file_name, event.started_at, event.ended_at)
     return [Step(*file, event.state, error=event.told, details=details)]
+
+
+def _spilled(event: Spilled) -> list[LogRow]:
+    step = Step(
+        "spill",
+        event.pipe_name or GOLD,
+        event.started_at,
+        event.ended_at,
+        "SPILLED",
+        run_id=event.run_id,
+        bytes=event.peak_bytes,
+        details=_details(memory_bytes=event.memory_bytes),
+    )
+    return [step]
 
 
 def _judged(event: FreshnessChanged) -> list[LogRow]:

@@ -16,6 +16,7 @@ from snowmelt.events import (
     NodeFinished,
     RunFinished,
     RunStarted,
+    Spilled,
 )
 
 if TYPE_CHECKING:
@@ -80,6 +81,8 @@ class Progress:
                 self._node_finished(event)
             elif isinstance(event, RunFinished):
                 self._run_finished(event)
+            elif isinstance(event, Spilled):
+                self._spilled(event)
 
     def _copy_started(self, event: CopyStarted) -> None:
         if not any(pipe.left_files for pipe in self._pipes.values()):
@@ -146,6 +149,14 @@ class Progress:
             self._line(f"run: published in {event.seconds:.1f} s")
         else:
             self._line(f"run: failed, gold is as it was: {event.error}")
+
+    def _spilled(self, event: Spilled) -> None:
+        """Say that memory was short, and what helps."""
+        self._line(
+            f"{event.pipe_name or 'run'}: {_megabytes(event.peak_bytes)} did not fit "
+            f"in the {_megabytes(event.memory_bytes)} of warehouse.memory_limit and "
+            "went over the disk, which is slower; raise it if there is more memory"
+        )
 
     def _say_files(self, *, force: bool = False) -> None:
         if not force and not self._may_speak():

@@ -85,7 +85,8 @@ class Pipe(BaseModel):
     on_same_name_changed: SameName = Field(
         SameName.SUPERSEDE,
         description="A loaded name comes with other content: supersede (its rows "
-        "replace those before), append (both stay) or ignore (it is not loaded).",
+        "replace those before), append (both stay; content that a live load of the "
+        "name has is not loaded again) or ignore (it is not loaded).",
     )
     on_same_content: SameContent = Field(
         SameContent.SKIP,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -13,6 +13,7 @@ from snowmelt.observe.pipeline_log import LogConfig
 from snowmelt.pipe.batch import LoadConfig
 from snowmelt.pipe.definition import Name
 from snowmelt.pipe.file_format import FileFormat
+from snowmelt.warehouse.memory import DEFAULT, machine_memory, memory_bytes
 
 _SCHEMAS_TAKEN = (
     *("snowmelt", "quarantine", "changes"),
@@ -28,10 +29,22 @@ class WarehouseConfig(BaseModel):
     path: str = Field(".snowmelt/warehouse.duckdb", description="The database file.")
     threads: int | None = Field(None, ge=1, description="All cores without it.")
     memory_limit: str = Field(
-        "1200MB",
-        pattern=r"^\d+(\.\d+)? ?[KMGT]i?B$",
-        description="What does not fit is put on disk for the time being.",
+        DEFAULT,
+        description="A size such as `6GB`, or a percent of the memory of this machine "
+        "or its container: then no less than 1200MB, or half of all if that is less. "
+        "What does not fit is put on disk for the time being, and that is told.",
     )
+
+    @field_validator("memory_limit", mode="before")
+    @classmethod
+    def _is_memory(cls, given: Any) -> Any:
+        memory_bytes(str(given), machine_bytes=0)
+        return given
+
+    @property
+    def memory_bytes(self) -> int:
+        """What `memory_limit` comes to on this machine."""
+        return memory_bytes(self.memory_limit, machine_memory())
 
 
 class LayersConfig(BaseModel):

@@ -19,6 +19,7 @@ from snowmelt.project.project import Project, load_project
 from snowmelt.serve.client import connect_service
 from snowmelt.service.opening import opened
 from snowmelt.transform.package import PACKAGE, outdated_files
+from snowmelt.warehouse.memory import machine_memory
 
 Finding = dict[str, Any]
 _DISK_BYTES_MIN = 1 << 30
@@ -33,7 +34,7 @@ def diagnose(directory: Path) -> list[Finding]:
         return [*findings, _finding("project", False, error.problem, str(error))]
     findings.append(_finding("project", True, f"{len(project.pipes)} pipes"))
     checks: list[Callable[[Project], Finding]]
-    checks = [_landing, _macros, _disk, _warehouse]
+    checks = [_landing, _macros, _disk, _memory, _warehouse]
     return [*findings, *(check(project) for check in checks)]
 
 
@@ -94,6 +95,17 @@ def _disk(project: Project) -> Finding:
         free >= _DISK_BYTES_MIN,
         f"{free / (1 << 30):.1f} GiB free",
         "Free some space: loads fail, and are undone, when the disk is full.",
+    )
+
+
+def _memory(project: Project) -> Finding:
+    """Find out what the engine may use, and whether the machine has it."""
+    wanted, there = project.settings.warehouse.memory_bytes, machine_memory()
+    return _finding(
+        "memory",
+        wanted <= there,
+        f"{wanted / 1e9:.1f} of {there / 1e9:.1f} GB for the engine",
+        "Set warehouse: {memory_limit: …} in snowmelt.yml to what can be had.",
     )
 
 

@@ -143,18 +143,20 @@ class Loop:
             published = self._unpublished_since is None or not self.publishes
             idle = self.load_lanes.idle and self.run_lane.idle
             idle = idle and self.after_loading.idle
-            pending = self.parts.pending
-            left = pending.count if settling_too else pending.to_load
-            left -= self.gathering.count
             idle = idle and not self.arrivals.to_list
-            return idle and published and left == 0
+            return idle and published and self._left(settling_too=settling_too) == 0
 
     @property
     def is_loading(self) -> bool:
         """Are files being loaded, or whole and about to be?"""
         with self.lock:
-            left = self.parts.pending.to_load - self.gathering.count
-            return left > 0 or not self.load_lanes.idle
+            return self._left(settling_too=False) > 0 or not self.load_lanes.idle
+
+    def _left(self, *, settling_too: bool = True) -> int:
+        """Return how many files are to be loaded and do not wait for others."""
+        pending = self.parts.pending
+        known = pending.count if settling_too else pending.to_load
+        return known - self.gathering.count
 
     def seconds_to_next(self) -> float:
         """Return how long nothing will be due unless something wakes the loop."""
@@ -281,11 +283,7 @@ class Loop:
         if self._unpublished_since is None:
             self._keep_up(now)
             return
-        busy = (
-            self.arrivals.to_list
-            or self.parts.pending.count > self.gathering.count
-            or not self.load_lanes.idle
-        )
+        busy = self.arrivals.to_list or self._left() > 0 or not self.load_lanes.idle
         waited = now - self._unpublished_since
         if busy and (self.publishes_once or waited < self._linger()):
             return

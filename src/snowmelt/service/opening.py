@@ -19,6 +19,7 @@ from snowmelt.gold.publication import Publication
 from snowmelt.gold.run_history import close_interrupted
 from snowmelt.landing.open_stage import open_stage
 from snowmelt.observe.pipeline_log import kept_log
+from snowmelt.observe.spills import watched_spills
 from snowmelt.pipe.attempts import Attempts
 from snowmelt.pipe.evolved import effective_pipe, record_widened
 from snowmelt.pipe.held import held_files
@@ -34,7 +35,11 @@ from snowmelt.transform.profile import write_profile
 from snowmelt.transform.sources import write_sources
 from snowmelt.warehouse.duckdb.system import ensure_system_tables
 from snowmelt.warehouse.duckdb.views import PipeEntry, StageEntry, write_catalog
-from snowmelt.warehouse.duckdb.warehouse import Limits, open_warehouse
+from snowmelt.warehouse.duckdb.warehouse import (
+    DuckDBWarehouse,
+    Limits,
+    open_warehouse,
+)
 from snowmelt.warehouse.port import Warehouse
 
 WAIT_SECONDS_MAX = 10.0
@@ -67,13 +72,8 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
     no longer fits its table.
     """
     _make_folders(project)
-    warehouse = open_warehouse(
-        project.warehouse_path,
-        folders=project.engine_folders,
-        limits=Limits(
-            project.settings.warehouse.threads, project.settings.warehouse.memory_limit
-        ),
-    )
+    memory = project.settings.warehouse.memory_bytes
+    warehouse = _warehouse(project, memory)
     try:
         ensure_system_tables(warehouse, clock)
         _empty(project.spool)
@@ -91,6 +91,7 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
         write_schemas(project.root)
         write_profile(project.root, project.settings.layers.default)
         stage = open_stage(project.settings.landing, project.root, clock)
+        spilled = watched_spills(warehouse.spilled_bytes, memory, events)
         pending = PendingFiles(
             project.pipes,
             project.settings.landing.settle,
@@ -100,7 +101,7 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
         )
         copier = Copier(warehouse, stage, clock, project.spool, attempts, describe)
         publication = _publication(project, warehouse, clock, events)
-        with kept_log(warehouse, project.settings.log, clock, events) as log:
+        with spilled, kept_log(warehouse, project.settings.log, clock, events) as log:
             yield Parts(
                 project=project,
                 warehouse=warehouse,
@@ -117,6 +118,14 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
             )
     finally:
         warehouse.close()
+
+
+def _warehouse(project: Project, memory_bytes: int) -> DuckDBWarehouse:
+    return open_warehouse(
+        project.warehouse_path,
+        folders=project.engine_folders,
+        limits=Limits(project.settings.warehouse.threads, memory_bytes),
+    )
 
 
 def _publication(

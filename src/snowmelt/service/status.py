@@ -139,4 +139,5 @@ def _limits(loop: Loop) -> Document:
         "log_waiting_rows_max": limits.log.waiting_rows_max,
         "log_waiting_bytes_max": limits.log.waiting_bytes_max,
         "rejects_of_failed_max": REJECTS_OF_FAILED_MAX,
+        "memory_bytes_max": limits.warehouse.memory_bytes,
     }

@@ -70,7 +70,7 @@ def read_once(root: Path, pipe_name: str, file_name: str, contract: Contract) ->
     with tempfile.TemporaryDirectory(prefix="trial-", dir=project.spool) as folder:
         spool = Path(folder)
         limits = Limits(
-            project.settings.warehouse.threads, project.settings.warehouse.memory_limit
+            project.settings.warehouse.threads, project.settings.warehouse.memory_bytes
         )
         folders = [*project.engine_folders, spool]
         warehouse = open_warehouse(spool / "w.duckdb", folders=folders, limits=limits)

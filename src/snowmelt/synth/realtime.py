@@ -38,10 +38,11 @@ _NO_END = 1 << 40
 class Feed:
     """What is made: `rate` events a second, a file `every` seconds, for `seconds`.
 
-    Without `seconds` a feed has no end. `pace` is how many seconds pass among the
-    events while one passes in the feed. `names` are those of its files: `stamped`
-    (users_20240501T000003_1.csv), in `folders` (2024-05-01T00-00-03_1/users.csv), or
-    one users.csv that is `growing`, or `rewritten` with what is new.
+    Without `seconds` a feed goes on to the end of the year 9999. `pace` is how many
+    seconds pass among the events while one passes in the feed. `names` are those of
+    its files: `stamped` (users_20240501T000003_1.csv), in `folders`
+    (2024-05-01T00-00-03_1/users.csv), or one users.csv that is `growing`, or
+    `rewritten` with what is new.
     """
 
     rate: Fraction = Fraction(20)
@@ -162,10 +163,11 @@ def _check(feed: Feed) -> None:
 
 
 def _numbers(feed: Feed) -> Iterator[int]:
-    file = 0
-    while feed.files is None or file < feed.files:
-        yield file
-        file += 1
+    """Yield the number of each file; without an end, of all that have a date."""
+    left = datetime.max.replace(tzinfo=UTC) - feed.first_moment
+    seconds = Fraction(left // timedelta(microseconds=1), 1_000_000)
+    dated = int(seconds / (feed.every * feed.pace))
+    yield from range(dated if feed.files is None else feed.files)
 
 
 def _prepare(connection: Connection, feed: Feed) -> None:

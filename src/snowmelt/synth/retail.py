@@ -3,8 +3,7 @@
 Customers come from a CRM as CSV, products from an inventory as a JSON array,
 transactions from a shop's log as Parquet. Every value is a function of seed and row,
 nothing is looked up or kept, and DuckDB's own COPY TO writes each file: so memory does
-not grow with the set, files are written beside one another, and the same call writes
-the same bytes.
+not grow with the set, and the same call writes the same bytes.
 """
 
 from __future__ import annotations
@@ -41,8 +40,19 @@ _CODEC = {"none": "uncompressed", "gzip": "gzip", "zstd": "zstd"}
 _INCREMENT = 1000
 """An increment has one new record for so many of the set."""
 
-_MEMORY_LIMIT = "512MB"
-"""Of each file that is being written; a Parquet file holds a group of rows back."""
+_CHANGED_SHARE = {"customers": 0.0005, "products": 0.001, "transactions": 0.0}
+"""How many of the set come again, changed, with an increment."""
+
+_BROKEN_KINDS = {"customers": 4, "products": 2, "transactions": 8}
+
+_GROUP_ROWS = 122_880
+"""Of a table and of a Parquet file: what one thread works on at a time."""
+
+_WORDS_MAX = 1_024
+"""Of a Parquet column's dictionary: ids have more, and are not tried for longer."""
+
+_MEMORY_MB = 512
+"""Of each thread; a Parquet file holds a group of rows back."""
 
 _BYTES_PER_ROW: dict[str, dict[str, float]] = {
     "customers": {"none": 95, "gzip": 22, "zstd": 25},
@@ -209,8 +219,9 @@ def _make(
         (directory / file.name).parent.mkdir(parents=True, exist_ok=True)
     records: dict[str, int] = {}
     quirks: Counter[str] = Counter()
-    with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        made = pool.map(lambda file: _write(directory, retailer, file), files)
+    threads, beside = _share(workers or os.cpu_count() or 1, files)
+    with ThreadPoolExecutor(beside) as pool:
+        made = pool.map(lambda file: _write(directory, retailer, file, threads), files)
         for file, (kinds, repairs) in zip(files, made, strict=True):
             records[file.name] = sum(kinds.values())
             kinds.pop("good", None)
@@ -221,11 +232,21 @@ def _make(
     return Report(records, dict(sorted(quirks.items())))
 
 
+def _share(workers: int, files: list[_File]) -> tuple[int, int]:
+    """Share threads among files: how many work on each, and on how many at a time.
+
+    More than a file has groups of rows would wait for one another.
+    """
+    groups = max(file.after - file.first for file in files) // _GROUP_ROWS
+    threads = max(1, min(workers, groups))
+    return threads, workers // threads
+
+
 def _write(
-    directory: Path, retailer: Retailer, file: _File
+    directory: Path, retailer: Retailer, file: _File, threads: int
 ) -> tuple[dict[str, int], dict[str, int]]:
     """Write one file; return how many records of each kind it has, and repairs."""
-    with _world(retailer, file) as connection:
+    with _world(retailer, file, threads) as connection:
         path = str(directory / file.name).replace("'", "''")
         connection.execute(
             f"copy {file.table}_file to '{path}' ({_format(retailer, file.table)})"
@@ -237,13 +258,13 @@ def _write(
 
 
 @contextmanager
-def _world(retailer: Retailer, file: _File) -> Iterator[Connection]:
+def _world(retailer: Retailer, file: _File, threads: int) -> Iterator[Connection]:
     """Open a database that knows one file's records, as views.
 
-    One thread a file: files are written beside one another, and the order of the
-    records in each is the same on any machine.
+    The order of the records does not depend on the number of threads.
     """
     increment = file.increment
+    changed_share = _CHANGED_SHARE[file.table] if increment else 0.0
     start = datetime.combine(FIRST_DAY, datetime.min.time(), UTC)
     period_first, period_rows = 1, retailer.transactions
     seconds = retailer.days * 86_400
@@ -251,18 +272,20 @@ def _world(retailer: Retailer, file: _File) -> Iterator[Connection]:
         start += timedelta(days=retailer.days, hours=increment - 1)
         period_first, period_rows = file.first, file.after - file.first
         seconds = 3_600
-    with scratch(threads=1) as connection:
-        connection.execute(f"set memory_limit = '{_MEMORY_LIMIT}'")
+    with scratch(threads=threads) as connection:
+        connection.execute(f"set memory_limit = '{_MEMORY_MB * threads}MB'")
         set_variables(
             connection,
             seed=str(retailer.seed),
             dirty=retailer.dirty,
             increment=increment,
             first=file.first,
-            after=file.after,
-            changes_before=retailer.count(file.table) + 1 if increment else 0,
-            known_customers=retailer.customers,
-            known_products=retailer.products,
+            rows=file.after - file.first,
+            table_name=file.table,
+            kinds=_BROKEN_KINDS[file.table],
+            known=retailer.count(file.table),
+            changes_before=retailer.count(file.table) + 1 if changed_share else 0,
+            changed_share=changed_share,
             customers=retailer.customers + increment * retailer.step("customers"),
             next_customers=retailer.step("customers"),
             products=retailer.products + increment * retailer.step("products"),
@@ -271,8 +294,9 @@ def _world(retailer: Retailer, file: _File) -> Iterator[Connection]:
             period_first=period_first,
             period_rows=period_rows,
         )
-        for name in ("draws", "retail/chances", f"retail/{file.table}"):
-            connection.execute(statement(name))
+        for name in ("draws", "chances", "places", file.table):
+            folder = "" if name == "draws" else "retail/"
+            connection.execute(statement(f"{folder}{name}"))
         yield connection
 
 
@@ -281,4 +305,7 @@ def _format(retailer: Retailer, table: str) -> str:
         return f"format csv, header, compression '{retailer.compression}'"
     if table == "products":
         return f"format json, array, compression '{retailer.compression}'"
-    return f"format parquet, compression '{_CODEC[retailer.compression]}'"
+    codec = _CODEC[retailer.compression]
+    return (
+        f"format parquet, compression '{codec}', dictionary_size_limit {_WORDS_MAX:d}"
+    )

@@ -13,7 +13,7 @@ import re
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.util import find_spec
@@ -29,6 +29,7 @@ from snowmelt.warehouse.port import Row, Table
 from snowmelt.warehouse.sql import literal
 
 STORAGE_VERSION = "v1.5.0"
+_SPILLED = "duckdb_temp_*"
 _ROWS_WRITTEN_MAX = 8
 _BYTES_WRITTEN_MAX = 1 << 16
 
@@ -38,7 +39,7 @@ class Limits:
     """How much of the machine the engine may use; None leaves its defaults."""
 
     threads: int | None = None
-    memory_limit: str | None = None
+    memory_bytes: int | None = None
 
 
 class DuckDBSession:
@@ -188,6 +189,14 @@ class DuckDBWarehouse:
                 "Write one SELECT, WITH, FROM, SHOW or DESCRIBE.",
             )
 
+    def spilled_bytes(self) -> int:
+        """Return how much the engine has on disk for want of memory at the moment."""
+        spilled = 0
+        for file in _spill(self.path).glob(_SPILLED):
+            with suppress(FileNotFoundError):
+                spilled += file.stat().st_size
+        return spilled
+
     def close(self) -> None:
         self._connection.close()
 
@@ -204,6 +213,8 @@ def open_warehouse(
     """
     _spare_searches()
     connection = _connect(path)
+    for left_over in _spill(path).glob(_SPILLED):  # of a process that was killed
+        left_over.unlink()
     _take_in_log(connection, path)
     for setting in _settings(path, folders, limits):
         connection.execute(setting)
@@ -235,14 +246,19 @@ def _take_in_log(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     connection.execute("pragma enable_checkpoint_on_shutdown")
 
 
+def _spill(path: Path) -> Path:
+    """Return the folder for what does not fit in memory."""
+    return path.with_name("tmp")
+
+
 def _settings(path: Path, folders: Sequence[Path], limits: Limits) -> list[str]:
-    spill = path.with_name("tmp")
+    spill = _spill(path)
     allowed = ", ".join(literal(str(folder)) for folder in [*folders, spill])
     settings = ["set timezone = 'UTC'", "set global timezone = 'UTC'"]
     if limits.threads is not None:
         settings.append(f"set threads = {limits.threads:d}")
-    if limits.memory_limit is not None:
-        settings.append(f"set memory_limit = {literal(limits.memory_limit)}")
+    if limits.memory_bytes is not None:
+        settings.append(f"set memory_limit = '{limits.memory_bytes:d}B'")
     return [
         *settings,
         f"set temp_directory = {literal(str(spill))}",

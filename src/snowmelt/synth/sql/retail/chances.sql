@@ -14,9 +14,26 @@ create or replace temp macro slice(bits, place) as
 create or replace temp macro fraction(bits) as
     (bits >> 11) / 9007199254740992.0;
 
--- Is this record hit? Of each kind the first is, for certain, once anything is dirty.
-create or replace temp macro hit(n, salt, share) as
-    getvariable('dirty') > 0 and (n = 1 or draw(n, salt) < share);
+-- Of a list of choices, by 16 bits of a hash; their order is that of what is drawn.
+create or replace temp macro choose(choices, bits, place) as
+    choices[1 + ((bits >> place) & 65535)::bigint * len(choices) // 65536];
+
+-- Which oddity a good record has, of as many as `kinds`: a quarter of the dirt is of each. The
+-- first record has all of them, once anything is dirty.
+create or replace temp macro is_odd(n, u, kind) as
+    getvariable('dirty') > 0
+    and (n = 1 or (u >= (kind - 1) * getvariable('dirty') / 4 and u < kind * getvariable('dirty') / 4));
+
+-- Was this record in the set already, and comes again with an increment?
+create or replace temp macro is_changed(n) as
+    getvariable('increment') > 0 and n <= getvariable('known');
+
+create or replace temp macro kind_of(n) as
+    case
+        when getvariable('increment') = 0 then 'good'
+        when is_changed(n) then 'changed_' || getvariable('table_name')
+        else 'new_' || getvariable('table_name')
+    end;
 
 -- Ids: short, of one length, and in the order of time. A broken record's id is no good record's.
 create or replace temp macro customer_id(c) as

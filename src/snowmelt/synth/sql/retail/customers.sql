@@ -1,25 +1,19 @@
 -- The customers of one file, record by record. `kind` is good, or how the record is broken; what
 -- silver puts right in a good record has a column of its own, for the count.
 
-create or replace temp view customers_good as
+create temp macro customers_of(source) as table
 with
 
-chosen as (
+hashed as (
 
     select
-        c,
-        case
-            when getvariable('increment') = 0 then 'good'
-            when c > getvariable('known_customers') then 'new_customers'
-            else 'changed_customers'
-        end as kind
-    from (
-        select c from range(getvariable('first'), getvariable('after')) as t (c)
-        union all
-        select c from range(1, getvariable('changes_before')) as t (c)
-        where c = getvariable('increment')
-            or draw(c, 'changed ' || getvariable('increment')) < 0.0005
-    )
+        n as c,
+        copy,
+        bits(n, 'person') as person,
+        bits(n, 'customer') as h,
+        bits(n, 'spelling') as spelling,
+        fraction(bits(n, 'oddity')) as oddity
+    from query_table(source)
 
 ),
 
@@ -27,26 +21,27 @@ drawn as (
 
     select
         c,
-        kind,
-        1 + floor(18 * draw(c, 'first name'))::integer as first_name,
-        1 + floor(16 * draw(c, 'last name'))::integer as last_name,
-        pick(['example.com', 'example.org', 'example.net'], draw(c, 'domain')) as domain,
+        copy,
+        1 + floor(18 * slice(person, 0))::integer as first_name,
+        1 + floor(16 * slice(person, 16))::integer as last_name,
+        choose(['example.com', 'example.org', 'example.net'], person, 32) as domain,
         pick(
             ['Germany', 'France', 'United Kingdom', 'USA', 'Spain', 'Italy', 'Netherlands',
              'Poland', 'Sweden', 'Austria', 'Portugal', null],
-            power(draw(c, 'country'), 1.5)
+            power(slice(person, 48), 1.5)
         ) as country,
-        case when kind = 'changed_customers' then 0.99 else draw(c, 'type') end as type_drawn,
-        draw(c, 'gender') as gender_drawn,
-        18 + floor(70 * power(draw(c, 'age'), 1.4))::integer as age,
-        floor(400000 * power(draw(c, 'purchases'), 4))::bigint as purchases_cents,
-        hit(c, 'odd type', getvariable('dirty') / 4) as has_unknown_type,
-        hit(c, 'odd age', getvariable('dirty') / 4) as has_odd_age,
-        hit(c, 'odd purchases', getvariable('dirty') / 4) as has_negative_purchases,
-        hit(c, 'padded name', getvariable('dirty') / 4) as is_padded,
-        draw(c, 'float age') < 0.05 as is_float_age,
-        draw(c, 'mixed case') < 0.02 as is_mixed_case
-    from chosen
+        case when is_changed(c) then 0.99 else slice(h, 48) end as type_drawn,
+        slice(spelling, 0) as gender_drawn,
+        18 + floor(70 * power(slice(h, 32), 1.4))::integer as age,
+        floor(400000 * power((h & 4294967295) / 4294967296.0, 4))::bigint as purchases_cents,
+        date '2012-01-01' + floor(4300 * slice(spelling, 16))::integer as registered_on,
+        slice(spelling, 32) < 0.05 as is_float_age,
+        slice(spelling, 48) < 0.02 as is_mixed_case,
+        is_odd(c, oddity, 1) as has_unknown_type,
+        is_odd(c, oddity, 2) as has_odd_age,
+        is_odd(c, oddity, 3) as has_negative_purchases,
+        is_odd(c, oddity, 4) as is_padded
+    from hashed
 
 ),
 
@@ -82,19 +77,23 @@ spelled as (
 
 select
     c as n,
-    kind,
+    copy,
+    case
+        when copy = 0 then kind_of(c)
+        else ['duplicate_customers', 'missing_customer_ids', 'missing_emails', 'bad_emails'][copy]
+    end as kind,
     customer_id(c) as customer_id,
     case when is_padded then '  ' || name || ' ' else name end as name,
     mailbox,
     domain,
     case when is_mixed_case then upper(mailbox[1]) || mailbox[2:] else mailbox end || '@'
-        || case when kind = 'changed_customers' then 'new.' else '' end || domain as email,
+        || case when is_changed(c) then 'new.' else '' end || domain as email,
     country,
     case
         when has_unknown_type then pick(['VIP', 'Staff', 'X1', null, 'Regular?'], draw(c, 'which type'))
         else usual_type
     end as customer_type,
-    (date '2012-01-01' + floor(4300 * draw(c, 'registered'))::integer)::varchar as registration_date,
+    registered_on::varchar as registration_date,
     case
         when has_odd_age then pick(['-1', '0', '17', '121', '999'], draw(c, 'which age'))
         when is_float_age then age::varchar || '.0'
@@ -112,45 +111,41 @@ select
     gender_drawn >= 0.8 as is_other_gender
 from spelled;
 
-create or replace temp view customers_records as
-select n, 0 as copy, kind, customer_id, name, email, country, customer_type, registration_date, age, gender, purchases_cents
-from customers_good
+create temp view customers_records as
+select n, copy, kind, customer_id, name, email, country, customer_type, registration_date, age, gender, purchases_cents
+from customers_of('chosen')
 
 union all
 
 select
-    good.n,
-    broken.copy,
-    broken.kind,
-    case broken.kind
-        when 'duplicate_customers' then good.customer_id
+    n,
+    copy,
+    kind,
+    case kind
+        when 'duplicate_customers' then customer_id
         when 'missing_customer_ids' then null
-        else broken_id('C', good.n, broken.copy)
+        else broken_id('C', n, copy)
     end,
-    good.name,
-    case broken.kind
+    name,
+    case kind
         when 'missing_emails' then null
         when 'bad_emails'
         then pick(
-            [good.mailbox, good.mailbox || '.at.' || good.domain, good.mailbox || '@@' || good.domain,
-             '@' || good.domain, good.mailbox || '@example'],
-            draw(good.n, 'bad email')
+            [mailbox, mailbox || '.at.' || domain, mailbox || '@@' || domain,
+             '@' || domain, mailbox || '@example'],
+            draw(n, 'bad email')
         )
-        else good.email
+        else email
     end,
-    good.country,
-    good.customer_type,
-    good.registration_date,
-    good.age,
-    good.gender,
-    good.purchases_cents
-from customers_good as good, (
-    values (1, 'duplicate_customers'), (2, 'missing_customer_ids'), (3, 'missing_emails'), (4, 'bad_emails')
-) as broken (copy, kind)
-where hit(good.n * 8 + broken.copy, 'broken customer', getvariable('dirty') / 8)
-    or (good.n = getvariable('first') and getvariable('dirty') > 0);
+    country,
+    customer_type,
+    registration_date,
+    age,
+    gender,
+    purchases_cents
+from customers_of('broken');
 
-create or replace temp view customers_file as
+create temp view customers_file as
 select
     customer_id,
     name,
@@ -163,7 +158,7 @@ select
     euros(purchases_cents) as total_purchases
 from customers_records;
 
-create or replace temp view customers_repairs as
+create temp view customers_repairs as
 select unnest([
     ('unknown_types', count(*) filter (has_unknown_type)),
     ('ages_out_of_range', count(*) filter (has_odd_age)),
@@ -174,4 +169,4 @@ select unnest([
     ('types_respelled', count(*) filter (is_respelled)),
     ('other_genders', count(*) filter (is_other_gender))
 ], recursive := true)
-from customers_good;
+from customers_of('chosen');
