@@ -337,3 +337,14 @@ def test_a_bound_of_loads_leaves_other_files_unread(shop: Shop) -> None:
         session.execute("set variable snowmelt_offsets = map {'m bronze.t': 4}")
         (part,) = (plan for _, plan in session.rows(asked))
     assert (whole.count("Function:"), part.count("Function:")) == (5, 1)
+
+
+def test_files_that_are_superseded_are_not_opened(shop: Shop) -> None:
+    for number in range(4):
+        shop.land("t.csv", content(number))
+        shop.load()
+    plan = "explain select * from bronze.t{}"
+    ((_, live_plan),) = shop.rows(plan.format(""))
+    ((_, all_plan),) = shop.rows(plan.format("__all"))
+    assert (live_plan.count("Function:"), all_plan.count("Function:")) == (1, 4)
+    assert live(shop) == [3]

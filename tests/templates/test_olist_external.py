@@ -142,7 +142,7 @@ def test_an_increment_reads_the_new_files_alone(
         (kept,) = shop.root.glob(f".snowmelt/external/order_payments/*{stem}.csv")
         state = kept.stat()
         before = kept.read_bytes()
-        kept.write_bytes(b"\0" * len(before))
+        kept.write_bytes((b"broken\n" * len(before))[: len(before)])
         os.utime(kept, ns=(state.st_atime_ns, state.st_mtime_ns))
         (shop.root / "landing" / f"{stem}.csv").unlink()
         document = commands.run(None)
@@ -152,3 +152,47 @@ def test_an_increment_reads_the_new_files_alone(
             commands.query(
                 "select count(payment_type) from bronze.order_payments", None
             )
+
+
+def test_a_run_does_not_read_what_was_written_over(
+    shops: tuple[Shop, Shop], made_files: dict[str, bytes]
+) -> None:
+    shop = shops[0]
+    with shop.commands() as commands:
+        for stem, content in made_files.items():
+            shop.land_bytes(f"{stem}.csv", content)
+        assert commands.run(None)["run"]["state"] == "SUCCEEDED"
+        before = contents(commands)
+        orders = shop.root / "landing" / "olist_orders_dataset.csv"
+        orders.write_bytes(orders.read_bytes()[:-200])
+        orders.unlink()
+        lines = made_files["olist_order_payments_dataset"].splitlines(keepends=True)
+        shop.land_bytes("olist_order_payments_dataset_2.csv", lines[0] + lines[7])
+        run = commands.run(None)["run"]
+        assert run["state"] == "FAILED"
+        assert run["error"].startswith(
+            "olist_orders_dataset.csv: bronze.orders is a view of it, and it was "
+            "written over in place"
+        )
+        assert contents(commands) == before
+        shop.land_bytes(orders.name, made_files[orders.stem])
+        run = commands.run(None)["run"]
+        assert (run["state"], run["full_refresh"]) == ("SUCCEEDED", ["everything"])
+        after = contents(commands)
+        assert len(after["gold.fct_orders"]) == len(before["gold.fct_orders"])
+        assert commands.audit()["audit"]["state"] == "SUCCEEDED"
+
+
+def test_a_touched_file_lets_a_run_go_on(
+    shops: tuple[Shop, Shop], made_files: dict[str, bytes]
+) -> None:
+    shop = shops[0]
+    with shop.commands() as commands:
+        for stem, content in made_files.items():
+            shop.land_bytes(f"{stem}.csv", content)
+        assert commands.run(None)["run"]["state"] == "SUCCEEDED"
+        os.utime(shop.root / "landing" / "olist_orders_dataset.csv")
+        lines = made_files["olist_order_payments_dataset"].splitlines(keepends=True)
+        shop.land_bytes("olist_order_payments_dataset_2.csv", lines[0] + lines[7])
+        run = commands.run(None)["run"]
+        assert (run["state"], run["full_refresh"]) == ("SUCCEEDED", [])

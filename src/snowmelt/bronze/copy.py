@@ -319,7 +319,7 @@ class Copier:
                         outcome.record.load_seq,
                     )
                 )
-            self._append(session, prepared, now)
+            pipe = self._append(session, prepared, now)
             on_record = [
                 outcome.inspection.file.name
                 for outcome in prepared.outcomes
@@ -329,9 +329,12 @@ class Copier:
             forget_held(session, on_record)
             insert_held(session, prepared.held)
             supersede(session, superseded)
+            if pipe.external and register(session, pipe, prepared.outcomes, superseded):
+                show_files(session, pipe)
         self._load_seqs.taken(load_seq)
 
-    def _append(self, session: Session, prepared: Prepared, now: datetime) -> None:
+    def _append(self, session: Session, prepared: Prepared, now: datetime) -> Pipe:
+        """Append what a batch brought; return the pipe as bronze has it then."""
         changed = [
             outcome
             for outcome in prepared.outcomes
@@ -355,12 +358,9 @@ class Copier:
                 rows.steps.extend(steps_of(outcome.record, read))
                 rows.refused_rowids.extend(read.refused_rowids)
         pipe = prepared.fitting.evolve(session, records, now)
-        if pipe.external:
-            if register(session, pipe, prepared.outcomes):
-                show_files(session, pipe)
-            return
-        for rows in tables.values():
+        for rows in tables.values() if not pipe.external else ():
             append_rows(session, pipe, rows, now)
+        return pipe
 
 
 def _arrival(

@@ -63,3 +63,14 @@ def _branch(pipe: Pipe, kept: KeptFile, columns: Mapping[str, str], times: Row) 
     path = literal(str(pipe.external_folder / kept.name))
     source = kept.query.replace(literal(PLACE), path)
     return f"select {', '.join(chosen)} from ({source})"
+
+
+def superseded_files(session: Session, pipe: Pipe) -> list[int]:
+    """Return the loads of a pipe's files that no reader of live rows needs."""
+    rows = session.rows(
+        "select load_seq from snowmelt.external_files join snowmelt.load_history "
+        "using (load_seq) where external_files.table_name = $1 "
+        "and superseded_by is not null order by load_seq",
+        [pipe.full_table_name],
+    )
+    return [load_seq for (load_seq,) in rows]

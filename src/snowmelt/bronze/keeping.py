@@ -63,8 +63,8 @@ def keep_files(
         fails = read.problem or read.rejects or name in fitting.held
         if fails or there[name] != read.inspection.file or not read.row_count:
             continue
-        if read.inspection.plain.is_copy or not read.query:
-            read.problem = _NOT_WHERE_IT_LIES
+        read.problem = why_not_kept(read)
+        if read.problem:
             continue
         try:
             kept[name] = _keep(stage, fitting.pipe, read)
@@ -73,6 +73,13 @@ def keep_files(
         except FileError as error:
             read.problem = error.problem
     return kept
+
+
+def why_not_kept(read: FileRead) -> str | None:
+    """Say why a view cannot read a file that was read, if so."""
+    if read.query and not read.inspection.plain.is_copy:
+        return None
+    return _NOT_WHERE_IT_LIES
 
 
 def _keep(stage: Stage, pipe: Pipe, read: FileRead) -> tuple[KeptFile, Inspection]:
@@ -152,7 +159,12 @@ def _is_same_file(pipe: Pipe, kept: KeptFile, file: StagedFile) -> bool:
         return False
 
 
-def register(session: Session, pipe: Pipe, outcomes: Sequence[Outcome]) -> bool:
+def register(
+    session: Session,
+    pipe: Pipe,
+    outcomes: Sequence[Outcome],
+    superseded: Mapping[int, int],
+) -> bool:
     """Note what a batch brought, in the transaction of its loads; say if that is news.
 
     A changed file whose name was dealt with is not read any more: what it held is
@@ -170,11 +182,6 @@ def register(session: Session, pipe: Pipe, outcomes: Sequence[Outcome]) -> bool:
         for each in outcomes
         if each.record.status is not LoadStatus.LOAD_FAILED
     }
-    superseding = {
-        old: each.record.load_seq
-        for each in by_name.values()
-        for old in each.identity.supersedes
-    }
     changed = [
         each
         for each in kept_files(session, pipe.full_table_name)
@@ -183,8 +190,8 @@ def register(session: Session, pipe: Pipe, outcomes: Sequence[Outcome]) -> bool:
     ended: dict[int, int] = {}
     for each in changed:
         outcome = by_name.get(each.file_name)
-        if each.load_seq in superseding:
-            ended[each.load_seq] = superseding[each.load_seq]
+        if each.load_seq in superseded:
+            ended[each.load_seq] = superseded[each.load_seq]
         elif outcome is None:
             continue
         elif outcome.identity.verdict is not Verdict.UNCHANGED:
@@ -193,4 +200,4 @@ def register(session: Session, pipe: Pipe, outcomes: Sequence[Outcome]) -> bool:
             touch_kept(session, each.load_seq, outcome.inspection.file.mtime_ns)
     if ended:
         end_kept(session, list(ended), max(ended.values()))
-    return bool(kept or changed)
+    return bool(kept or changed or superseded)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from snowmelt.bronze.external import view_sql
+from snowmelt.bronze.external import superseded_files, view_sql
 from snowmelt.errors import ConfigError
 from snowmelt.pipe.contract import Column
 from snowmelt.pipe.definition import Pipe
@@ -218,18 +218,22 @@ def _ensure_view(session: Session, pipe: Pipe) -> None:
     """Make the view of live loads.
 
     `not in`, and not a correlated `not exists`: through that one the engine takes no
-    bound of `_load_seq` down to the table's row groups.
+    bound of `_load_seq` down to the table's row groups. Over files, the loads that are
+    superseded by now are named too: their files are not even opened.
     """
     table = _columns(session, pipe)
     names = ", ".join(
         f'"{name}"'
         for name in [*(n for n in table if n not in LOAD_COLUMNS), *LOAD_COLUMNS]
     )
+    superseded = superseded_files(session, pipe) if pipe.external else []
+    listed = ", ".join(map(str, superseded))
+    unread = f" and _load_seq not in ({listed})" if superseded else ""
     session.execute(
         f"create or replace view {_live_rows(pipe)} as "
         f"select {names} from {all_rows(pipe)} "
         "where _load_seq not in (select load_seq from snowmelt.load_history "
-        "where superseded_by is not null)"
+        f"where superseded_by is not null){unread}"
     )
 
 
