@@ -9,18 +9,21 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+import test_identity
 import yaml
 from small_shop import Shop, columns, open_shop
 
 from snowmelt.errors import ConfigError
 from snowmelt.pipe.external import require_unchanged
 from snowmelt.project.project import load_project
+from snowmelt.service.checking import check_file
 
 PIPE: dict[str, Any] = {
     "name": "t",
@@ -208,6 +211,8 @@ def test_what_is_only_read_from_a_copy_fails_and_says_so(
     assert told is not None
     assert "it is not read where it lies but from a copy" in told
     assert links(shop) == []
+    checked = check_file(shop.parts, shop.parts.project.landing / name, None)
+    assert (checked["would_be"], checked["problem"]) == ("Load failed", told)
 
 
 def test_a_file_that_cannot_be_linked_fails_and_says_so(
@@ -348,3 +353,38 @@ def test_files_that_are_superseded_are_not_opened(shop: Shop) -> None:
     ((_, all_plan),) = shop.rows(plan.format("__all"))
     assert (live_plan.count("Function:"), all_plan.count("Function:")) == (1, 4)
     assert live(shop) == [3]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_bronze_is_what_lies_in_the_folder(tmp_path: Path, seed: int) -> None:
+    """Files are renamed, swapped, touched, corrected, and written over in place."""
+    rng = random.Random(seed)
+    pipe = test_identity.PIPE | {"external": True, "on_error": "skip_file"}
+    with open_shop(tmp_path / "shop", [pipe]) as shop:
+        for step in range(30):
+            for _ in range(rng.randint(1, 3)):
+                test_identity.change(shop, rng)
+            there = sorted(shop.parts.project.landing.glob("*.csv"))
+            if there and rng.random() < 0.4:
+                ids = rng.sample(range(8), rng.randint(1, 2))
+                rng.choice(there).write_bytes(test_identity.content(*ids))
+            shop.load()
+            lying = test_identity.lying(shop)
+            assert test_identity.live(shop) == lying, (seed, step)
+            with shop.parts.warehouse.session() as session:
+                require_unchanged(session, shop.parts.project.external)
+
+
+def test_the_newest_snapshot_is_shown_though_it_was_written_over(
+    tmp_path: Path,
+) -> None:
+    with open_shop(tmp_path / "shop", [PIPE | {"mode": "snapshot"}]) as shop:
+        for day in (1, 2, 3):
+            path = shop.land(f"t_2024-01-0{day}.csv", content(day))
+            shop.load()
+        assert live(shop) == [3]
+        path.write_bytes(content(3, 4))
+        shop.load()
+        assert live(shop) == [3, 4]
+        seqs = "select distinct _load_seq from bronze.t__all order by all"
+        assert shop.rows(seqs) == [(1,), (2,), (4,)]

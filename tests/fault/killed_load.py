@@ -1,7 +1,8 @@
 """Loads all that is pending, in a process that kills itself at its n-th step.
 
-Used by the fault tests as `python killed_load.py ROOT N`. Steps are statements of any
-session, and links that are made: the process dies right before the N-th of them.
+Used by the fault tests as `python killed_load.py ROOT N` or `… ROOT N linked`. Steps
+are statements of any session, and links that are made: the process dies right before
+the N-th of them, or the N-th after a file was linked.
 """
 
 from __future__ import annotations
@@ -20,19 +21,21 @@ from snowmelt.service.opening import opened
 from snowmelt.warehouse.duckdb.warehouse import DuckDBSession
 
 
-def die_at(step: int) -> None:
-    """Count every step; at the n-th, die."""
-    done = 0
+def die_at(step: int, *, linked: bool) -> None:
+    """Count every step, or every one once a file is linked; at the n-th, die."""
+    done, counts = 0, not linked
 
     def counted(owner: Any, name: str) -> None:
         original = getattr(owner, name)
 
         def counting(*arguments: Any, **named: Any) -> Any:
-            nonlocal done
-            done += 1
+            nonlocal done, counts
+            done += counts
             if done == step:
                 os.kill(os.getpid(), signal.SIGKILL)
-            return original(*arguments, **named)
+            given = original(*arguments, **named)
+            counts = counts or name == "link"
+            return given
 
         setattr(owner, name, counting)
 
@@ -59,5 +62,5 @@ def load_all(root: Path) -> None:
 
 
 if __name__ == "__main__":
-    die_at(int(sys.argv[2]))
+    die_at(int(sys.argv[2]), linked="linked" in sys.argv[3:])
     load_all(Path(sys.argv[1]))

@@ -94,10 +94,30 @@ def check(root: Path, expected: dict[str, list[int]], told: str) -> None:
     assert links == kept, told
 
 
+@pytest.mark.parametrize("step", [1, 2, 4, 8, 12, 16])
+def test_a_process_that_is_killed_after_a_link_is_made_loads_once(
+    tmp_path: Path, step: int
+) -> None:
+    root = make(tmp_path / "shop")
+    (root / "landing" / "t_1.csv").write_bytes(b"id\n1\n2\n")
+    load_all(root)
+    with (root / "landing" / "t_1.csv").open("ab") as file:
+        file.write(b"3\n")
+    (root / "landing" / "t_2.csv").write_bytes(b"id\n4\n")
+    done = subprocess.run(
+        [sys.executable, KILLER, str(root), str(step), "linked"],
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == -9, done.stderr
+    check(root, {"t_1.csv": [1, 2, 3], "t_2.csv": [4]}, f"step {step}")
+
+
 @pytest.mark.parametrize(
     ("seed", "kills_wanted"),
     [
-        (0, 12),
+        (0, 6),
         *(pytest.param(seed, 40, marks=pytest.mark.long) for seed in range(1, 7)),
     ],
 )

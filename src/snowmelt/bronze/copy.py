@@ -329,7 +329,9 @@ class Copier:
             forget_held(session, on_record)
             insert_held(session, prepared.held)
             supersede(session, superseded)
-            if pipe.external and register(session, pipe, prepared.outcomes, superseded):
+            if pipe.external and (
+                register(session, pipe, prepared.outcomes) or superseded
+            ):
                 show_files(session, pipe)
         self._load_seqs.taken(load_seq)
 

@@ -23,12 +23,11 @@ from snowmelt.landing.stage import Stage, StagedFile
 from snowmelt.pipe.definition import Pipe
 from snowmelt.pipe.external import (
     KeptFile,
-    end_kept,
+    end_superseded,
     insert_kept,
     kept_files,
     touch_kept,
 )
-from snowmelt.pipe.history import LoadStatus
 from snowmelt.pipe.identity import LiveLoad, Verdict
 from snowmelt.warehouse.port import Session
 
@@ -159,16 +158,12 @@ def _is_same_file(pipe: Pipe, kept: KeptFile, file: StagedFile) -> bool:
         return False
 
 
-def register(
-    session: Session,
-    pipe: Pipe,
-    outcomes: Sequence[Outcome],
-    superseded: Mapping[int, int],
-) -> bool:
+def register(session: Session, pipe: Pipe, outcomes: Sequence[Outcome]) -> bool:
     """Note what a batch brought, in the transaction of its loads; say if that is news.
 
-    A changed file whose name was dealt with is not read any more: what it held is
-    nowhere. One that was only touched is what it was.
+    Call when what it superseded is on record. A changed file whose load is superseded
+    is not read any more: what it held is nowhere. One that was only touched is what it
+    was, whichever loads have a link of it.
     """
     kept = [
         replace(each.kept, load_seq=each.record.load_seq)
@@ -177,27 +172,21 @@ def register(
     ]
     if kept:
         insert_kept(session, kept)
-    by_name = {
-        each.inspection.file.name: each
-        for each in outcomes
-        if each.record.status is not LoadStatus.LOAD_FAILED
-    }
     changed = [
         each
         for each in kept_files(session, pipe.full_table_name)
         if each.is_changed(pipe.external_folder)
     ]
-    ended: dict[int, int] = {}
+    touched = [
+        each.inspection.file
+        for each in outcomes
+        if each.identity.verdict is Verdict.UNCHANGED
+    ]
     for each in changed:
-        outcome = by_name.get(each.file_name)
-        if each.load_seq in superseded:
-            ended[each.load_seq] = superseded[each.load_seq]
-        elif outcome is None:
-            continue
-        elif outcome.identity.verdict is not Verdict.UNCHANGED:
-            ended[each.load_seq] = outcome.record.load_seq
-        elif _is_same_file(pipe, each, outcome.inspection.file):
-            touch_kept(session, each.load_seq, outcome.inspection.file.mtime_ns)
-    if ended:
-        end_kept(session, list(ended), max(ended.values()))
-    return bool(kept or changed or superseded)
+        for file in touched:
+            if _is_same_file(pipe, each, file):
+                touch_kept(session, each.load_seq, file.mtime_ns)
+                break
+        else:
+            end_superseded(session, each.load_seq)
+    return bool(kept or changed)

@@ -9,7 +9,7 @@ is changed, and nothing that was read from it can be read again.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,15 +84,18 @@ def touch_kept(session: Session, load_seq: int, mtime_ns: int) -> None:
     )
 
 
-def end_kept(session: Session, load_seqs: Collection[int], gone_by: int) -> None:
-    """Take note that the rows of changed files are nowhere any more.
+def end_superseded(session: Session, load_seq: int) -> None:
+    """Take note that a changed file's rows are nowhere any more, if nobody counts them.
 
-    `gone_by` is the load that told so: a run that has not read it builds everything.
+    `gone_by` is what superseded them: a run that has not read that load cannot take
+    back row by row what was made of them.
     """
     session.execute(
-        "update snowmelt.external_files set gone_by = $2 "
-        "where load_seq in (select unnest($1::json::bigint[]))",
-        [list(load_seqs), gone_by],
+        "update snowmelt.external_files set gone_by = history.superseded_by "
+        "from snowmelt.load_history as history "
+        "where external_files.load_seq = $1 and history.load_seq = $1 "
+        "and history.superseded_by is not null",
+        [load_seq],
     )
 
 

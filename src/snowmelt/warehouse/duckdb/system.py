@@ -314,7 +314,7 @@ create table snowmelt.freshness_history (
 );
 
 -- files that bronze reads without a copy of them; name: their link; columns: JSON
--- gone_by: the load with which it is known that a file was written over
+-- gone_by: what superseded the load of a file that was written over since
 create table snowmelt.external_files (
     load_seq bigint not null,
     table_name varchar not null,
