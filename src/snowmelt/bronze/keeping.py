@@ -90,9 +90,10 @@ def _keep(stage: Stage, pipe: Pipe, read: FileRead) -> tuple[KeptFile, Inspectio
     name = f"{pipe.name}/{uuid.uuid4().hex}-{short}"
     link = pipe.external_folder / name
     try:
-        link.parent.mkdir(exist_ok=True)
+        link.parent.mkdir(parents=True, exist_ok=True)
         os.link(path, link, follow_symlinks=False)
-        _sync(link.parent)
+        for each in (link, link.parent, link.parent.parent):
+            _sync(each)
         found = link.stat()
     except FileNotFoundError:
         raise ChangedError(file.name, "it is gone") from None
@@ -110,9 +111,9 @@ def _keep(stage: Stage, pipe: Pipe, read: FileRead) -> tuple[KeptFile, Inspectio
     return kept, replace(read.inspection, file=linked)
 
 
-def _sync(folder: Path) -> None:
-    """Have the link on the disk before its load is."""
-    descriptor = os.open(folder, os.O_RDONLY)
+def _sync(path: Path) -> None:
+    """Have a file or a folder on the disk before its load is."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
