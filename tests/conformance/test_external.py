@@ -388,3 +388,22 @@ def test_the_newest_snapshot_is_shown_though_it_was_written_over(
         assert live(shop) == [3, 4]
         seqs = "select distinct _load_seq from bronze.t__all order by all"
         assert shop.rows(seqs) == [(1,), (2,), (4,)]
+
+
+def test_a_link_that_was_deleted_is_missed_until_its_file_comes_again(
+    tmp_path: Path,
+) -> None:
+    with open_shop(tmp_path / "shop", [PIPE]) as shop:
+        for number in (1, 2):
+            shop.land("t.csv", content(number))
+            shop.load()
+        for path in links(shop):
+            path.unlink()
+    with open_shop(tmp_path / "shop", [PIPE]) as shop:
+        with pytest.raises(Exception, match="what load 2 read is gone"):
+            live(shop)
+        shop.land("t.csv", content(2))
+        shop.load()
+        assert live(shop) == [2]
+        seqs = "select distinct _load_seq from bronze.t__all"
+        assert shop.rows(seqs) == [(3,)]

@@ -128,8 +128,14 @@ REMEDY = (
 )
 
 
-def remove_unknown(session: Session, folder: Path) -> None:
-    """Remove links that no load is registered with: its commit was never made."""
+def settle_links(session: Session, folder: Path) -> None:
+    """Settle what was left: changed files that nobody counts, and links of no load.
+
+    The commit of such a load was never made.
+    """
+    for each in kept_files(session):
+        if each.is_changed(folder):
+            end_superseded(session, each.load_seq)
     known = {each.name for each in kept_files(session)}
     for path in _links(folder):
         if path.relative_to(folder).as_posix() not in known:

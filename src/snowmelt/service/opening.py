@@ -21,7 +21,7 @@ from snowmelt.landing.open_stage import open_stage
 from snowmelt.observe.pipeline_log import kept_log
 from snowmelt.pipe.attempts import Attempts
 from snowmelt.pipe.evolved import effective_pipe, record_widened
-from snowmelt.pipe.external import remove_unknown
+from snowmelt.pipe.external import settle_links
 from snowmelt.pipe.held import held_files
 from snowmelt.pipe.pause import paused_pipes
 from snowmelt.pipe.pending import PendingFiles
@@ -172,7 +172,7 @@ def _describe_bronze(project: Project, warehouse: Warehouse) -> None:
 def _remove_left_overs(project: Project, warehouse: Warehouse) -> None:
     """Remove what a killed process spooled, and its links of no load."""
     with warehouse.session() as session:
-        remove_unknown(session, project.external)
+        settle_links(session, project.external)
     for left_over in project.spool.iterdir():
         if left_over.is_dir() and not left_over.is_symlink():
             shutil.rmtree(left_over)
