@@ -21,7 +21,7 @@ import yaml
 from small_shop import Shop, columns, open_shop
 
 from snowmelt.errors import ConfigError
-from snowmelt.pipe.external import require_unchanged
+from snowmelt.pipe.external import kept_files, require_unchanged
 from snowmelt.project.project import load_project
 from snowmelt.service.checking import check_file
 
@@ -139,7 +139,7 @@ def test_content_written_over_in_place_is_noticed_and_loaded_anew(shop: Shop) ->
         shop.parts.warehouse.session() as session,
         pytest.raises(Exception, match=r"t_1\.csv: bronze\.t is a view of it, and it"),
     ):
-        require_unchanged(session, shop.parts.project.external)
+        require_unchanged(kept_files(session), shop.parts.project.external)
     shop.load()
     assert live(shop) == [1, 2, 5]
     # what load 1 read is nowhere; load history still tells of it
@@ -147,7 +147,7 @@ def test_content_written_over_in_place_is_noticed_and_loaded_anew(shop: Shop) ->
     assert shop.rows(seqs) == [(2,), (3,)]
     assert [each["superseded_by"] for each in shop.history("t_1.csv")] == [3, None]
     with shop.parts.warehouse.session() as session:
-        require_unchanged(session, shop.parts.project.external)
+        require_unchanged(kept_files(session), shop.parts.project.external)
 
 
 def test_a_file_that_is_only_touched_stays_what_it_was(shop: Shop) -> None:
@@ -158,7 +158,7 @@ def test_a_file_that_is_only_touched_stays_what_it_was(shop: Shop) -> None:
     assert live(shop) == [1]
     assert len(shop.history("t.csv")) == 1
     with shop.parts.warehouse.session() as session:
-        require_unchanged(session, shop.parts.project.external)
+        require_unchanged(kept_files(session), shop.parts.project.external)
 
 
 @pytest.mark.parametrize("again", [content(1), content(6), content()])
@@ -372,7 +372,7 @@ def test_bronze_is_what_lies_in_the_folder(tmp_path: Path, seed: int) -> None:
             lying = test_identity.lying(shop)
             assert test_identity.live(shop) == lying, (seed, step)
             with shop.parts.warehouse.session() as session:
-                require_unchanged(session, shop.parts.project.external)
+                require_unchanged(kept_files(session), shop.parts.project.external)
 
 
 def test_the_newest_snapshot_is_shown_though_it_was_written_over(

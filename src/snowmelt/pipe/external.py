@@ -9,7 +9,7 @@ is changed, and nothing that was read from it can be read again.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,9 +107,9 @@ def gone_file(session: Session, after: int) -> str | None:
     return found
 
 
-def require_unchanged(session: Session, folder: Path) -> None:
+def require_unchanged(kept: Iterable[KeptFile], folder: Path) -> None:
     """Raise RunError if a file that bronze reads is not what was registered."""
-    for each in kept_files(session):
+    for each in kept:
         if each.is_changed(folder):
             raise RunError(each.file_name, problem_of(each), REMEDY)
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from snowmelt.clock import Clock
-from snowmelt.pipe.external import require_unchanged
+from snowmelt.pipe.external import kept_files, require_unchanged
 from snowmelt.transform.artifacts import copy_artifacts, write_run_results
 from snowmelt.transform.change_logs import cut_logs, forget_streams
 from snowmelt.transform.dbt import Dbt, Sent
@@ -105,11 +105,11 @@ class Builder:
         before the build, or under it.
         """
         self._sent = self._replay = None
-        folder = self._project_dir / LINKS
-        require_unchanged(session, folder)
+        folder, kept = self._project_dir / LINKS, kept_files(session)
+        require_unchanged(kept, folder)
         tell_offsets(session)
         self._build(session, changes, digest, done, built)
-        require_unchanged(session, folder)
+        require_unchanged(kept, folder)
         if not any(node.status == "error" for node in built.nodes):
             cut_logs(session)
 
