@@ -21,6 +21,7 @@ from snowmelt.clock import SystemClock
 from snowmelt.errors import EngineError, UnreachableError, UsageError
 from snowmelt.events import Events
 from snowmelt.pipe.batch import Pending
+from snowmelt.pipe.external import kept_files, require_unchanged
 from snowmelt.project.project import load_project
 from snowmelt.service.opening import opened
 from snowmelt.service.parts import Parts
@@ -405,3 +406,61 @@ def test_a_warehouse_that_another_process_owns_is_not_replaced(
         holder.communicate(b"")
     assert not list(path.parent.glob("*.before-*"))
     assert not list(path.parent.glob(".*.arriving"))
+
+
+def make_external(shop: Shop) -> None:
+    """Have bronze be a view of the files."""
+    path = shop.root / "pipes" / "t.yml"
+    path.write_text(path.read_text().replace("on_error: continue", "external: true"))
+
+
+def load_external(parts: Parts, name: str, content: bytes) -> None:
+    (parts.project.landing / name).write_bytes(content)
+    (pipe,) = parts.project.pipes
+    staged = parts.stage.look(name)
+    assert staged is not None
+    with parts.loading:
+        parts.copier.copy(pipe, [Pending(staged, pipe.name, CLOCK.now())])
+
+
+def test_the_files_that_bronze_reads_are_in_a_backup(
+    shop: Shop, tmp_path: Path
+) -> None:
+    make_external(shop)
+    everything = "select id, _file, _load_seq from bronze.t__all order by all"
+    with owned(shop.root) as parts:
+        load_external(parts, "t_1.csv", b"id\n1\n")
+        (parts.project.landing / "t_1.csv").unlink()
+        load_external(parts, "t_1.csv", b"id\n2\n")
+        with parts.warehouse.session() as session:
+            rows = session.rows(everything)
+        backup(parts.warehouse, shop.root, tmp_path / "backup", CLOCK)
+        load_external(parts, "t_2.csv", b"id\n3\n")
+    assert rows == [(1, "t_1.csv", 1), (2, "t_1.csv", 2)]
+    shutil.rmtree(shop.root / "landing")
+    path = shop.root / ".snowmelt" / "warehouse.duckdb"
+    restore(tmp_path / "backup", shop.root, path, CLOCK, force=True)
+    other = tmp_path / "other"
+    shutil.copytree(shop.root, other, ignore=shutil.ignore_patterns(".snowmelt"))
+    restored = other / ".snowmelt" / "warehouse.duckdb"
+    restore(tmp_path / "backup", other, restored, CLOCK)
+    for root in (shop.root, other):
+        with owned(root) as parts, parts.warehouse.session() as session:
+            assert session.rows(everything) == rows
+            require_unchanged(kept_files(session), parts.project.external)
+    # what the warehouse before reads is kept as it is
+    (before,) = (shop.root / ".snowmelt").glob("external.before-*")
+    assert len([each for each in before.rglob("*") if each.is_file()]) == 3
+
+
+def test_a_backup_of_what_was_written_over_is_refused(
+    shop: Shop, tmp_path: Path
+) -> None:
+    make_external(shop)
+    with owned(shop.root) as parts:
+        load_external(parts, "t_1.csv", b"id\n1\n")
+        with (parts.project.landing / "t_1.csv").open("ab") as file:
+            file.write(b"2\n")
+        with pytest.raises(EngineError, match=r"t_1\.csv: bronze is a view of it"):
+            backup(parts.warehouse, shop.root, tmp_path / "backup", CLOCK)
+    assert not (tmp_path / "backup").exists()

@@ -33,6 +33,7 @@ from snowmelt.warehouse.duckdb.warehouse import (
 
 VERSION_1 = Path(__file__).with_name("schema_1.sql")
 VERSION_2 = Path(__file__).with_name("schema_2.sql")
+VERSION_3 = Path(__file__).with_name("schema_3.sql")
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 PROJECT = {
     "snowmelt.yml": "{version: 1, name: old, landing: {settle: 0s, refresh_every: 1h}}",
@@ -179,6 +180,15 @@ def write_version_2(path: Path) -> None:
         )
 
 
+def write_version_3(path: Path) -> None:
+    """Make a warehouse as version 3 made it: its own tables, and nothing in them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    config: dict[str, Any] = {"storage_compatibility_version": STORAGE_VERSION}
+    with duckdb.connect(str(path), config=config) as connection:
+        connection.execute(VERSION_3.read_text())
+        connection.execute("insert into snowmelt.meta values ('schema_version', '3')")
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     write_version_1(tmp_path / "shop" / ".snowmelt" / "warehouse.duckdb")
@@ -230,7 +240,7 @@ def relations(warehouse: DuckDBWarehouse) -> dict[str, list[tuple[Any, ...]]]:
         }
 
 
-@pytest.mark.parametrize("write", [write_version_1, write_version_2])
+@pytest.mark.parametrize("write", [write_version_1, write_version_2, write_version_3])
 def test_a_migrated_file_is_made_like_a_new_one(
     tmp_path: Path, write: Callable[[Path], None]
 ) -> None:

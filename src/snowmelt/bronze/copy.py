@@ -7,7 +7,7 @@ order and appends everything, inside the caller's transaction.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import datetime
@@ -20,12 +20,14 @@ from snowmelt.bronze.fitting import Fitting, fit
 from snowmelt.bronze.inspecting import inspect_all
 from snowmelt.bronze.inspection import Inspection, unreadable
 from snowmelt.bronze.intake import Intake
+from snowmelt.bronze.keeping import keep_files, register, without_changed
 from snowmelt.bronze.on_error import with_account
 from snowmelt.bronze.prepared import Outcome, Prepared
 from snowmelt.bronze.raw import Reject
 from snowmelt.bronze.raw_form import RawForm
 from snowmelt.bronze.reading import Reading
 from snowmelt.bronze.rejects import insert_rejects
+from snowmelt.bronze.table import show_files
 from snowmelt.clock import Clock
 from snowmelt.errors import RereadError, SlowError
 from snowmelt.landing.stage import Stage
@@ -163,21 +165,11 @@ class Copier:
     ) -> None:
         pipe = prepared.pipe
         chosen = self._identify(session, prepared, batch)
-        to_load = [
-            inspection
-            for _, inspection, identity in chosen
-            if identity.verdict is Verdict.LOAD
-        ]
-        known = self._effective.of(session, pipe)
-        fitting = prepared.fitting = fit(session, known, to_load, self._spool)
-        prepared.reading = Reading(
-            session, fitting.pipe, self._spool, by_views=prepared.by_views
-        )
-        found = prepared.reading.read(fitting.to_read)
-        reads = {read.inspection.file.name: read for read in found}
-        fitting.hold_retyped(session, found, prepared.reading)
-        prepared.again.update(fitting.again)
+        to_load = [each for _, each, found in chosen if found.verdict is Verdict.LOAD]
+        reads = self._read(session, prepared, to_load)
+        fitting = prepared.fitting
         there = self._stage.looks([pending.file.name for pending, *_ in chosen])
+        kept = keep_files(self._stage, fitting, reads, there)
         for pending, inspection, identity in chosen:
             name = inspection.file.name
             read = reads.get(name)
@@ -190,12 +182,27 @@ class Copier:
             if held is not None:
                 prepared.held.append(held)
                 continue
+            kept_file, inspection = kept.get(name, (None, inspection))
             record = self._record(pipe, pending, inspection, identity, started_at)
             if read is not None:
                 record = with_account(record, read, pipe.on_error)
             prepared.outcomes.append(
-                Outcome(pending, inspection, identity, read, record)
+                Outcome(pending, inspection, identity, read, record, kept_file)
             )
+
+    def _read(
+        self, session: Session, prepared: Prepared, to_load: Sequence[Inspection]
+    ) -> dict[str, FileRead]:
+        """Read files as they fit the contract; return what came of each, by name."""
+        known = self._effective.of(session, prepared.pipe)
+        fitting = prepared.fitting = fit(session, known, to_load, self._spool)
+        prepared.reading = Reading(
+            session, fitting.pipe, self._spool, by_views=prepared.by_views
+        )
+        found = prepared.reading.read(fitting.to_read)
+        fitting.hold_retyped(session, found, prepared.reading)
+        prepared.again.update(fitting.again)
+        return {read.inspection.file.name: read for read in found}
 
     def _identify(
         self, session: Session, prepared: Prepared, batch: Sequence[Pending]
@@ -224,21 +231,21 @@ class Copier:
                 pending,
                 inspection,
             )
+        read = [inspection for _, inspection in inspected.values()]
         live = known_loads(
             session,
             pipe,
-            [pending.file.name for pending, _ in inspected.values()],
-            [
-                inspection.content_sha256
-                for _, inspection in inspected.values()
-                if inspection.records
-            ],
+            [inspection.file.name for inspection in read],
+            [each.content_sha256 for each in read if each.records],
         )
+        lost: set[str] = set()
+        if pipe.external:
+            live, lost = without_changed(session, pipe, live, read)
         return [
             (
                 pending,
                 inspection,
-                identify(_arrival(pending, inspection, now), live, rules),
+                identify(_arrival(pending, inspection, now, lost), live, rules),
             )
             for pending, inspection in inspected.values()
         ]
@@ -312,7 +319,7 @@ class Copier:
                         outcome.record.load_seq,
                     )
                 )
-            self._append(session, prepared, now)
+            pipe = self._append(session, prepared, now)
             on_record = [
                 outcome.inspection.file.name
                 for outcome in prepared.outcomes
@@ -322,9 +329,14 @@ class Copier:
             forget_held(session, on_record)
             insert_held(session, prepared.held)
             supersede(session, superseded)
+            if pipe.external and (
+                register(session, pipe, prepared.outcomes) or superseded
+            ):
+                show_files(session, pipe)
         self._load_seqs.taken(load_seq)
 
-    def _append(self, session: Session, prepared: Prepared, now: datetime) -> None:
+    def _append(self, session: Session, prepared: Prepared, now: datetime) -> Pipe:
+        """Append what a batch brought; return the pipe as bronze has it then."""
         changed = [
             outcome
             for outcome in prepared.outcomes
@@ -348,18 +360,24 @@ class Copier:
                 rows.steps.extend(steps_of(outcome.record, read))
                 rows.refused_rowids.extend(read.refused_rowids)
         pipe = prepared.fitting.evolve(session, records, now)
-        for rows in tables.values():
+        for rows in tables.values() if not pipe.external else ():
             append_rows(session, pipe, rows, now)
+        return pipe
 
 
-def _arrival(pending: Pending, inspection: Inspection, now: datetime) -> Arrival:
-    """Return what the rules of identity are asked about."""
+def _arrival(
+    pending: Pending, inspection: Inspection, now: datetime, lost: Collection[str]
+) -> Arrival:
+    """Return what the rules of identity are asked about.
+
+    A name whose rows are `lost` is loaded as if a person had asked for it.
+    """
     file = inspection.file
     return Arrival(
         file.name,
         inspection.content_sha256,
         now,
-        pending.reload,
+        pending.reload or file.name in lost,
         version_at(file.name, file.modified_at),
     )
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from snowmelt.bronze.csv_buffer import BufferSizes, largest_sizes, usual_sizes
 from snowmelt.bronze.csv_statement import CsvStatement
 from snowmelt.bronze.exponents import is_unit, take_misread
-from snowmelt.bronze.fileread import FileRead, ordinal_of
+from snowmelt.bronze.fileread import PLACE, FileRead, ordinal_of
 from snowmelt.bronze.inspection import Inspection, count_carefully
 from snowmelt.bronze.layout import Layout, match_header
 from snowmelt.bronze.normalised import Copied, write_normalised
@@ -142,6 +142,7 @@ class CsvReader:
         sound, doubtful, too_long = {}, [], []
         for index, (read, path) in enumerate(zip(reads, paths, strict=True)):
             read.table = table
+            read.query = "" if copied else statement.query(PLACE)
             read.first_rowid, read.row_span = spans.get(index, (0, 0))
             reported = reports.get(path, [])
             if sizes != self._largest and any(map(is_too_long, reported)):

@@ -34,6 +34,30 @@ class CsvStatement:
 
     def sql(self, paths: Sequence[str], table: str, rejects: str) -> str:
         """Return the statement that reads files into `table`."""
+        index = "file_index" if len(paths) > 1 else "0"
+        chosen = [part for column in self.contract.columns for part in self._of(column)]
+        refusing = {
+            "store_rejects": "true",
+            "rejects_limit": "0",
+            "rejects_table": f"'{rejects}'",
+            "rejects_scan": f"'{rejects}_scans'",
+        }
+        return (
+            f"create temp table {table} as "
+            f"select {', '.join(chosen)}, {index} as _file_index "
+            f"from {self._source(paths, refusing)}"
+        )
+
+    def query(self, path: str) -> str:
+        """Return the query of one file's rows, if none of them is refused."""
+        chosen = [self._of(column)[0] for column in self.contract.columns]
+        return (
+            f"select {', '.join(chosen)}, row_number() over () as _file_row "
+            f"from {self._source([path], {})}"
+        )
+
+    def _source(self, paths: Sequence[str], more: dict[str, str]) -> str:
+        """Return the files as a table; `more` are options beside the format's."""
         types = {
             column.name: "varchar" if self.is_converted(column) else column.type
             for column in self.contract.columns
@@ -44,19 +68,9 @@ class CsvStatement:
         declared = ", ".join(
             f"{literal(name)}: '{types.get(name, 'varchar')}'" for name in names
         )
-        chosen = [part for column in self.contract.columns for part in self._of(column)]
-        index = "file_index" if len(paths) > 1 else "0"
-        options = self._options() | {
-            "columns": f"{{{declared}}}",
-            "rejects_table": f"'{rejects}'",
-            "rejects_scan": f"'{rejects}_scans'",
-        }
+        options = self._options() | {"columns": f"{{{declared}}}"} | more
         given = ", ".join(f"{name} = {value}" for name, value in options.items())
-        return (
-            f"create temp table {table} as "
-            f"select {', '.join(chosen)}, {index} as _file_index "
-            f"from read_csv({literals(paths)}, {given})"
-        )
+        return f"read_csv({literals(paths)}, {given})"
 
     @property
     def converted(self) -> list[Column]:
@@ -135,8 +149,6 @@ class CsvStatement:
             "nullstr": literals(nulls or [_NO_NULL]),
             "allow_quoted_nulls": "false" if self._keeps_quoted_empty else "true",
             "strict_mode": "true",
-            "store_rejects": "true",
-            "rejects_limit": "0",
             "hive_partitioning": "false",
             "max_line_size": str(self.sizes.record_bytes_max),
             "buffer_size": str(self.sizes.buffer_bytes),

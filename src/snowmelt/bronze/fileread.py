@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from snowmelt.bronze.inspection import Inspection
 from snowmelt.bronze.raw import Reject
 
+PLACE = "\ufdd1"
+"""Stands for the path in a query that is kept: a code point that no path has."""
+
 
 @dataclass
 class FileRead:
@@ -19,6 +22,8 @@ class FileRead:
     `is_view`: the table is a view of the file, read when its rows are appended.
     `in_odd_groups`: the table has its rows in groups of the file's sizes; appended so,
     a checkpoint would find small groups to join and write all rows a second time.
+    `query` reads the same rows from the file itself, with `_file_row`, where that can
+    be done; see `external`.
     """
 
     inspection: Inspection
@@ -32,6 +37,7 @@ class FileRead:
     changed: bool = False
     is_view: bool = False
     in_odd_groups: bool = False
+    query: str = ""
 
     @property
     def row_count(self) -> int:

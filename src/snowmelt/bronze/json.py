@@ -15,7 +15,7 @@ from itertools import count
 from pathlib import Path
 
 from snowmelt.bronze.columns import plain_glob
-from snowmelt.bronze.fileread import FileRead
+from snowmelt.bronze.fileread import PLACE, FileRead
 from snowmelt.bronze.inspection import Inspection
 from snowmelt.bronze.json_layout import JsonLayout, Keys
 from snowmelt.bronze.json_record import Judge
@@ -139,6 +139,8 @@ class JsonReader:
         for index, (read, source) in enumerate(group):
             look = looks.get(index, _Look())
             read.table = table
+            lies_there = source.path == read.inspection.plain.path
+            read.query = statement.query(PLACE) if lies_there else ""
             read.first_rowid, read.row_span = look.first_rowid, look.rows
             if not self._is_counted(read, source):
                 doubtful.append((read, source))
@@ -222,6 +224,7 @@ class JsonReader:
     ) -> dict[int, tuple[RejectError, ...]]:
         """Judge what the engine may have read otherwise; return errors by rowid."""
         rowids = self._rowids(read, ODD)
+        read.query = ""
         judge = Judge(
             self._pipe.contract.columns, _format_of(read), self._record_bytes_max
         )

@@ -44,17 +44,27 @@ class JsonStatement:
         is taken out of it, each column as text, as its type, and what is odd about it.
         """
         index = "file_index" if len(paths) > 1 else "0"
-        source = (
-            f"select json, json_keys(json) as keys, {index} as _file_index "
-            f"from {self._source(paths)}"
-        )
-        taken = f"json_transform(json, {literal(self._structure)}) as j"
-        for step in ([taken], self._texts(), self._values(), self._marks()):
-            source = f"select {', '.join(['*', *step])} from ({source})"
         chosen = [*self._chosen(), f"{self._odd()} as {ODD}", "_file_index"]
+        source = self._stepped(paths, f"{index} as _file_index", self._marks())
         return (
             f"create temp table {table} as select {', '.join(chosen)} from ({source})"
         )
+
+    def query(self, path: str) -> str:
+        """Return the query of one file's rows, if none of them is odd or refused."""
+        numbered = "row_number() over () as _file_row"
+        chosen = list(self._chosen())[: len(self.contract.columns)]
+        source = self._stepped([path], numbered, ())
+        return f"select {', '.join(chosen)}, _file_row from ({source})"
+
+    def _stepped(self, paths: Sequence[str], beside: str, marks: Iterable[str]) -> str:
+        source = (
+            f"select json, json_keys(json) as keys, {beside} from {self._source(paths)}"
+        )
+        taken = f"json_transform(json, {literal(self._structure)}) as j"
+        for step in ([taken], self._texts(), self._values(), marks):
+            source = f"select {', '.join(['*', *step])} from ({source})"
+        return source
 
     def presence_sql(self, path: str, columns: Sequence[Column]) -> str:
         """Return a query: does any record have these columns, be it with a null?"""

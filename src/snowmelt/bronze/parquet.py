@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 
 from snowmelt.bronze.columns import plain_glob
-from snowmelt.bronze.fileread import FileRead
+from snowmelt.bronze.fileread import PLACE, FileRead
 from snowmelt.bronze.inspection import Inspection
 from snowmelt.bronze.parquet_statement import FileColumn, ParquetStatement
 from snowmelt.bronze.raw import Reject, RejectError
@@ -84,6 +84,10 @@ class ParquetReader:
         read.table = f"copy_parquet_{next(self._numbers)}"
         size = read.inspection.plain.state.size
         numbered_by_file = any(each.name == _NUMBER for each in statement.columns)
+        read.query = statement.query(
+            (source if numbered_by_file else numbered).replace(path, literal(PLACE)),
+            numbered=not numbered_by_file,
+        )
         read.is_view = self._by_views and size >= _VIEWED_BYTES and not numbered_by_file
         if read.is_view:
             self._ask(statement.view_sql(numbered, read.table))

@@ -54,6 +54,12 @@ class ParquetStatement:
             f"0 as _file_index, file_row_number as rowid from {source}"
         )
 
+    def query(self, source: str, *, numbered: bool) -> str:
+        """Return the query of a file's rows; `numbered`: the source has ordinals."""
+        chosen = [self._of(column)[0] for column in self.contract.columns]
+        ordinal = "file_row_number + 1" if numbered else "row_number() over ()"
+        return f"select {', '.join(chosen)}, {ordinal} as _file_row from {source}"
+
     def records_sql(self, source: str, table: str) -> str:
         """Return a query: records, by their number from 0 in `table`, as JSON."""
         parts = ", ".join(

@@ -11,6 +11,7 @@ from snowmelt.bronze.intake import Intake
 from snowmelt.bronze.reading import Reading
 from snowmelt.pipe.batch import Pending
 from snowmelt.pipe.definition import Pipe
+from snowmelt.pipe.external import KeptFile
 from snowmelt.pipe.held import HeldFile
 from snowmelt.pipe.history import LoadRecord
 from snowmelt.pipe.identity import Identity, Verdict
@@ -18,13 +19,17 @@ from snowmelt.pipe.identity import Identity, Verdict
 
 @dataclass
 class Outcome:
-    """What one file of a batch came to, before and after it has its position."""
+    """What one file of a batch came to, before and after it has its position.
+
+    `kept`: of an external pipe, the file that bronze is to read.
+    """
 
     pending: Pending
     inspection: Inspection
     identity: Identity
     read: FileRead | None
     record: LoadRecord
+    kept: KeptFile | None = None
 
 
 @dataclass

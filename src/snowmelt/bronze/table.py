@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
+from snowmelt.bronze.external import superseded_files, view_sql
 from snowmelt.errors import ConfigError
 from snowmelt.pipe.contract import Column
 from snowmelt.pipe.definition import Pipe
@@ -45,10 +47,12 @@ def ensure_table(session: Session, pipe: Pipe) -> list[Column]:
     session.execute(f"create schema if not exists {identifier(pipe.schema_name)}")
     wanted = {column.name: column.type for column in pipe.contract.columns}
     there = _columns(session, pipe)
-    if there and not session.value(f"select count(*) from {all_rows(pipe)}"):
-        session.execute(f"drop view if exists {_live_rows(pipe)}")
-        session.execute(f"drop table {all_rows(pipe)}")
+    if there and _is_empty(session, pipe):
         there = {}
+    if pipe.external:
+        widened = _find_widened(session, pipe, there)
+        show_files(session, pipe)
+        return widened
     if not there:
         columns = ", ".join(
             f'"{name}" {kind}' for name, kind in (wanted | LOAD_COLUMNS).items()
@@ -62,22 +66,79 @@ def ensure_table(session: Session, pipe: Pipe) -> list[Column]:
     return widened
 
 
-def _alter(session: Session, pipe: Pipe, there: dict[str, str]) -> list[Column]:
-    """Add what a table lacks, widen what is too narrow; return what was widened."""
+def _is_empty(session: Session, pipe: Pipe) -> bool:
+    """Drop bronze if no row was ever in it; raise ConfigError if it is of another kind.
+
+    A pipe's rows are in a table, or in the files that a view reads.
+    """
+    is_view = session.value(
+        "select count(*) from duckdb_views() where schema_name = $1 and view_name = $2",
+        [pipe.schema_name, f"{pipe.table_name}__all"],
+    )
+    rows = session.value(
+        "select count(*) from snowmelt.external_files where table_name = $1"
+        if is_view
+        else f"select count(*) from {all_rows(pipe)} where $1 is not null",
+        [pipe.full_table_name],
+    )
+    if rows and bool(is_view) != pipe.external:
+        held = f"{rows} files behind a view" if is_view else f"a table of {rows} rows"
+        word = "Write external: true again" if is_view else "Leave external out again"
+        raise ConfigError(
+            f"pipes/{pipe.name}.yml: external",
+            f"{pipe.full_table_name} is {held} by now, and is not made the other",
+            f"{word}, or give the pipe a new name and a new table, which loads its "
+            "files again.",
+        )
+    if rows:
+        return False
+    session.execute(f"drop view if exists {_live_rows(pipe)}")
+    session.execute(f"drop {'view' if is_view else 'table'} {all_rows(pipe)}")
+    return True
+
+
+def show_files(
+    session: Session, pipe: Pipe, changed: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """Make the view of an external pipe's files anew, in the caller's transaction.
+
+    Columns that bronze has and the contract has not any more, stay; `changed` are
+    columns that the contract does not have yet, or otherwise.
+    """
+    named = {column.name: column.type for column in pipe.contract.columns}
+    shown = _columns(session, pipe) | named | dict(changed)
+    columns = {name: kind for name, kind in shown.items() if name not in LOAD_COLUMNS}
+    query = view_sql(session, pipe, columns, LOAD_COLUMNS)
+    session.execute(f"create or replace view {all_rows(pipe)} as {query}")
+    _ensure_view(session, pipe)
+
+
+def _find_widened(session: Session, pipe: Pipe, there: dict[str, str]) -> list[Column]:
+    """Return the columns that are too narrow; raise ConfigError if one is otherwise."""
     widened = []
     for column in pipe.contract.columns:
         found = there.get(column.name)
-        if found is None:
-            _add_column(session, pipe, column)
-        elif _canonical(session, column.type) != found:
+        if found is not None and _canonical(session, column.type) != found:
             _require_wider(pipe, column, found.lower())
             widened.append(column)
+    return widened
+
+
+def _alter(session: Session, pipe: Pipe, there: dict[str, str]) -> list[Column]:
+    """Add what a table lacks, widen what is too narrow; return what was widened."""
+    for column in pipe.contract.columns:
+        if column.name not in there:
+            _add_column(session, pipe, column)
+    widened = _find_widened(session, pipe, there)
     widen_columns(session, pipe, widened)
     return widened
 
 
 def add_columns(session: Session, pipe: Pipe, columns: Sequence[Column]) -> None:
     """Add columns to a pipe's table and view, in the caller's transaction."""
+    if pipe.external:
+        show_files(session, pipe, {column.name: column.type for column in columns})
+        return
     for column in columns:
         _add_column(session, pipe, column)
     if columns:
@@ -89,6 +150,9 @@ def widen_columns(session: Session, pipe: Pipe, columns: Sequence[Column]) -> No
 
     Views that read the table go on: a view's columns are found when it is asked.
     """
+    if pipe.external:
+        show_files(session, pipe, {column.name: column.type for column in columns})
+        return
     for column in columns:
         session.execute(
             f"alter table {all_rows(pipe)} alter column {identifier(column.name)} "
@@ -154,18 +218,22 @@ def _ensure_view(session: Session, pipe: Pipe) -> None:
     """Make the view of live loads.
 
     `not in`, and not a correlated `not exists`: through that one the engine takes no
-    bound of `_load_seq` down to the table's row groups.
+    bound of `_load_seq` down to the table's row groups. Over files, the loads that are
+    superseded by now are named too: their files are not even opened.
     """
     table = _columns(session, pipe)
     names = ", ".join(
         f'"{name}"'
         for name in [*(n for n in table if n not in LOAD_COLUMNS), *LOAD_COLUMNS]
     )
+    superseded = superseded_files(session, pipe) if pipe.external else []
+    listed = ", ".join(map(str, superseded))
+    unread = f" and _load_seq not in ({listed})" if superseded else ""
     session.execute(
         f"create or replace view {_live_rows(pipe)} as "
         f"select {names} from {all_rows(pipe)} "
         "where _load_seq not in (select load_seq from snowmelt.load_history "
-        "where superseded_by is not null)"
+        f"where superseded_by is not null){unread}"
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from snowmelt.pipe.external import gone_file
 from snowmelt.transform.build import Built
 from snowmelt.transform.node_result import CHECKS
 from snowmelt.transform.trigger import Changes
@@ -163,6 +164,7 @@ def find_changes(
             corrected=frozenset(table for table, _, corrected in found if corrected),
             project_changed=digest != project_digest,
             rebuild=rebuild,
+            gone=None if upper == offset else gone_file(session, offset),
         ),
         upper,
     )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -12,6 +14,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -23,7 +26,7 @@ from snowmelt.pipe.completeness import WaitFor
 from snowmelt.pipe.contract import Contract
 from snowmelt.pipe.evolution import SchemaEvolution
 from snowmelt.pipe.expectation import read_expectation
-from snowmelt.pipe.file_format import CsvFormat, FileFormat
+from snowmelt.pipe.file_format import CsvFormat, FileFormat, ParquetFormat
 from snowmelt.pipe.identity import IdentityRules, SameContent, SameName
 
 _NOT_FOR_READING = {
@@ -108,13 +111,20 @@ class Pipe(BaseModel):
     expect: str | None = Field(
         None, description="every 1h, or by 06:00 Europe/Paris, or … mon-fri."
     )
+    external: bool = Field(
+        False,
+        description="Bronze keeps no copy: it is a view of the files, which are kept "
+        "by a second link. For few, large files that are not written over.",
+    )
     limits: Limits = Field(default_factory=Limits)
     description: str = Field("", description="What the files hold.")
     _schema_name: str = PrivateAttr("bronze")
+    _external_folder: Path = PrivateAttr(Path())
 
     def model_post_init(self, context: Any) -> None:
-        """Take the schema of bronze from where the pipe is read: the project's."""
+        """Take from where the pipe is read what is the project's."""
         self._schema_name = (context or {}).get("bronze", "bronze")
+        self._external_folder = (context or {}).get("external", Path())
 
     @model_validator(mode="after")
     def _has_one_identity(self) -> Pipe:
@@ -135,6 +145,15 @@ class Pipe(BaseModel):
             read_expectation(given)
         return given
 
+    @field_validator("external")
+    @classmethod
+    def _can_be_external(cls, external: bool, info: ValidationInfo) -> bool:
+        """Refuse what a view of the files cannot give; the keys are read before."""
+        told = _why_not_external(info.data) if external else ""
+        if told:
+            raise ValueError(told)
+        return external
+
     @property
     def table_name(self) -> str:
         return self.table or self.name
@@ -142,6 +161,11 @@ class Pipe(BaseModel):
     @property
     def schema_name(self) -> str:
         return self._schema_name
+
+    @property
+    def external_folder(self) -> Path:
+        """Return the folder of links to the files that external pipes read."""
+        return self._external_folder
 
     @property
     def full_table_name(self) -> str:
@@ -174,3 +198,35 @@ class Pipe(BaseModel):
         if self.wait_for and self.wait_for.is_manifest(file_name):
             return False
         return self._matcher.fullmatch(file_name) is not None
+
+
+def _why_not_external(given: Mapping[str, Any]) -> str:
+    """Say what of a pipe's keys is not for a view of its files; empty if nothing is."""
+    if given.get("on_error", "skip_file") != "skip_file":
+        return (
+            "a file is shown whole or not at all: on_error can only be skip_file "
+            f"(it is {given['on_error']})"
+        )
+    if given.get("after_load"):
+        return "bronze reads the files: nothing is done with them after_load"
+    known = given.get("file_format")
+    if known is None or isinstance(known, ParquetFormat):
+        return ""
+    written = {
+        "compression": known.compression not in ("auto", "none"),
+        "encoding": known.codec != "utf-8",
+        "replace_invalid_characters": known.replace_invalid_characters,
+    }
+    if isinstance(known, CsvFormat):
+        written |= {
+            "skip_header": known.skip_header > 0,
+            "comment": bool(known.comment),
+            "parse_header: false": not known.parse_header,
+        }
+    for key, is_so in written.items():
+        if is_so:
+            return (
+                f"files with file_format.{key} are read from a copy that is made of "
+                "them, and a view has none"
+            )
+    return ""

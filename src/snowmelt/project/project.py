@@ -16,6 +16,7 @@ from snowmelt.project.dashboards import Dashboard
 from snowmelt.project.settings import Settings
 from snowmelt.project.yaml_file import load_model
 from snowmelt.transform.dbt_project import read_dbt_project
+from snowmelt.warehouse.port import LINKS
 
 SETTINGS_FILE = "snowmelt.yml"
 
@@ -50,7 +51,12 @@ class Project:
         """Return the folders that SQL may read from."""
         local = [self.landing] if self.lands_locally else []
         seeds = read_dbt_project(self.root).seed_paths
-        return [*local, self.spool, *(self.root / path for path in seeds)]
+        return [
+            *local,
+            self.spool,
+            self.external,
+            *(self.root / path for path in seeds),
+        ]
 
     @property
     def state(self) -> Path:
@@ -64,6 +70,11 @@ class Project:
     @property
     def spool(self) -> Path:
         return self.state / "spool"
+
+    @property
+    def external(self) -> Path:
+        """The folder of links to files that bronze reads without a copy."""
+        return self.root / LINKS
 
     @property
     def attempts_path(self) -> Path:
@@ -106,6 +117,7 @@ def load_project(directory: Path) -> Project:
     context = {
         "file_formats": settings.file_formats,
         "bronze": settings.layers.bronze,
+        "external": root / LINKS,
     }
     pipes = tuple(
         load_model(file, Pipe, f"pipes/{file.name}", context) for file in files
@@ -113,6 +125,7 @@ def load_project(directory: Path) -> Project:
     shown = [f"pipes/{file.name}" for file in files]
     _check_together(pipes, shown)
     _check_tags(settings, pipes, shown)
+    _check_external(root, settings, pipes, shown)
     return Project(root, settings, pipes)
 
 
@@ -126,6 +139,29 @@ def _check_tags(settings: Settings, pipes: tuple[Pipe, ...], files: list[str]) -
                 "files of a folder have no tags",
                 "Write after_load: {archive: .loaded}, or use a bucket.",
             )
+
+
+def _check_external(
+    root: Path, settings: Settings, pipes: tuple[Pipe, ...], files: list[str]
+) -> None:
+    """Refuse external pipes where no second link can keep a file of landing."""
+    shown = [file for file, pipe in zip(files, pipes, strict=True) if pipe.external]
+    if not shown:
+        return
+    if settings.landing.bucket_path is not None:
+        raise ConfigError(
+            f"{shown[0]}: external",
+            "files arrive in a bucket, and the engine reads files of this machine only",
+            "Leave external out, or let them land in a folder.",
+        )
+    landing = root / settings.landing.path
+    if landing.exists() and landing.stat().st_dev != root.stat().st_dev:
+        raise ConfigError(
+            f"{shown[0]}: external",
+            f"{landing} is on another file system than the project, so that no second "
+            "link can keep its files",
+            "Move one of them, or leave external out.",
+        )
 
 
 def _check_together(pipes: tuple[Pipe, ...], files: list[str]) -> None:

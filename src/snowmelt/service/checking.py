@@ -11,6 +11,7 @@ from snowmelt.bronze.fileread import FileRead
 from snowmelt.bronze.fitting import Fitting, difference_detail, fit
 from snowmelt.bronze.inspection import Inspection, inspect
 from snowmelt.bronze.intake import Intake
+from snowmelt.bronze.keeping import why_not_kept
 from snowmelt.bronze.on_error import judge
 from snowmelt.bronze.reading import Reading
 from snowmelt.errors import UsageError
@@ -79,6 +80,8 @@ def _read(parts: Parts, folder: Path, name: str, pipe: Pipe) -> Document:
         fitting.hold_retyped(session, reads, reading)
         read = reads[0] if reads else FileRead(inspection)
         drift = fitting.held.get(inspection.file.name)
+    if pipe.external and reads and not (read.problem or read.rejects):
+        read.problem = why_not_kept(read)
     status = judge(pipe.on_error, read.row_parsed, len(read.rejects))
     if read.problem:
         status = LoadStatus.LOAD_FAILED

@@ -15,6 +15,7 @@ from snowmelt.clock import SystemClock
 from snowmelt.errors import SnowmeltError
 from snowmelt.events import Events
 from snowmelt.landing.open_stage import open_stage
+from snowmelt.pipe.external import kept_files, require_unchanged
 from snowmelt.project.project import Project, load_project
 from snowmelt.serve.client import connect_service
 from snowmelt.service.opening import opened
@@ -118,6 +119,7 @@ def _warehouse(project: Project) -> Finding:
         with opened(project, SystemClock(), Events()) as parts:
             with parts.warehouse.snapshot() as session:
                 loads = session.value("select count(*) from snowmelt.load_history")
+                require_unchanged(kept_files(session), project.external)
             return _finding("warehouse", True, f"opens; {loads} loads on record")
     except SnowmeltError as error:
         return _finding("warehouse", False, error.problem, error.remedy)

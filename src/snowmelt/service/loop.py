@@ -223,6 +223,9 @@ class Loop:
             self.warnings += tell_settled(self.parts.events, outcome)
             if record.load_seq and (record.row_count or outcome.identity.supersedes):
                 self._unpublished_since = self._unpublished_since or now
+            if loaded.pipe.external and not record.load_seq:
+                # a file was only touched: a run that found it otherwise may go on
+                self._unpublished_since = self._unpublished_since or now
             if record.load_seq and record.status.has_rows:
                 self.watching.arrived(record.pipe_name, now)
         del self.warnings[:-PROBLEMS_MAX]

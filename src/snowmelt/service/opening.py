@@ -22,6 +22,7 @@ from snowmelt.observe.pipeline_log import kept_log
 from snowmelt.observe.spills import watched_spills
 from snowmelt.pipe.attempts import Attempts
 from snowmelt.pipe.evolved import effective_pipe, record_widened
+from snowmelt.pipe.external import settle_links
 from snowmelt.pipe.held import held_files
 from snowmelt.pipe.pause import paused_pipes
 from snowmelt.pipe.pending import PendingFiles
@@ -66,7 +67,7 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
     """Own a project's warehouse for the length of a block.
 
     What a process that was killed left behind is settled first: runs without an end
-    are closed, spooled files removed.
+    are closed, spooled files and links of no load removed.
 
     Raises InUseError when another process owns it, ConfigError when a contract
     no longer fits its table.
@@ -76,7 +77,7 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
     warehouse = _warehouse(project, memory)
     try:
         ensure_system_tables(warehouse, clock)
-        _empty(project.spool)
+        _remove_left_overs(project, warehouse)
         attempts = Attempts(project.attempts_path)
         with warehouse.session() as session, session.transaction():
             for pipe in project.pipes:
@@ -177,8 +178,11 @@ def _describe_bronze(project: Project, warehouse: Warehouse) -> None:
     write_sources(project.root, pipes)
 
 
-def _empty(folder: Path) -> None:
-    for left_over in folder.iterdir():
+def _remove_left_overs(project: Project, warehouse: Warehouse) -> None:
+    """Remove what a killed process spooled, and its links of no load."""
+    with warehouse.session() as session:
+        settle_links(session, project.external)
+    for left_over in project.spool.iterdir():
         if left_over.is_dir() and not left_over.is_symlink():
             shutil.rmtree(left_over)
         else:
@@ -199,7 +203,7 @@ def _make_folders(project: Project) -> None:
             "Move the project to a folder without one.",
         )
     local = [project.landing] if project.lands_locally else []
-    for folder in (project.state, project.spool, *local):
+    for folder in (project.state, project.spool, project.external, *local):
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

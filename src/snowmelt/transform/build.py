@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from snowmelt.clock import Clock
+from snowmelt.pipe.external import kept_files, require_unchanged
 from snowmelt.transform.artifacts import copy_artifacts, write_run_results
 from snowmelt.transform.change_logs import cut_logs, forget_streams
 from snowmelt.transform.dbt import Dbt, Sent
@@ -23,8 +24,9 @@ from snowmelt.transform.recording import (
 from snowmelt.transform.replay import NodeDone, Replay
 from snowmelt.transform.row_rules import broken_rules
 from snowmelt.transform.statements import node_of_dbt
+from snowmelt.transform.streams import tell_offsets
 from snowmelt.transform.trigger import EVERYTHING, BuildPlan, Changes, Pass, plan_build
-from snowmelt.warehouse.port import Session
+from snowmelt.warehouse.port import LINKS, Session
 
 RECORDINGS = Path(".snowmelt/recordings.json")
 _CONSEQUENCE = "Current transaction is aborted"
@@ -99,10 +101,15 @@ class Builder:
         """Build and test what the changes touch; `built` tells of it as it goes on.
 
         Models and tests that fail are in `built`. Raises ConfigError when dbt refuses
-        the project.
+        the project, RunError when a file that bronze is a view of was written over:
+        before the build, or under it.
         """
         self._sent = self._replay = None
+        folder, kept = self._project_dir / LINKS, kept_files(session)
+        require_unchanged(kept, folder)
+        tell_offsets(session)
         self._build(session, changes, digest, done, built)
+        require_unchanged(kept, folder)
         if not any(node.status == "error" for node in built.nodes):
             cut_logs(session)
 

@@ -40,6 +40,19 @@ _OF_BRONZE = """
 """
 
 
+def tell_offsets(session: Session) -> None:
+    """Tell the session the offsets as they are, so that a statement may ask for them.
+
+    The engine knows a variable before it runs a statement, what is in a table only
+    while it does: by then it has begun to read every file behind bronze.
+    """
+    session.execute(
+        "set variable snowmelt_offsets = (select "
+        "map(list(consumer || ' ' || source), list(position)) "
+        "from snowmelt.stream_offsets)"
+    )
+
+
 def find_streams(session: Session) -> list[Row]:
     """Return every stream with COLUMNS, by consumer and source."""
     logs = session.rows(

@@ -14,6 +14,8 @@ class Changes:
 
     `corrected` tables had a load superseded or rejects replayed. `first` says that
     nothing was ever published, `rebuild` that a person asked for everything anew.
+    `gone`: a file whose rows can be read no more, so that what was made of them
+    cannot be taken back row by row.
     """
 
     loaded: frozenset[str] = frozenset()
@@ -21,11 +23,13 @@ class Changes:
     project_changed: bool = False
     first: bool = False
     rebuild: bool = False
+    gone: str | None = None
 
     @property
     def everything(self) -> bool:
         """Must all be built from nothing?"""
-        return self.rebuild or self.first or self.project_changed
+        again = self.rebuild or self.first or self.project_changed
+        return again or self.gone is not None
 
     @property
     def any(self) -> bool:
@@ -41,6 +45,8 @@ class Changes:
             return "first run"
         if self.project_changed:
             return "the dbt project changed"
+        if self.gone is not None:
+            return f"{self.gone} was written over in place"
         if self.corrected:
             return f"corrections in {', '.join(sorted(self.corrected))}"
         return f"new rows in {', '.join(sorted(self.loaded))}"

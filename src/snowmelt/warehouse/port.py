@@ -6,9 +6,12 @@ import threading
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 Row = tuple[Any, ...]
+LINKS = Path(".snowmelt/external")
+"""Below a project's folder: links to the files that are read instead of a table."""
 
 
 @dataclass(frozen=True)

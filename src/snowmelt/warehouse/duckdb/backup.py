@@ -1,13 +1,13 @@
 """A copy of the warehouse that can be put back: made while loads and runs go on.
 
-A backup is a folder: the database, a manifest, and the project's settings and pipes.
+A backup is a folder: the database, the files that bronze is a view of, a manifest, and
+the project's settings and pipes.
 It is made under another name beside its own and renamed when it is complete and was
 opened and counted, so that what has the name is whole.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -27,11 +27,13 @@ import duckdb
 
 from snowmelt import __version__
 from snowmelt.clock import Clock
-from snowmelt.errors import EngineError, InUseError, UnreachableError, UsageError
+from snowmelt.errors import EngineError, UnreachableError, UsageError
 from snowmelt.warehouse.duckdb import file_copy
+from snowmelt.warehouse.duckdb.backup_links import copy_links, fetch_links
 from snowmelt.warehouse.duckdb.migration import SCHEMA_VERSION
+from snowmelt.warehouse.duckdb.replaced import put_links, set_aside, unowned
 from snowmelt.warehouse.duckdb.warehouse import STORAGE_VERSION, DuckDBSession
-from snowmelt.warehouse.port import Session, Warehouse
+from snowmelt.warehouse.port import LINKS, Session, Warehouse
 
 MANIFEST = "manifest.json"
 DATABASE = "warehouse.duckdb"
@@ -68,6 +70,9 @@ def backup(
     with _folder_beside(target) as folder:
         counts = _copy_whole(warehouse, folder / DATABASE, clock)
         files = _copy_project(project_root, folder / PROJECT)
+        if project_root is not None:
+            with _opened(folder / DATABASE) as copied:
+                files |= copy_links(copied, project_root, folder / LINKS.name)
         manifest = {
             "format_version": FORMAT_VERSION,
             "product_version": __version__,
@@ -118,7 +123,8 @@ def restore(
 ) -> dict[str, Any]:
     """Put a backup's warehouse where a project has its own; say what was done.
 
-    A warehouse that is there is refused, or with `force` kept beside the new one.
+    A warehouse that is there is refused, or with `force` kept beside the new one, and
+    so are the files that it reads.
     Settings and pipes that the project lacks are written; those it has stay.
 
     Raises InUseError while another process owns the warehouse.
@@ -133,14 +139,19 @@ def restore(
     written, differing = restore_project(source, project_root, manifest)
     warehouse_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     arriving = warehouse_path.with_name(f".{warehouse_path.name}.arriving")
+    links = project_root / LINKS
+    links_arriving = links.with_name(f".{links.name}.arriving")
     try:
+        fetch_links(source, manifest["files"], links_arriving)
         shutil.copyfile(source / DATABASE, arriving)
         arriving.chmod(0o600)
         if _sha256(arriving) != manifest["files"][DATABASE]["sha256"]:
             raise EngineError(str(arriving), "the copy is not what was read")
         _sync(arriving)
-        with _unowned(warehouse_path):
-            kept = _set_aside(warehouse_path, clock)
+        with unowned(warehouse_path):
+            before = f".before-{stamp(clock)}"
+            kept = set_aside(warehouse_path, before)
+            put_links(links_arriving, links, before)
             arriving.replace(warehouse_path)
     finally:
         arriving.unlink(missing_ok=True)
@@ -349,37 +360,6 @@ def _lives(pid: str) -> bool:
     except PermissionError:
         return True
     return True
-
-
-@contextmanager
-def _unowned(warehouse_path: Path) -> Iterator[None]:
-    """Hold the lock that an owner of this file would hold."""
-    if not warehouse_path.exists():
-        yield
-        return
-    with warehouse_path.open("r+b") as file:
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InUseError(
-                str(warehouse_path),
-                "another process owns the warehouse",
-                "Stop it first.",
-            ) from None
-        yield
-
-
-def _set_aside(warehouse_path: Path, clock: Clock) -> Path | None:
-    """Give an old warehouse and its log a second name; return it."""
-    if not warehouse_path.exists():
-        return None
-    kept = warehouse_path.with_name(f"{warehouse_path.name}.before-{stamp(clock)}")
-    os.link(warehouse_path, kept)
-    for suffix in (file_copy.LOG_SUFFIX, *file_copy.BUSY_SUFFIXES):
-        log = warehouse_path.with_name(warehouse_path.name + suffix)
-        if log.exists():
-            log.rename(kept.with_name(kept.name + suffix))
-    return kept
 
 
 def _sha256(path: Path) -> str:

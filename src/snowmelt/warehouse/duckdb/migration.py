@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from snowmelt.warehouse.port import Session
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 _FROM_1 = """
 alter table snowmelt.load_history add column first_commit_time timestamptz;
@@ -229,7 +229,21 @@ create table snowmelt.freshness_history (
 );
 """
 
-STEPS = {1: _FROM_1, 2: _FROM_2}
+_FROM_3 = """
+create table snowmelt.external_files (
+    load_seq bigint not null,
+    table_name varchar not null,
+    file_name varchar not null,
+    name varchar not null,
+    file_size bigint not null,
+    file_mtime_ns bigint not null,
+    columns varchar not null,
+    query varchar not null,
+    gone_by bigint
+);
+"""
+
+STEPS = {1: _FROM_1, 2: _FROM_2, 3: _FROM_3}
 """Schema version: what makes a file of it one of the next version."""
 
 

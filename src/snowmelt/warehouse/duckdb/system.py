@@ -313,6 +313,20 @@ create table snowmelt.freshness_history (
     lag_seconds double
 );
 
+-- files that bronze reads without a copy of them; name: their link; columns: JSON
+-- gone_by: what superseded the load of a file that was written over since
+create table snowmelt.external_files (
+    load_seq bigint not null,
+    table_name varchar not null,
+    file_name varchar not null,
+    name varchar not null,
+    file_size bigint not null,
+    file_mtime_ns bigint not null,
+    columns varchar not null,
+    query varchar not null,
+    gone_by bigint
+);
+
 create index load_history_file_name on snowmelt.load_history (file_name);
 create index load_history_content on snowmelt.load_history (content_sha256);
 create index staged_files_file_name on snowmelt.staged_files (file_name);
