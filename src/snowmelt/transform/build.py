@@ -21,6 +21,7 @@ from snowmelt.transform.recording import (
     needs_statements,
     test_query,
 )
+from snowmelt.transform.rehearsal import Untested, let_rows_arrive
 from snowmelt.transform.replay import NodeDone, Replay
 from snowmelt.transform.row_rules import broken_rules
 from snowmelt.transform.statements import node_of_dbt
@@ -30,15 +31,6 @@ from snowmelt.warehouse.port import LINKS, Session
 
 RECORDINGS = Path(".snowmelt/recordings.json")
 _CONSEQUENCE = "Current transaction is aborted"
-_SET_BACK = """
-    update snowmelt.stream_offsets as streams
-    set position = coalesce((
-        select max(load_seq) - 1 from snowmelt.load_history
-        where table_schema_name || '.' || table_name = streams.source
-            and row_count > 0
-    ), position)
-    where source not in (select relation from snowmelt.change_logs)
-"""
 
 
 class Way(StrEnum):
@@ -206,17 +198,17 @@ class Builder:
     def rehearse(self, session: Session, digest: str) -> bool:
         """Let dbt build on what is published, twice, for its statements alone.
 
-        The second time streams are set back, so that they yield something: what is the
-        same on different data is replayable. For a transaction that is rolled back.
-        Returns whether anything was recorded.
+        The second time streams yield something: what is the same on different data is
+        replayable. For a transaction that is rolled back. Returns whether anything was
+        recorded.
         """
         self._replay = None
         graph = self._graph(session, digest)
         shape = _shape(session, graph)
-        for set_back in (False, True):
-            if set_back:
-                session.execute(_SET_BACK)
-            build = self._dbt.build(session, Pass(), lambda *_: None)
+        for streams_yield in (False, True):
+            if streams_yield:
+                let_rows_arrive(session)
+            build = self._dbt.build(Untested(session), Pass(), lambda *_: None)
             if any(node.failed for node in build.nodes):
                 return False
             self._recordings.observe(_worth_keeping(build.sent), shape)

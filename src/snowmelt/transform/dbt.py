@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from unittest import mock
 
 from snowmelt.errors import ConfigError
@@ -26,12 +26,22 @@ from snowmelt.transform.profile import profile_arguments
 from snowmelt.transform.replay import NodeDone
 from snowmelt.transform.statements import node_of_dbt
 from snowmelt.transform.trigger import Pass
-from snowmelt.warehouse.port import Session
+from snowmelt.warehouse.port import Session, Table
 
 _DBT_LOCK = threading.Lock()
 
 Sent = dict[str, list[str]]
 """Statements by the id of the node that dbt sent them for."""
+
+
+class Asked(Protocol):
+    """What dbt needs of a session."""
+
+    def table(self, sql: str, parameters: Sequence[object] = ()) -> Table:
+        """Run a statement and return its result."""
+
+    def interrupt(self) -> None:
+        """Break the statement off that runs."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +59,7 @@ class Dbt:
         self._project_dir = project_dir
         self._warehouse_path = warehouse_path
 
-    def build(self, session: Session, chosen: Pass, done: NodeDone) -> DbtBuild:
+    def build(self, session: Asked, chosen: Pass, done: NodeDone) -> DbtBuild:
         """Build and test the chosen nodes on the session; `done` hears of each.
 
         Models and tests that fail are in the result. Raises ConfigError when the
@@ -99,7 +109,7 @@ class Dbt:
         ]
 
     def _invoke(
-        self, arguments: list[str], session: Session, done: NodeDone, sent: Sent
+        self, arguments: list[str], session: Asked, done: NodeDone, sent: Sent
     ) -> Any:
         install_package(self._project_dir)
         environ = {
@@ -134,7 +144,7 @@ class _Handle:
     of its result is one step under a lock.
     """
 
-    def __init__(self, session: Session, lock: threading.RLock, sent: Sent) -> None:
+    def __init__(self, session: Asked, lock: threading.RLock, sent: Sent) -> None:
         self._session = session
         self._lock = lock
         self._sent = sent
@@ -180,7 +190,7 @@ class _Handle:
 
 
 @contextmanager
-def _handed(session: Session, sent: Sent) -> Iterator[None]:
+def _handed(session: Asked, sent: Sent) -> Iterator[None]:
     """Make dbt-duckdb take the session for its database while the block lasts."""
     from dbt.adapters.duckdb import environments
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager

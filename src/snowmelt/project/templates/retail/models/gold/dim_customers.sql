@@ -2,7 +2,8 @@
 --
 -- A transaction may come before its customer. Until then the customer stands here with no more
 -- than an id (is_known = false), so every transaction finds its row; when the customer arrives
--- this row alone is made again, and no transaction is touched.
+-- this row alone is made again, and no transaction is touched. Nor does a transaction touch a
+-- customer who is known.
 --
 -- Who is not known is looked up among all transactions only where their number fell: of an id
 -- that more transactions have than before (INSERT) there is one.
@@ -30,6 +31,7 @@ with
 
     select customer_id
     from {{ snowmelt.stream(ref('transactions'), columns=['customer_id']) }}
+    where customer_id not in (select customer_id from {{ ref('customers') }})
 
 {% endcall %}
 

@@ -22,6 +22,7 @@ with
 
     select product_id
     from {{ snowmelt.stream(ref('transactions'), columns=['product_id']) }}
+    where product_id not in (select product_id from {{ ref('products') }})
 
 {% endcall %}
 
