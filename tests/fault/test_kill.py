@@ -187,7 +187,7 @@ def check(shop: Shop, undisturbed: Path, tmp_path: Path, told: str) -> None:
 @pytest.mark.parametrize(
     ("seed", "kills_wanted"),
     [
-        (0, 6),
+        (0, 4),
         *(pytest.param(seed, 20, marks=pytest.mark.long) for seed in range(1, 13)),
     ],
 )
@@ -264,7 +264,7 @@ def check_small(shop: Shop, kills: int, told: str) -> None:
 @pytest.mark.parametrize(
     ("seed", "kills_wanted"),
     [
-        (0, 14),
+        (0, 8),
         *(pytest.param(seed, 40, marks=pytest.mark.long) for seed in range(1, 7)),
     ],
 )

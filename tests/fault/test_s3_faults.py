@@ -21,7 +21,7 @@ from snowmelt.landing.stage import StagedFile
 
 CLOCK = SystemClock()
 THREADS = 12
-SHORT_SEEDS = [1, 2]
+SEED = 2
 LONG_SEEDS = [11, 12, 13]
 
 
@@ -179,9 +179,8 @@ def check_all_read(server: S3Server, faults: Faults, count: int) -> None:
         assert reader.read[name][-1] == digests[-1], f"{name}: the last is not read"
 
 
-@pytest.mark.parametrize("seed", SHORT_SEEDS)
-def test_every_file_comes_through_a_bad_network(server: S3Server, seed: int) -> None:
-    with told_on_failure(Faults(seed, rate=0.2)) as faults:
+def test_every_file_comes_through_a_bad_network(server: S3Server) -> None:
+    with told_on_failure(Faults(SEED, rate=0.2)) as faults:
         check_all_read(server, faults, 100)
 
 

@@ -129,8 +129,9 @@
 
     Most keys come once, and their rows go straight into the table, in the order in which they
     were loaded. Which keys come more often is counted first (distinct: a row for each of them, and
-    one without a key for all others). What else has to be looked at is put aside (aside: their
-    versions, what a rule refuses or warns of), so the model's SQL runs no more often than that.
+    one without a key for all others). What else has to be looked at is put aside: their versions,
+    and what a rule refuses or warns of. So the SQL of the model runs three times, once for the keys and
+    rules alone.
 -#}
 {% macro latest_from_all(relation, keys, rules, columns) -%}
 
@@ -211,6 +212,7 @@
         {%- do snowmelt.begin_log(relation) -%}
         {%- call statement('offsets') -%}{{ snowmelt.offsets_moved() }}{%- endcall -%}
     {%- endif -%}
+    {%- call statement('nothing_aside') -%}drop table {{ aside }}{%- endcall -%}
 
 {%- endmacro %}
 
