@@ -139,10 +139,12 @@ class CsvReader:
             f"(select count(*) from {table} where {is_unit(statement)})"
         )
         reports = self._reports(rejects) if refused else {}
+        in_place = self._pipe.external and not copied
+        query = statement.query(PLACE) if in_place else ""
         sound, doubtful, too_long = {}, [], []
         for index, (read, path) in enumerate(zip(reads, paths, strict=True)):
             read.table = table
-            read.query = "" if copied else statement.query(PLACE)
+            read.query = query
             read.first_rowid, read.row_span = spans.get(index, (0, 0))
             reported = reports.get(path, [])
             if sizes != self._largest and any(map(is_too_long, reported)):

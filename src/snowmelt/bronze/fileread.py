@@ -22,8 +22,8 @@ class FileRead:
     `is_view`: the table is a view of the file, read when its rows are appended.
     `in_odd_groups`: the table has its rows in groups of the file's sizes; appended so,
     a checkpoint would find small groups to join and write all rows a second time.
-    `query` reads the same rows from the file itself, with `_file_row`, where that can
-    be done; see `external`.
+    `query` reads the same rows from the file itself, with `_file_row`: of an external
+    pipe, where that can be done.
     """
 
     inspection: Inspection

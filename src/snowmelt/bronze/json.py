@@ -135,12 +135,13 @@ class JsonReader:
         statement = self._statement(group[0])
         self._execute(statement.sql(paths, table))
         looks = self._look(table, statement)
+        query = statement.query(PLACE) if self._pipe.external else ""
         doubtful = []
         for index, (read, source) in enumerate(group):
             look = looks.get(index, _Look())
             read.table = table
             lies_there = source.path == read.inspection.plain.path
-            read.query = statement.query(PLACE) if lies_there else ""
+            read.query = query if lies_there else ""
             read.first_rowid, read.row_span = look.first_rowid, look.rows
             if not self._is_counted(read, source):
                 doubtful.append((read, source))

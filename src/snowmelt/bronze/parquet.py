@@ -84,10 +84,11 @@ class ParquetReader:
         read.table = f"copy_parquet_{next(self._numbers)}"
         size = read.inspection.plain.state.size
         numbered_by_file = any(each.name == _NUMBER for each in statement.columns)
-        read.query = statement.query(
-            (source if numbered_by_file else numbered).replace(path, literal(PLACE)),
-            numbered=not numbered_by_file,
-        )
+        if self._pipe.external:
+            known = source if numbered_by_file else numbered
+            read.query = statement.query(
+                known.replace(path, literal(PLACE)), numbered=not numbered_by_file
+            )
         read.is_view = self._by_views and size >= _VIEWED_BYTES and not numbered_by_file
         if read.is_view:
             self._ask(statement.view_sql(numbered, read.table))
