@@ -34,6 +34,7 @@ from snowmelt.warehouse.duckdb.warehouse import (
 VERSION_1 = Path(__file__).with_name("schema_1.sql")
 VERSION_2 = Path(__file__).with_name("schema_2.sql")
 VERSION_3 = Path(__file__).with_name("schema_3.sql")
+VERSION_4 = Path(__file__).with_name("schema_4.sql")
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 PROJECT = {
     "snowmelt.yml": "{version: 1, name: old, landing: {settle: 0s, refresh_every: 1h}}",
@@ -182,11 +183,22 @@ def write_version_2(path: Path) -> None:
 
 def write_version_3(path: Path) -> None:
     """Make a warehouse as version 3 made it: its own tables, and nothing in them."""
+    write_empty(path, "3", VERSION_3)
+
+
+def write_version_4(path: Path) -> None:
+    """Make a warehouse as version 4 made it: its own tables, and nothing in them."""
+    write_empty(path, "4", VERSION_4)
+
+
+def write_empty(path: Path, version: str, tables: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     config: dict[str, Any] = {"storage_compatibility_version": STORAGE_VERSION}
     with duckdb.connect(str(path), config=config) as connection:
-        connection.execute(VERSION_3.read_text())
-        connection.execute("insert into snowmelt.meta values ('schema_version', '3')")
+        connection.execute(tables.read_text())
+        connection.execute(
+            "insert into snowmelt.meta values ('schema_version', $1)", [version]
+        )
 
 
 @pytest.fixture
@@ -240,7 +252,9 @@ def relations(warehouse: DuckDBWarehouse) -> dict[str, list[tuple[Any, ...]]]:
         }
 
 
-@pytest.mark.parametrize("write", [write_version_1, write_version_2, write_version_3])
+@pytest.mark.parametrize(
+    "write", [write_version_1, write_version_2, write_version_3, write_version_4]
+)
 def test_a_migrated_file_is_made_like_a_new_one(
     tmp_path: Path, write: Callable[[Path], None]
 ) -> None:
@@ -365,14 +379,15 @@ def test_the_file_is_kept_as_it_was_before_it_is_migrated(root: Path) -> None:
 
 
 def test_a_migration_that_fails_changes_nothing(
-    root: Path, monkeypatch: pytest.MonkeyPatch
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = root / ".snowmelt" / "warehouse.duckdb"
     broken = (
         "alter table snowmelt.rejects add column one int;\nselect no_such_column;\n"
     )
+    (tmp_path / "from_1.sql").write_text(broken)
     with monkeypatch.context() as patch:
-        patch.setattr("snowmelt.warehouse.duckdb.migration.STEPS", {1: broken})
+        patch.setattr("snowmelt.warehouse.duckdb.migration.STEPS", tmp_path)
         warehouse = open_file(path)
         with pytest.raises(duckdb.BinderException):
             ensure_system_tables(warehouse)
