@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from snowmelt.events import CopyFinished
-from snowmelt.gold.publication import RunResult
+from snowmelt.gold.run_result import RunResult
 from snowmelt.landing.stage import StagedFile
 from snowmelt.pipe.batch import Pending
 from snowmelt.pipe.held import HeldReason, hold_file, insert_held
