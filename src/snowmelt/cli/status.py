@@ -45,6 +45,7 @@ def _tell(document: dict[str, Any]) -> None:
     _tell_waiting(document)
     _tell_channel(document["channel"])
     _tell_log(document["log"])
+    _tell_lags(document["lag"])
     run = document["last_run"]
     if run is None:
         output.tell("Nothing was published yet.")
@@ -59,6 +60,31 @@ def _tell(document: dict[str, Any]) -> None:
         for warning in run["failures"]:
             output.tell(f"{warning['node']}: {warning['message']}")
     tell_refused(document["reconciliation"], "quarantined_open", "dropped_rows")
+
+
+def _tell_lags(lag: dict[str, Any]) -> None:
+    """Tell in one line whether models are as fresh as they should be."""
+    for warning in lag["warnings"]:
+        output.tell(f"Warning: {warning}.")
+    models = [each for each in lag["models"] if each["target_lag_seconds"]]
+    if not models:
+        return
+    behind = [
+        each for each in models if each["lag_seconds"] > each["target_lag_seconds"]
+    ]
+    runs = sum(each["runs"] for each in models)
+    met = f", met in {sum(m['runs_within'] for m in models) / runs:.0%}" if runs else ""
+    told = (
+        f"Target lag: {len(models) - len(behind)} of {len(models)} models are within it"
+    )
+    for each in sorted(behind, key=lambda each: -each["lag_seconds"])[:1]:
+        told += (
+            f"; {each['model']} is {each['lag_seconds']:.0f} s behind, its goal is "
+            f"{each['target_lag_seconds']:.0f} s"
+        )
+    next_run = lag["next_run_at"]
+    told += f"; next run {next_run[:19].replace('T', ' ')}" if next_run else ""
+    output.tell(f"{told}{met}.")
 
 
 def _tell_waiting(document: dict[str, Any]) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from datetime import timedelta
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from snowmelt.landing.config import Duration, duration_field
+from snowmelt.transform.target_lag import read_lag
 
 
 class PublishConfig(BaseModel):
@@ -18,6 +21,12 @@ class PublishConfig(BaseModel):
     wait_max: Duration = duration_field(
         "10s", "How long loaded rows wait for more files before a run."
     )
+    target_lag: str | None = Field(
+        None,
+        description="How stale models may become that say nothing else and that no "
+        "other model reads, as in `5 minutes`; null: they are made as soon as "
+        "possible.",
+    )
     anomaly_factor: float = Field(
         3,
         ge=0,
@@ -27,3 +36,15 @@ class PublishConfig(BaseModel):
     anomaly_loads_min: int = Field(
         8, ge=2, description="Loads of a pipe that have to be known for that."
     )
+
+    @field_validator("target_lag")
+    @classmethod
+    def _is_a_lag(cls, given: str | None) -> str | None:
+        if given is not None:
+            read_lag(given)
+        return given
+
+    @property
+    def default_lag(self) -> timedelta | None:
+        """What `target_lag` comes to."""
+        return None if self.target_lag is None else read_lag(self.target_lag)

@@ -21,7 +21,7 @@ from snowmelt.transform.node_result import NodeResult
 from snowmelt.transform.recording import Recordings, has_effect, test_query
 from snowmelt.transform.replay import NodeDone, Replay
 from snowmelt.transform.row_rules import broken_rules
-from snowmelt.transform.stages import exact_passes, stage_nodes, tests_of
+from snowmelt.transform.stages import exact_passes, selected_tests, stage_nodes
 from snowmelt.transform.statements import node_of_dbt
 from snowmelt.transform.streams import tell_offsets
 from snowmelt.transform.trigger import EVERYTHING, BuildPlan, Changes, Pass, plan_build
@@ -198,7 +198,7 @@ class Building:
         if self.built.failed:
             return
         unmade = {node.id for node in self._left() if not node.is_test}
-        tests = tests_of(self.graph, named, unmade)
+        tests = selected_tests(self.graph, named, unmade)
         ids = {node.id for node in tests}
         before = self.built.nodes
         # what is found now stands for what a test found among what changed
@@ -239,7 +239,16 @@ class Building:
         return [node for node in due if node.id not in self._made]
 
     def _stage(self, named: Collection[str]) -> None:
-        self._carry_out(stage_nodes(self._left(), named, self._made))
+        """Carry out a stage. A test is a reason to build only where no model is named.
+
+        A folder names its tests as well, some of which may look at later stages.
+        """
+        models = {
+            each
+            for each in named
+            if each in self.graph.nodes and not self.graph.nodes[each].is_check
+        }
+        self._carry_out(stage_nodes(self._left(), models or named, self._made))
         self._judge_rules()
 
     def _carry_out(self, nodes: Sequence[Node]) -> None:

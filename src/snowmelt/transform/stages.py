@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from snowmelt.transform.graph import Graph, Node
-from snowmelt.transform.node_result import CHECKS
 from snowmelt.transform.trigger import Pass
-
-_CHECKS = (*CHECKS, "unit_test")
 
 
 def stage_nodes(
@@ -29,19 +26,16 @@ def stage_nodes(
             wanted.add(node.id)
             waiting += [each for each in node.parents if each in left]
     unmade = {
-        node.id
-        for node in left.values()
-        if node.resource_type not in _CHECKS and node.id not in wanted
+        node.id for node in left.values() if not node.is_check and node.id not in wanted
     }
     return [
         node
         for node in left.values()
-        if node.id in wanted
-        or (node.resource_type in _CHECKS and unmade.isdisjoint(node.parents))
+        if node.id in wanted or (node.is_check and unmade.isdisjoint(node.parents))
     ]
 
 
-def tests_of(
+def selected_tests(
     graph: Graph, named: Collection[str], unmade: Collection[str]
 ) -> list[Node]:
     """Choose the tests of a selection, without those that look at what is not made.
