@@ -48,6 +48,10 @@ RECORDED = {
     "offsets": "select consumer, source, position from snowmelt.stream_offsets "
     "where ? is not null",
     "logs": "select * from snowmelt.change_logs where ? is not null",
+    "steps": "select step, object, status, rows_out, error from snowmelt.pipeline_log "
+    "where run_id = ?",
+    "statements": "select node, query_text, rows_produced, status "
+    "from snowmelt.query_history where run_id = ? and node is not null",
 }
 
 
@@ -108,7 +112,8 @@ def at_once(commands: OpenSmall) -> str | None:
 
 
 def records(commands: OpenSmall, run_id: str) -> dict[str, list[str]]:
-    """Return all that is recorded of a run, but for times."""
+    """Return all that is recorded and told of a run, but for times."""
+    commands.loop.parts.pipeline_log.write()
     with commands.warehouse.snapshot() as session:
         return {
             name: sorted(map(repr, session.rows(sql, [run_id])))

@@ -72,19 +72,22 @@ def _tell_lags(lag: dict[str, Any]) -> None:
     behind = [
         each for each in models if each["lag_seconds"] > each["target_lag_seconds"]
     ]
-    runs = sum(each["runs"] for each in models)
-    met = f", met in {sum(m['runs_within'] for m in models) / runs:.0%}" if runs else ""
     told = (
         f"Target lag: {len(models) - len(behind)} of {len(models)} models are within it"
     )
-    for each in sorted(behind, key=lambda each: -each["lag_seconds"])[:1]:
+    runs = sum(each["runs"] for each in models)
+    if runs:
+        within = sum(each["runs_within"] for each in models)
+        told += f", and were in {within / runs:.0%} of their last runs"
+    if behind:
+        last = max(behind, key=lambda each: each["lag_seconds"])
         told += (
-            f"; {each['model']} is {each['lag_seconds']:.0f} s behind, its goal is "
-            f"{each['target_lag_seconds']:.0f} s"
+            f"; {last['model']} is {last['lag_seconds']:.0f} s behind, its goal is "
+            f"{last['target_lag_seconds']:.0f} s"
         )
-    next_run = lag["next_run_at"]
-    told += f"; next run {next_run[:19].replace('T', ' ')}" if next_run else ""
-    output.tell(f"{told}{met}.")
+    if lag["next_run_at"]:
+        told += f"; next run {lag['next_run_at'][:19].replace('T', ' ')}"
+    output.tell(f"{told}.")
 
 
 def _tell_waiting(document: dict[str, Any]) -> None:

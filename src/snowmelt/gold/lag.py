@@ -16,15 +16,16 @@ from snowmelt.warehouse.port import Session
 
 RUNS_LOOKED_AT = 100
 RUNS_TIMED = 10
+_PUBLISHED_THROUGH = """
+    select coalesce(max(read_through), 0) from snowmelt.run_history
+    where state = 'SUCCEEDED'
+"""
 # A load without rows is news where it supersedes one.
 _UNPUBLISHED = """
     select table_name, min(last_load_time)
     from snowmelt.load_history
-    where load_seq > (
-        select coalesce(max(read_through), 0) from snowmelt.run_history
-        where state = 'SUCCEEDED'
-    ) and (row_count > 0 or load_seq in (
-        select superseded_by from snowmelt.load_history where superseded_by is not null
+    where load_seq > $1 and (row_count > 0 or load_seq in (
+        select superseded_by from snowmelt.load_history where superseded_by > $1
     ))
     group by table_name
 """
@@ -82,7 +83,8 @@ def unpublished_since(session: Session, digest: str) -> Mapping[str, datetime] |
     changes, _ = find_changes(session, digest)
     if changes.everything:
         return None
-    return dict(session.rows(_UNPUBLISHED))
+    through = session.value(_PUBLISHED_THROUGH)
+    return dict(session.rows(_UNPUBLISHED, [through]))
 
 
 def published_lags(session: Session) -> list[TableLag]:
