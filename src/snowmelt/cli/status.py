@@ -45,6 +45,7 @@ def _tell(document: dict[str, Any]) -> None:
     _tell_waiting(document)
     _tell_channel(document["channel"])
     _tell_log(document["log"])
+    _tell_lags(document["lag"])
     run = document["last_run"]
     if run is None:
         output.tell("Nothing was published yet.")
@@ -59,6 +60,34 @@ def _tell(document: dict[str, Any]) -> None:
         for warning in run["failures"]:
             output.tell(f"{warning['node']}: {warning['message']}")
     tell_refused(document["reconciliation"], "quarantined_open", "dropped_rows")
+
+
+def _tell_lags(lag: dict[str, Any]) -> None:
+    """Tell in one line whether models are as fresh as they should be."""
+    for warning in lag["warnings"]:
+        output.tell(f"Warning: {warning}.")
+    models = [each for each in lag["models"] if each["target_lag_seconds"]]
+    if not models:
+        return
+    behind = [
+        each for each in models if each["lag_seconds"] > each["target_lag_seconds"]
+    ]
+    told = (
+        f"Target lag: {len(models) - len(behind)} of {len(models)} models are within it"
+    )
+    runs = sum(each["runs"] for each in models)
+    if runs:
+        within = sum(each["runs_within"] for each in models)
+        told += f", and were in {within / runs:.0%} of their last runs"
+    if behind:
+        last = max(behind, key=lambda each: each["lag_seconds"])
+        told += (
+            f"; {last['model']} is {last['lag_seconds']:.0f} s behind, its goal is "
+            f"{last['target_lag_seconds']:.0f} s"
+        )
+    if lag["next_run_at"]:
+        told += f"; next run {lag['next_run_at'][:19].replace('T', ' ')}"
+    output.tell(f"{told}.")
 
 
 def _tell_waiting(document: dict[str, Any]) -> None:

@@ -22,6 +22,8 @@ def command(directory: Path, as_json: bool) -> None:
         return
     pipes = output.count(len(document["pipes"]), "pipe")
     output.show(f"{document['project']}: {pipes} and the dbt project are in order.")
+    for warning in document["warnings"]:
+        output.tell(f"Warning: {warning}.")
     if document["outdated"]:
         files = output.count(len(document["outdated"]), "file")
         output.tell(f"packages/snowmelt is another version's: {files} differ.")

@@ -22,7 +22,8 @@ from snowmelt.clock import Clock
 from snowmelt.errors import SnowmeltError
 from snowmelt.events import AuditFinished, Events
 from snowmelt.gold.run_history import find_changes
-from snowmelt.transform.build import Builder, Built
+from snowmelt.transform.build import Builder
+from snowmelt.transform.building import Built
 from snowmelt.transform.trigger import Changes
 from snowmelt.warehouse.port import Session, Warehouse
 from snowmelt.warehouse.sql import identifier
@@ -190,7 +191,7 @@ class Audit:
     ) -> bool:
         """Build in the audit's transaction; False when a model or test failed."""
         built = Built()
-        self.builder.build(session, changes, digest, lambda *_: None, built)
+        self.builder.build(session, changes, digest, built)
         failed = [node for node in built.nodes if node.failed]
         if failed:
             first = failed[0]

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from snowmelt.pipe.external import gone_file
-from snowmelt.transform.build import Built
+from snowmelt.transform.building import Built
 from snowmelt.transform.node_result import CHECKS
 from snowmelt.transform.trigger import Changes
 from snowmelt.warehouse.port import Session

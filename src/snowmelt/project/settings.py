@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from snowmelt.gold.audit import AuditConfig
-from snowmelt.gold.publication import PublishConfig
+from snowmelt.gold.publish_config import PublishConfig
 from snowmelt.landing.config import LandingConfig
 from snowmelt.observe.pipeline_log import LogConfig
 from snowmelt.pipe.batch import LoadConfig

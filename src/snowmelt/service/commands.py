@@ -20,6 +20,7 @@ from snowmelt.service.documents import (
 )
 from snowmelt.service.drifting import approve, drift_document, reject
 from snowmelt.service.explaining import explain
+from snowmelt.service.lagging import check_goals
 from snowmelt.service.loading import Loading
 from snowmelt.service.loop import Loop
 from snowmelt.service.operating import Operating
@@ -105,6 +106,9 @@ class OwnCommands:
         dbt = Dbt(self._parts.project.root, self._parts.project.warehouse_path)
         with self._parts.warehouse.session() as session:
             graph = dbt.parse(session)
+            warnings = check_goals(
+                graph, self._parts.project.settings.publish.default_lag
+            )
             ruled = [node for node in graph.nodes.values() if node.rules]
             queries = dbt.compile(session, ruled) if ruled else {}
             for node in ruled:
@@ -116,6 +120,7 @@ class OwnCommands:
             "pipes": [pipe.name for pipe in self._parts.project.pipes],
             "dashboards": dashboards,
             "outdated": outdated_files(self._parts.project.root),
+            "warnings": warnings,
         }
 
     # Load and build.

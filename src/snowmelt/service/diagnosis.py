@@ -18,8 +18,12 @@ from snowmelt.landing.open_stage import open_stage
 from snowmelt.pipe.external import kept_files, require_unchanged
 from snowmelt.project.project import Project, load_project
 from snowmelt.serve.client import connect_service
+from snowmelt.service.lagging import check_goals
 from snowmelt.service.opening import opened
+from snowmelt.transform.build import RECORDINGS
 from snowmelt.transform.package import PACKAGE, outdated_files
+from snowmelt.transform.project_digest import project_digest
+from snowmelt.transform.recording import load_recordings
 from snowmelt.warehouse.memory import machine_memory
 
 Finding = dict[str, Any]
@@ -35,7 +39,7 @@ def diagnose(directory: Path) -> list[Finding]:
         return [*findings, _finding("project", False, error.problem, str(error))]
     findings.append(_finding("project", True, f"{len(project.pipes)} pipes"))
     checks: list[Callable[[Project], Finding]]
-    checks = [_landing, _macros, _disk, _memory, _warehouse]
+    checks = [_landing, _macros, _target_lag, _disk, _memory, _warehouse]
     return [*findings, *(check(project) for check in checks)]
 
 
@@ -86,6 +90,22 @@ def _macros(project: Project) -> Finding:
     found = f"{len(differing)} files are another version's" if differing else "current"
     return _finding(
         "macros", not differing, f"{PACKAGE}: {found}", "Write them: snowmelt upgrade"
+    )
+
+
+def _target_lag(project: Project) -> Finding:
+    """Look at the goals of the models, as far as dbt has read them already."""
+    recordings = load_recordings(project.root / RECORDINGS)
+    graph = recordings.of_project(project_digest(project.root))
+    if graph is None:
+        return _finding("target lag", True, "not known before the next run")
+    try:
+        odd = check_goals(graph, project.settings.publish.default_lag)
+    except SnowmeltError as error:
+        return _finding("target lag", False, str(error), error.remedy)
+    found = "; ".join(odd) if odd else "in order"
+    return _finding(
+        "target lag", not odd, found, "Give a model that readers use a target lag."
     )
 
 

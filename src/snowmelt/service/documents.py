@@ -13,8 +13,8 @@ from typing import Any
 
 from snowmelt.bronze.rejects import LISTED, OPEN, RejectFilter
 from snowmelt.gold.audit import AuditResult
-from snowmelt.gold.publication import RunResult
 from snowmelt.gold.reconciliation import RECORDED
+from snowmelt.gold.run_result import RunResult
 from snowmelt.pipe.definition import Pipe
 from snowmelt.pipe.history import COLUMNS
 from snowmelt.serve.commands import Document

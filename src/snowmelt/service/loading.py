@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from snowmelt.errors import ConfigError, RunError, UnreachableError, UsageError
-from snowmelt.gold.publication import RunResult
+from snowmelt.gold.run_result import RunResult
 from snowmelt.pipe.batch import Pending
 from snowmelt.pipe.definition import Pipe
 from snowmelt.pipe.history import (

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from snowmelt.events import CopyFinished
-from snowmelt.gold.publication import RunResult
+from snowmelt.gold.run_result import RunResult
 from snowmelt.landing.stage import StagedFile
 from snowmelt.pipe.batch import Pending
 from snowmelt.pipe.held import HeldReason, hold_file, insert_held
@@ -25,6 +25,7 @@ from snowmelt.service.gathering import Gathering
 from snowmelt.service.lane import Lane
 from snowmelt.service.load_lanes import Loaded, LoadLanes
 from snowmelt.service.parts import Parts
+from snowmelt.service.run_timing import RunTiming
 from snowmelt.service.telling import tell_settled
 from snowmelt.service.upkeep import Upkeep
 from snowmelt.service.watching import Watching
@@ -70,6 +71,10 @@ class Loop:
         self.watching = Watching(
             parts.warehouse, parts.project.pipes, parts.events, parts.clock.now()
         )
+        self.run_timing = RunTiming(
+            parts.warehouse, parts.publication, parts.project.settings
+        )
+        self._run_asked = False
         self._unpublished_since: datetime | None = self.parts.clock.now()
         self._turned_at = parts.clock.now()
         self._digest = ""
@@ -103,6 +108,7 @@ class Loop:
             self.parts.pending.clock_went_back(now)
             if self._unpublished_since is not None:
                 self._unpublished_since = min(self._unpublished_since, now)
+                self.run_timing.changed()
         self._turned_at = now
         return now
 
@@ -132,6 +138,7 @@ class Loop:
         """Publish, if anything is due, as soon as no file waits."""
         with self.lock:
             self._unpublished_since = self.parts.clock.now()
+            self._run_asked = True
             self.wake.set()
 
     def is_quiet(self, *, settling_too: bool = True) -> bool:
@@ -169,10 +176,9 @@ class Loop:
             to_publish = self.publishes and self.run_lane.idle
             to_publish = to_publish and not self.publishes_once
             if self._unpublished_since is not None and to_publish:
-                instants.append(
-                    self._unpublished_since
-                    + self.parts.project.settings.publish.wait_max
-                )
+                longest = self.parts.project.settings.publish.wait_max
+                due_at = self.run_due_at(now)
+                instants.append(due_at or self._unpublished_since + longest)
             seconds = (min(instants) - now).total_seconds()
             return min(max(seconds, 0.005), 5.0)
 
@@ -202,6 +208,7 @@ class Loop:
 
     def _settle_load(self, loaded: Loaded, now: datetime) -> None:
         """Take note of what a batch came to."""
+        self.run_timing.changed()
         self._end_load(loaded)
         self._tell_finished(loaded)
         if loaded.prepared is None:
@@ -287,11 +294,25 @@ class Loop:
             self._keep_up(now)
             return
         busy = self.arrivals.to_list or self._left() > 0 or not self.load_lanes.idle
+        due_at = self.run_due_at(now)
+        if due_at is not None and now < due_at:
+            return
         waited = now - self._unpublished_since
-        if busy and (self.publishes_once or waited < self._linger()):
+        waits = self.publishes_once or (due_at is None and waited < self._linger())
+        if busy and waits:
             return
         self._unpublished_since = None
+        self._run_asked = self._run_asked and busy
         self.run_lane.begin(self._publish)
+
+    def run_due_at(self, now: datetime) -> datetime | None:
+        """Return when a run has to begin by the goals of the models that wait for it.
+
+        None when it is as soon as possible: nobody has a goal, or a person asked.
+        """
+        if self._run_asked or self.publishes_once or self._unpublished_since is None:
+            return None
+        return self.run_timing.due_at(self._digest, self._unpublished_since, now)
 
     def _linger(self) -> timedelta:
         """Return how long loaded rows wait for files that are about to be loaded.
@@ -319,6 +340,7 @@ class Loop:
         work = self.run_lane.take()
         if work is None:
             return
+        self.run_timing.changed()
         try:
             self.last_run = work.result() or self.last_run
         except Exception as error:

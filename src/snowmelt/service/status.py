@@ -16,6 +16,7 @@ from snowmelt.service.documents import (
     plain,
     reconciliation_documents,
 )
+from snowmelt.service.lagging import lag_document, longest_goal
 from snowmelt.service.loop import Loop
 from snowmelt.service.pipe_status import (
     HistoryFacts,
@@ -40,7 +41,7 @@ def status_document(loop: Loop, *, serving: bool) -> Document:
         pipes = pipe_documents(session, project.pipes)
         last_run = last_run_document(session)
         reconciliation = reconciliation_documents(session)
-        wait_max = project.settings.publish.wait_max
+        wait_max = max(project.settings.publish.wait_max, longest_goal(loop))
         stuck = stuck_streams(session, parts.clock.now(), wait_max)
         paused = paused_pipes(session)
     statuses = pipe_statuses(loop)
@@ -72,6 +73,7 @@ def status_document(loop: Loop, *, serving: bool) -> Document:
         "unmatched": unmatched,
         "last_run": last_run,
         "reconciliation": reconciliation,
+        "lag": lag_document(loop),
         "limits": _limits(loop),
     }
 

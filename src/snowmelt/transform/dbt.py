@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,9 +74,41 @@ class Dbt:
             arguments += ["--full-refresh"]
         if chosen.own_tests_only:
             arguments += ["--indirect-selection", "cautious"]
+        if chosen.exactly:
+            arguments += ["--indirect-selection", "empty"]
         sent: Sent = {}
         result = self._invoke(arguments, session, done, sent)
         return DbtBuild([_node_result(each) for each in result.results], sent)
+
+    def select(self, session: Session, selection: Sequence[str]) -> frozenset[str]:
+        """Return the ids that a selection names, in dbt's own syntax.
+
+        Without the tests that only come along. Raises ConfigError for what selects
+        nothing, and what dbt does not take for a selection.
+        """
+        nothing: list[str] = []
+
+        def hear(event: Any) -> None:
+            if event.info.name == "NoNodesForSelectionCriteria":
+                nothing.append(str(event.data.spec_raw))
+
+        arguments = [
+            *("ls", *self._arguments(), "--select", *selection),
+            *("--indirect-selection", "empty"),
+            *("--output", "json", "--output-keys", "unique_id"),
+        ]
+        try:
+            result = self._invoke(arguments, session, lambda *_: None, {}, hear)
+        except ConfigError as error:
+            told = error.problem.removeprefix("dbt refuses the project: ")
+            raise ConfigError(f"selection '{' '.join(selection)}'", told) from error
+        if nothing or not result:
+            raise ConfigError(
+                f"selection '{nothing[0] if nothing else ' '.join(selection)}'",
+                "nothing in the dbt project is chosen by it",
+                "Try it: dbt ls --select …",
+            )
+        return frozenset(str(json.loads(each)["unique_id"]) for each in result)
 
     def parse(self, session: Session) -> Graph:
         """Read the whole project. Raises ConfigError when dbt refuses it."""
@@ -109,7 +141,12 @@ class Dbt:
         ]
 
     def _invoke(
-        self, arguments: list[str], session: Asked, done: NodeDone, sent: Sent
+        self,
+        arguments: list[str],
+        session: Asked,
+        done: NodeDone,
+        sent: Sent,
+        hear: Callable[[Any], None] = lambda event: None,
     ) -> Any:
         install_package(self._project_dir)
         environ = {
@@ -119,7 +156,7 @@ class Dbt:
         with _DBT_LOCK, _environment(environ), _handed(session, sent):
             from dbt.cli.main import dbtRunner
 
-            runner = dbtRunner(callbacks=[lambda event: _tell(event, done)])
+            runner = dbtRunner(callbacks=[lambda event: _tell(event, done), hear])
             result = runner.invoke(arguments)
         if result.exception is not None:
             raise _refusal(self._project_dir, str(result.exception).strip())

@@ -27,7 +27,8 @@ class Node:
 
     `relation` is its name as dbt writes it into SQL, `key` as offsets and logs have it
     (schema.name). `asks_dbt` says why what dbt did for it cannot be done again without
-    dbt; empty if it can. `rules` are its row rules, as they are written.
+    dbt; empty if it can. `rules` are its row rules, `target_lag` its goal, as they are
+    written; `path` is the file it is in.
     """
 
     id: str
@@ -44,6 +45,8 @@ class Node:
     asks_dbt: str = ""
     rules: tuple[Any, ...] = ()
     test: dict[str, Any] | None = None
+    target_lag: str = ""
+    path: str = ""
 
     def scratch(self, name: str) -> str:
         """Return a temporary table of the model's materialization, without quotes."""
@@ -53,6 +56,11 @@ class Node:
     def is_test(self) -> bool:
         """Is it a test of rows? Unit tests look at no rows."""
         return self.resource_type == "test"
+
+    @property
+    def is_check(self) -> bool:
+        """Does it only look at what others make?"""
+        return self.resource_type in ("test", "unit_test")
 
     @property
     def keeps_log(self) -> bool:
@@ -179,6 +187,8 @@ def _node(entry: Mapping[str, Any], asks_dbt: str) -> Node:
         asks_dbt=asks_dbt,
         rules=_rules(config),
         test=_test(entry) if is_test else None,
+        target_lag=_target_lag(config),
+        path=entry.get("original_file_path") or "",
     )
 
 
@@ -200,6 +210,11 @@ def _rules(config: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return the row rules of a model, as they are written."""
     rules = (config.get("meta") or {}).get("rules")
     return tuple(rules) if isinstance(rules, list) else (rules,) if rules else ()
+
+
+def _target_lag(config: Mapping[str, Any]) -> str:
+    given = (config.get("meta") or {}).get("target_lag")
+    return "" if given is None else str(given)
 
 
 def _as_tuple(value: object) -> tuple[str, ...]:

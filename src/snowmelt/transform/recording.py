@@ -17,7 +17,7 @@ from typing import Any
 from snowmelt.transform.graph import Graph, Node
 
 log = logging.getLogger("snowmelt")
-FORMAT = 1
+FORMAT = 2
 _TEMPORARY = re.compile(r"__dbt_tmp\d[\d_]*")
 _COMMENT = re.compile(r"^\s*(/\*.*?\*/\s*|--[^\n]*\n\s*)*", re.DOTALL)
 _WRITES = re.compile(r"\b(insert\s+into|delete\s+from|merge\s+into|update)\b", re.I)
@@ -49,6 +49,8 @@ class Recordings:
     shape: str = ""
     graph: Graph | None = None
     nodes: dict[str, Recording] = field(default_factory=dict)
+    selections: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Ids of nodes by the selection, in dbt's syntax, that names them."""
 
     def of_project(self, digest: str) -> Graph | None:
         """Return the graph of this state of the project, if it is known."""
@@ -58,6 +60,7 @@ class Recordings:
         """Forget another state of the project."""
         if digest != self.digest:
             self.digest, self.shape, self.nodes = digest, "", {}
+            self.selections = {}
         self.graph = graph
 
     def observe(self, sent: Mapping[str, list[str]], shape: str) -> None:
@@ -113,6 +116,9 @@ class Recordings:
                 node_id: {"statements": each.statements, "times_seen": each.times_seen}
                 for node_id, each in self.nodes.items()
             },
+            "selections": {
+                selection: sorted(ids) for selection, ids in self.selections.items()
+            },
         }
         written = self.path.with_name(f".{self.path.name}")
         try:
@@ -135,6 +141,7 @@ def load_recordings(path: Path) -> Recordings:
             document["shape"],
             Graph.from_document(document["graph"]) if document["graph"] else None,
             {key: Recording(**each) for key, each in document["nodes"].items()},
+            {key: frozenset(ids) for key, ids in document["selections"].items()},
         )
     except FileNotFoundError:
         return Recordings(path)

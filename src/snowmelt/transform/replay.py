@@ -7,7 +7,7 @@ comes after it is left out, and everything else goes on, as in a build of dbt.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from snowmelt.clock import Clock
@@ -45,10 +45,16 @@ class Replay:
     _left_out: set[str] = field(default_factory=set)
     _scratch_rows: dict[str, int] = field(default_factory=dict)
 
-    def run(self, plan: BuildPlan) -> list[NodeResult]:
-        """Send what is recorded for the nodes of a plan."""
+    def begin(self, plan: BuildPlan) -> None:
+        """Take note of what a plan builds on."""
         self._changed, self._corrected = set(plan.sources), plan.corrected
-        nodes = [node for node in plan.nodes if node.resource_type in _REPLAYED]
+
+    def run(self, chosen: Iterable[Node]) -> list[NodeResult]:
+        """Send what is recorded for nodes of the plan: all of them, or a part.
+
+        In the plan's order, each once, and none before what it reads.
+        """
+        nodes = [node for node in chosen if node.resource_type in _REPLAYED]
         for index, node in enumerate(nodes, start=1):
             self.node_at = node.id
             left_out = node.id in self._left_out
@@ -66,6 +72,16 @@ class Replay:
                 break  # the engine has given up the transaction
         self.node_at = None
         return self.results
+
+    def test_whole(self, tests: Sequence[Node]) -> None:
+        """Run recorded tests over whole tables, whatever changed."""
+        for index, node in enumerate(tests, start=1):
+            self.node_at = node.id
+            self._test(node, whole=True)
+            self.done(node.name, self.results[-1].status, index, len(tests))
+            if self.results[-1].status == "error":
+                break
+        self.node_at = None
 
     def _leave_out(self, node: Node) -> None:
         self._left_out.add(node.id)
@@ -108,16 +124,20 @@ class Replay:
         if made:
             rows[made] = int(str(count))
 
-    def _test(self, node: Node) -> None:
+    def _test(self, node: Node, *, whole: bool = False) -> None:
         """Look for failing rows: among what changed where the test has such a form."""
         (statement,) = self.recordings.statements_of(node) or ("",)
-        whole = test_query(statement) or statement
-        queries = on_changes(node, whole, self.graph.nodes, self._changed)
+        everywhere = test_query(statement) or statement
+        queries = (
+            None
+            if whole
+            else on_changes(node, everywhere, self.graph.nodes, self._changed)
+        )
         if queries == []:
             return
         form = "replayed" if queries is None else "delta"
         query = (
-            whole
+            everywhere
             if queries is None
             else " union all ".join(
                 f"select * from ({each})"  # noqa: S608 - dbt's text

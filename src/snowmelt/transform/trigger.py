@@ -56,13 +56,15 @@ class Changes:
 class Pass:
     """One dbt build: which nodes, and whether growing models start from nothing.
 
-    `own_tests_only` leaves out tests that also touch nodes of a later pass.
+    `own_tests_only` leaves out tests that also touch nodes of a later pass, `exactly`
+    all tests that are not chosen themselves.
     """
 
     select: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     full_refresh: bool = False
     own_tests_only: bool = False
+    exactly: bool = False
 
 
 EVERYTHING = Pass(full_refresh=True)
@@ -73,7 +75,8 @@ class BuildPlan:
     """What one run builds: nodes in their order, and how dbt would be asked for them.
 
     `sources` are those with news, `corrected` those of them from which rows went;
-    `refreshed` the models that start from nothing.
+    `refreshed` the models that cannot see that, `from_nothing` the ids of them and of
+    all that reads them.
     """
 
     passes: tuple[Pass, ...]
@@ -81,6 +84,7 @@ class BuildPlan:
     sources: frozenset[str] = field(default_factory=frozenset)
     corrected: frozenset[str] = field(default_factory=frozenset)
     refreshed: tuple[str, ...] = ()
+    from_nothing: frozenset[str] = field(default_factory=frozenset)
 
 
 def plan_build(changes: Changes, graph: Graph, schema: str = "bronze") -> BuildPlan:
@@ -112,7 +116,9 @@ def plan_build(changes: Changes, graph: Graph, schema: str = "bronze") -> BuildP
     second = Pass(select=from_nothing, full_refresh=True)
     passes = (first, second) if _any_left(graph, reading, blind) else (second,)
     names = tuple(sorted(node.name for node in blind))
-    return BuildPlan(passes, nodes, sources, lost, names)
+    anew = frozenset(node.id for node in blind)
+    anew |= graph.downstream(anew)
+    return BuildPlan(passes, nodes, sources, lost, names, anew)
 
 
 def _selectors(nodes: Sequence[Node]) -> tuple[str, ...]:
