@@ -8,6 +8,7 @@ from pathlib import Path
 from snowmelt.errors import UsageError
 from snowmelt.gold.run_history import published_run
 from snowmelt.serve.commands import Document
+from snowmelt.service.advising import advise_document
 from snowmelt.service.checking import check_file
 from snowmelt.service.dashboarding import check_dashboards, dashboard_document
 from snowmelt.service.documents import (
@@ -170,6 +171,9 @@ class OwnCommands:
     def streams(self) -> Document:
         with self._parts.warehouse.snapshot() as session:
             return streams_document(session)
+
+    def advise(self) -> Document:
+        return advise_document(self._parts)
 
     def replay(self, edit: str | None = None, **filters: str | None) -> Document:
         return self._replaying.replay(edit, **filters)
