@@ -100,6 +100,7 @@ class RunResult:
     evidence: list[FailingRow] = field(default_factory=list)
     reconciliation: list[Account] = field(default_factory=list)
     error: str | None = None
+    read_through: int | None = None
 
     @property
     def nodes(self) -> list[NodeResult]:
@@ -226,7 +227,7 @@ class Publication:
         try:
             with session.transaction():
                 changes, read_through = find_changes(session, digest, rebuild=rebuild)
-                result.reason = changes.reason
+                result.reason, result.read_through = changes.reason, read_through
                 self._build(session, changes, digest, result)
                 result.ended_at = self._clock.now()
                 end = RunEnd(RunState.SUCCEEDED, result.ended_at, read_through)
@@ -348,6 +349,7 @@ def _finished(result: RunResult) -> RunFinished:
         result.ended_at or result.started_at,
         tuple(nodes),
         result.built.way.value,
+        result.read_through,
     )
 
 

@@ -18,7 +18,8 @@ from snowmelt.gold.audit import Audit
 from snowmelt.gold.publication import Publication
 from snowmelt.gold.run_history import close_interrupted
 from snowmelt.landing.open_stage import open_stage
-from snowmelt.observe.pipeline_log import kept_log
+from snowmelt.observe.export.exporting import exported
+from snowmelt.observe.pipeline_log import PipelineLog, kept_log
 from snowmelt.observe.spills import watched_spills
 from snowmelt.pipe.attempts import Attempts
 from snowmelt.pipe.evolved import effective_pipe, record_widened
@@ -27,6 +28,7 @@ from snowmelt.pipe.held import held_files
 from snowmelt.pipe.pause import paused_pipes
 from snowmelt.pipe.pending import PendingFiles
 from snowmelt.project.project import Project, write_schemas
+from snowmelt.service.describing import described
 from snowmelt.service.load_lanes import PipeLocks
 from snowmelt.service.parts import Parts
 from snowmelt.service.trial import try_file
@@ -92,7 +94,6 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
         write_schemas(project.root)
         write_profile(project.root, project.settings.layers.default)
         stage = open_stage(project.settings.landing, project.root, clock)
-        spilled = watched_spills(warehouse.spilled_bytes, memory, events)
         pending = PendingFiles(
             project.pipes,
             project.settings.landing.settle,
@@ -102,7 +103,7 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
         )
         copier = Copier(warehouse, stage, clock, project.spool, attempts, describe)
         publication = _publication(project, warehouse, clock, events)
-        with spilled, kept_log(warehouse, project.settings.log, clock, events) as log:
+        with _told(project, warehouse, clock, events) as log:
             yield Parts(
                 project=project,
                 warehouse=warehouse,
@@ -119,6 +120,21 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
             )
     finally:
         warehouse.close()
+
+
+@contextmanager
+def _told(
+    project: Project, warehouse: DuckDBWarehouse, clock: Clock, events: Events
+) -> Iterator[PipelineLog]:
+    """Have what happens told, kept and exported while the block lasts."""
+    settings = project.settings
+    memory = settings.warehouse.memory_bytes
+    with (
+        watched_spills(warehouse.spilled_bytes, memory, events),
+        exported(settings.observe, described(project), events, clock),
+        kept_log(warehouse, settings.log, clock, events) as log,
+    ):
+        yield log
 
 
 def _warehouse(project: Project, memory_bytes: int) -> DuckDBWarehouse:
