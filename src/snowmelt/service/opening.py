@@ -34,6 +34,7 @@ from snowmelt.service.parts import Parts
 from snowmelt.service.trial import try_file
 from snowmelt.transform.build import Builder
 from snowmelt.transform.dbt import Dbt
+from snowmelt.transform.kept_artifacts import KeptArtifacts
 from snowmelt.transform.profile import write_profile
 from snowmelt.transform.sources import write_sources
 from snowmelt.warehouse.duckdb.system import ensure_system_tables
@@ -151,6 +152,9 @@ def _publication(
     dbt = Dbt(project.root, project.warehouse_path)
     settings = project.settings
     builder = Builder(dbt, project.root, clock, settings.layers.bronze)
+    builder.artifacts = KeptArtifacts(
+        project.root, settings.log.keep, settings.log.artifacts_max
+    )
     room = partial(_headroom, project.warehouse_path)
     audit = Audit(warehouse, builder, settings.audit, clock, events, room)
     return Publication(warehouse, builder, audit, settings.publish, clock, events)

@@ -9,10 +9,15 @@ from pathlib import Path
 
 from snowmelt.clock import Clock
 from snowmelt.pipe.external import kept_files, require_unchanged
-from snowmelt.transform.artifacts import copy_artifacts, write_run_results
+from snowmelt.transform.artifacts import (
+    copy_artifacts,
+    run_results,
+    write_run_results,
+)
 from snowmelt.transform.change_logs import cut_logs, forget_streams
 from snowmelt.transform.dbt import Dbt, Sent
 from snowmelt.transform.graph import Graph
+from snowmelt.transform.kept_artifacts import KeptArtifacts
 from snowmelt.transform.node_result import NodeResult
 from snowmelt.transform.quarantine import quarantine_table
 from snowmelt.transform.recording import (
@@ -75,6 +80,8 @@ class Builder:
         self._recordings = load_recordings(project_dir / RECORDINGS)
         self.graph = Graph((), ())
         """The project as the last build saw it."""
+        self.artifacts: KeptArtifacts | None = None
+        """Where the artifacts of each run are kept, if they are."""
         self._sent: tuple[Sent, str] | None = None
         self._replay: Replay | None = None
 
@@ -238,11 +245,13 @@ class Builder:
 
     def tell_artifacts(self, run_id: str, built: Built) -> None:
         """Put a run's artifacts where tools look for dbt's."""
+        results = run_results(run_id, built.nodes, self._clock.now())
         if built.way is Way.DBT:
             copy_artifacts(self._project_dir)
         else:
-            now = self._clock.now()
-            write_run_results(self._project_dir, run_id, built.nodes, now)
+            write_run_results(self._project_dir, results)
+        if self.artifacts is not None:
+            self.artifacts.keep(run_id, results, self._clock.now())
 
     def forget(self) -> None:
         """Give up what was recorded: the next build asks dbt."""

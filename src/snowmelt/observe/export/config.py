@@ -50,6 +50,13 @@ class ObserveConfig(BaseModel):
     openlineage: OpenLineageConfig | None = Field(
         None, description="Lineage; also on where OPENLINEAGE_URL is set."
     )
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="A port of 127.0.0.1 on which a service answers Prometheus; on "
+        "its socket it does always.",
+    )
     waiting_events_max: int = Field(
         10_000,
         ge=100,
