@@ -199,7 +199,7 @@ class RunFinished:
     """A publication is visible, or was rolled back.
 
     `ended_at`: when all was built and tested; the commit came after it. `way`: how
-    the run was made, dbt or replay.
+    the run was made, dbt or replay. `read_through`: the last load that it read.
     """
 
     run_id: str
@@ -211,6 +211,7 @@ class RunFinished:
     ended_at: datetime
     nodes: tuple[NodeOutcome, ...]
     way: str = "dbt"
+    read_through: int | None = None
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,8 @@ def command(
         output.show_json(document)
         return
     output.show_table(_COLUMNS, [_row(each) for each in document["steps"]])
+    if document.get("artifacts"):
+        output.tell(f"dbt's artifacts of this run: {document['artifacts']}")
 
 
 def _row(step: dict[str, Any]) -> list[Any]:

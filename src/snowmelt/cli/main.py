@@ -39,6 +39,7 @@ COMMANDS = {
     "replay": "Load refused records again, after a fix.",
     "streams": "Show how far models have read what they stream.",
     "rebuild": "Build silver and gold anew from bronze.",
+    "advise": "Say what costs runs their time, and what to change.",
     "audit": "Rebuild everything and compare it with what is published.",
     "sql": "Ask the warehouse one query.",
     "dashboards": "Show the figures of dashboards/*.yml.",

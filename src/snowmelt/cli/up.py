@@ -25,25 +25,33 @@ if TYPE_CHECKING:
     show_default=True,
     help="What stands on stderr: progress for people, or lines of JSON.",
 )
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(1, 65535),
+    default=None,
+    help="Answer Prometheus on this port of 127.0.0.1, too.",
+)
 @project_option
 @click.option(
     "--json", "as_json", is_flag=True, help="Print each event as one line of JSON."
 )
-def command(log_format: str, directory: Path, as_json: bool) -> int:
+def command(
+    log_format: str, metrics_port: int | None, directory: Path, as_json: bool
+) -> int:
     """Run the service: files become gold as they land.
 
     Ctrl-C or SIGTERM lets the running transactions end; nothing is left half-done.
     """
     sinks: list[Sink] = [EventLines()] if as_json else []
     if log_format == "json":
-        return _logged(directory, sinks, as_json)
+        return _logged(directory, sinks, as_json, metrics_port)
     from snowmelt.observe.progress import Progress
     from snowmelt.project.project import load_project
 
     project = load_project(directory)
     with Progress() as progress:
         output.tell(f"Watching {project.location}. Stop with Ctrl-C.")
-        left = _serve(project, [progress, *sinks])
+        left = _serve(project, [progress, *sinks], metrics_port)
     output.tell(
         "Stopped; every transaction is finished. "
         + (f"{output.count(left, 'file')} still pending. " if left else "")
@@ -52,7 +60,9 @@ def command(log_format: str, directory: Path, as_json: bool) -> int:
     return 0
 
 
-def _logged(directory: Path, sinks: list[Sink], as_json: bool) -> int:
+def _logged(
+    directory: Path, sinks: list[Sink], as_json: bool, metrics_port: int | None
+) -> int:
     """Serve, with nothing but JSON on stderr: errors too are lines of the log."""
     from snowmelt.observe.log_lines import EventLog, json_lines, log
     from snowmelt.project.project import load_project
@@ -61,7 +71,7 @@ def _logged(directory: Path, sinks: list[Sink], as_json: bool) -> int:
         try:
             project = load_project(directory)
             log.info("watching", location=project.location)
-            left = _serve(project, [EventLog(), *sinks])
+            left = _serve(project, [EventLog(), *sinks], metrics_port)
             log.info("stopped", pending=left)
         except SnowmeltError as error:
             log.error("failed", error=error.as_document())
@@ -71,7 +81,7 @@ def _logged(directory: Path, sinks: list[Sink], as_json: bool) -> int:
     return 0
 
 
-def _serve(project: Project, sinks: list[Sink]) -> int:
+def _serve(project: Project, sinks: list[Sink], metrics_port: int | None) -> int:
     from snowmelt.clock import SystemClock
     from snowmelt.events import Events
     from snowmelt.service.serving import serve
@@ -79,7 +89,7 @@ def _serve(project: Project, sinks: list[Sink]) -> int:
     events = Events()
     for sink in sinks:
         events.subscribe(sink)
-    return serve(project, SystemClock(), events)
+    return serve(project, SystemClock(), events, metrics_port)
 
 
 class EventLines:

@@ -38,6 +38,8 @@ class RunResult:
     evidence: list[FailingRow] = field(default_factory=list)
     reconciliation: list[Account] = field(default_factory=list)
     error: str | None = None
+    read_through: int = 0
+    """The last load that it read; 0 as long as it has read nothing."""
 
     @property
     def nodes(self) -> list[NodeResult]:
@@ -79,6 +81,7 @@ class RunResult:
             self.ended_at or self.started_at,
             tuple(nodes),
             self.built.way.value,
+            self.read_through or None,
         )
 
 

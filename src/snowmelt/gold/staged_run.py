@@ -94,7 +94,6 @@ class StagedRun:
         self._began, started_at = means.clock.monotonic(), means.clock.now()
         reason = order.because(changed)
         self.result = RunResult(uuid7(started_at), RunState.FAILED, reason, started_at)
-        self._read_through = 0
         self._transaction = ExitStack()
         self._building: Building | None = None
         self._offsets: dict[str, int] = {}
@@ -275,7 +274,7 @@ class StagedRun:
         """
         session, result, means = self._raw, self.result, self._means
         self._transaction.enter_context(session.transaction())
-        changes, self._read_through = find_changes(
+        changes, result.read_through = find_changes(
             session, self._order.digest, rebuild=self._order.rebuild
         )
         result.reason = self._order.because(changes.reason)
@@ -317,7 +316,7 @@ class StagedRun:
         self._add_up(building)
         self._require_success(building)
         result.ended_at = self._means.clock.now()
-        end = RunEnd(RunState.SUCCEEDED, result.ended_at, self._read_through)
+        end = RunEnd(RunState.SUCCEEDED, result.ended_at, result.read_through)
         close_run(session, self.run_id, end, result.built)
         self._shield()
         self._transaction.close()
@@ -355,7 +354,7 @@ class StagedRun:
                 return
             result.ended_at = self._means.clock.now()
             end = RunEnd(
-                RunState.FAILED, result.ended_at, self._read_through, result.error
+                RunState.FAILED, result.ended_at, result.read_through, result.error
             )
             close_run(session, self.run_id, end, result.built)
             write_evidence(session, self.run_id, result.evidence)

@@ -10,11 +10,17 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    start_http_server,
+)
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
+from snowmelt.errors import UnreachableError
 from snowmelt.events import (
     CopyFinished,
     Event,
@@ -75,6 +81,29 @@ class Metrics:
         elif isinstance(event, RunFinished):
             self._runs.labels(event.state, event.way).inc()
             self._run_seconds.observe(event.seconds)
+
+    def serve(self, port: int | None) -> Callable[[], None]:
+        """Answer scrapes on loopback, if there is a port; return what ends it.
+
+        Raises UnreachableError when the port is taken.
+        """
+        if port is None:
+            return lambda: None
+        try:
+            server, thread = start_http_server(port, "127.0.0.1", self._registry)
+        except OSError as error:
+            raise UnreachableError(
+                f"127.0.0.1:{port}",
+                f"the numbers cannot be served there: {error.strerror}",
+                "Choose another port: snowmelt up --metrics-port PORT",
+            ) from None
+
+        def end() -> None:
+            server.shutdown()
+            server.server_close()
+            thread.join(10)
+
+        return end
 
     def read(self) -> tuple[str, bytes]:
         """Return the numbers as Prometheus reads them: content type and content."""

@@ -44,6 +44,12 @@ class LogConfig(BaseModel):
     queries_keep: Duration = duration_field(
         "7d", "How long the statements of runs are kept."
     )
+    artifacts_max: int = Field(
+        500,
+        ge=0,
+        description="Runs whose dbt artifacts are kept, no longer than `keep`; 0: of "
+        "none.",
+    )
     write_every: Duration = duration_field(
         "5s", "How long a row waits at most before it is written, while files load."
     )

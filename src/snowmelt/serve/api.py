@@ -32,6 +32,7 @@ GETS: dict[str, dict[str, type]] = {
     "quarantine": {"model": str, "rule": str, "limit": int},
     "quarantine_groups": {"model": str, "rule": str},
     "streams": {},
+    "advise": {},
     "drift": {"pipe": str},
     "why": {"target": str},
     "dashboard": {"name": str},

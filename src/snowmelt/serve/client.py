@@ -113,6 +113,9 @@ class ServiceClient:
     def streams(self) -> Document:
         return self._ask("streams")
 
+    def advise(self) -> Document:
+        return self._ask("advise")
+
     def replay(self, edit: str | None = None, **filters: str | None) -> Document:
         return self._ask("replay", edit=edit, **filters)
 

@@ -91,6 +91,10 @@ class Commands(Protocol):
         """How far each model has read what it streams, and what waits for it."""
         ...
 
+    def advise(self) -> Document:
+        """What costs runs their time, by their histories, and what to change."""
+        ...
+
     def replay(self, edit: str | None = None, **filters: str | None) -> Document:
         """Try open rejects again under today's contracts, once, and publish.
 

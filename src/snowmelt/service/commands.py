@@ -8,6 +8,7 @@ from pathlib import Path
 from snowmelt.errors import UsageError
 from snowmelt.gold.run_history import published_run
 from snowmelt.serve.commands import Document
+from snowmelt.service.advising import advise_document
 from snowmelt.service.checking import check_file
 from snowmelt.service.dashboarding import check_dashboards, dashboard_document
 from snowmelt.service.documents import (
@@ -31,6 +32,7 @@ from snowmelt.service.replaying import Replaying
 from snowmelt.service.status import note_statuses, status_document
 from snowmelt.service.streaming import streams_document
 from snowmelt.transform.dbt import Dbt
+from snowmelt.transform.kept_artifacts import artifacts_of
 from snowmelt.transform.package import outdated_files
 from snowmelt.transform.project_digest import project_digest
 from snowmelt.transform.row_rules import require_fitting_rules
@@ -70,7 +72,10 @@ class OwnCommands:
     ) -> Document:
         self._parts.pipeline_log.write()
         with self._parts.warehouse.snapshot() as session:
-            return log_document(session, run, step, object, limit)
+            document = log_document(session, run, step, object, limit)
+        if run is not None:
+            document["artifacts"] = artifacts_of(self._parts.project.root, run)
+        return document
 
     def check(self, file: str, pipe: str | None) -> Document:
         chosen = find_pipe(self._parts.project, pipe) if pipe else None
@@ -175,6 +180,9 @@ class OwnCommands:
     def streams(self) -> Document:
         with self._parts.warehouse.snapshot() as session:
             return streams_document(session)
+
+    def advise(self) -> Document:
+        return advise_document(self._parts)
 
     def replay(self, edit: str | None = None, **filters: str | None) -> Document:
         return self._replaying.replay(edit, **filters)

@@ -18,7 +18,8 @@ from snowmelt.gold.audit import Audit
 from snowmelt.gold.publication import Publication
 from snowmelt.gold.run_history import close_interrupted
 from snowmelt.landing.open_stage import open_stage
-from snowmelt.observe.pipeline_log import kept_log
+from snowmelt.observe.export.exporting import exported
+from snowmelt.observe.pipeline_log import PipelineLog, kept_log
 from snowmelt.observe.spills import watched_spills
 from snowmelt.pipe.attempts import Attempts
 from snowmelt.pipe.evolved import effective_pipe, record_widened
@@ -27,11 +28,13 @@ from snowmelt.pipe.held import held_files
 from snowmelt.pipe.pause import paused_pipes
 from snowmelt.pipe.pending import PendingFiles
 from snowmelt.project.project import Project, write_schemas
+from snowmelt.service.describing import described
 from snowmelt.service.load_lanes import PipeLocks
 from snowmelt.service.parts import Parts
 from snowmelt.service.trial import try_file
 from snowmelt.transform.build import Builder
 from snowmelt.transform.dbt import Dbt
+from snowmelt.transform.kept_artifacts import KeptArtifacts
 from snowmelt.transform.profile import write_profile
 from snowmelt.transform.sources import write_sources
 from snowmelt.warehouse.duckdb.system import ensure_system_tables
@@ -92,7 +95,6 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
         write_schemas(project.root)
         write_profile(project.root, project.settings.layers.default)
         stage = open_stage(project.settings.landing, project.root, clock)
-        spilled = watched_spills(warehouse.spilled_bytes, memory, events)
         pending = PendingFiles(
             project.pipes,
             project.settings.landing.settle,
@@ -102,7 +104,7 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
         )
         copier = Copier(warehouse, stage, clock, project.spool, attempts, describe)
         publication = _publication(project, warehouse, clock, events)
-        with spilled, kept_log(warehouse, project.settings.log, clock, events) as log:
+        with _told(project, warehouse, clock, events) as log:
             yield Parts(
                 project=project,
                 warehouse=warehouse,
@@ -121,6 +123,21 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
         warehouse.close()
 
 
+@contextmanager
+def _told(
+    project: Project, warehouse: DuckDBWarehouse, clock: Clock, events: Events
+) -> Iterator[PipelineLog]:
+    """Have what happens told, kept and exported while the block lasts."""
+    settings = project.settings
+    memory = settings.warehouse.memory_bytes
+    with (
+        watched_spills(warehouse.spilled_bytes, memory, events),
+        exported(settings.observe, described(project), events, clock),
+        kept_log(warehouse, settings.log, clock, events) as log,
+    ):
+        yield log
+
+
 def _warehouse(project: Project, memory_bytes: int) -> DuckDBWarehouse:
     return open_warehouse(
         project.warehouse_path,
@@ -135,6 +152,9 @@ def _publication(
     dbt = Dbt(project.root, project.warehouse_path)
     settings = project.settings
     builder = Builder(dbt, project.root, clock, settings.layers.bronze)
+    builder.artifacts = KeptArtifacts(
+        project.root, settings.log.keep, settings.log.artifacts_max
+    )
     room = partial(_headroom, project.warehouse_path)
     audit = Audit(warehouse, builder, settings.audit, clock, events, room)
     return Publication(warehouse, builder, audit, settings.publish, clock, events)

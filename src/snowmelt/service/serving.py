@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 from snowmelt.clock import Clock
@@ -18,13 +21,18 @@ from snowmelt.service.commands import OwnCommands
 from snowmelt.service.loop import Loop
 from snowmelt.service.numbers import standing
 from snowmelt.service.opening import opened_patiently
+from snowmelt.service.supervisor import Supervisor
 from snowmelt.service.upkeep import Upkeep
 
 log = logging.getLogger("snowmelt")
 
 
-def serve(project: Project, clock: Clock, events: Events) -> int:
+def serve(
+    project: Project, clock: Clock, events: Events, metrics_port: int | None = None
+) -> int:
     """Run until SIGTERM or SIGINT; return how many files are still pending.
+
+    The numbers are served on `metrics_port` of loopback, if there is one.
 
     Raises UnreachableError when a service runs for this project already.
     """
@@ -37,34 +45,60 @@ def serve(project: Project, clock: Clock, events: Events) -> int:
                 "Use it as it is: every command finds it.",
             )
     stopping = threading.Event()
+    supervisor = Supervisor(os.environ)
+    port = metrics_port or project.settings.observe.metrics_port
     with opened_patiently(project, clock, events) as parts:
         loop = _kept_up(Loop(parts), project)
-        before = {
-            number: signal.signal(number, lambda *_: _stop(stopping, loop))
-            for number in (signal.SIGTERM, signal.SIGINT)
-        }
-        metrics = Metrics(partial(standing, loop))
-        events.subscribe(metrics)
-        commands = OwnCommands(loop, serving=True)
-        server = ApiServer(commands, metrics.read, project.socket)
-        server.start()
-        parts.stage.watch(loop.wake.set)
-        try:
+        with _stopped_by_signals(stopping, loop), _answering(loop, port):
+            supervisor.ready()
             while not stopping.is_set():
                 loop.wake.clear()
                 _turn(loop, stopping, clock)
+                supervisor.alive()
                 clock.wait(loop.wake, loop.seconds_to_next())
-        finally:
-            loop.stopping = True
-            parts.stage.unwatch()
-            loop.close()
-            server.stop()
-            parts.publication.close()
-            with parts.loading:
-                pass  # a replay that was asked for has ended
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            supervisor.stopping()
         return parts.pending.count
+
+
+@contextmanager
+def _stopped_by_signals(stopping: threading.Event, loop: Loop) -> Iterator[None]:
+    """Let SIGTERM and SIGINT end the loop while the block lasts."""
+    before = {
+        number: signal.signal(number, lambda *_: _stop(stopping, loop))
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _answering(loop: Loop, port: int | None) -> Iterator[None]:
+    """Answer commands and scrapes, and watch the stage, while the block lasts.
+
+    At its end everything that is under way ends, and nothing else begins.
+    """
+    parts = loop.parts
+    metrics = Metrics(partial(standing, loop))
+    parts.events.subscribe(metrics)
+    commands = OwnCommands(loop, serving=True)
+    server = ApiServer(commands, metrics.read, parts.project.socket)
+    end_numbers = metrics.serve(port)
+    server.start()
+    parts.stage.watch(loop.wake.set)
+    try:
+        yield
+    finally:
+        loop.stopping = True
+        parts.stage.unwatch()
+        loop.close()
+        server.stop()
+        end_numbers()
+        parts.publication.close()
+        with parts.loading:
+            pass  # a replay that was asked for has ended
 
 
 def _kept_up(loop: Loop, project: Project) -> Loop:

@@ -24,10 +24,8 @@ log = logging.getLogger("snowmelt")
 _SCHEMA = "https://schemas.getdbt.com/dbt/run-results/v6.json"
 
 
-def write_run_results(
-    project_dir: Path, run_id: str, nodes: Sequence[NodeResult], now: datetime
-) -> None:
-    """Write the results; that they cannot be written is told and stops nothing."""
+def run_results(run_id: str, nodes: Sequence[NodeResult], now: datetime) -> str:
+    """Return the results of a run as dbt would write them."""
     document = {
         "metadata": {
             "dbt_schema_version": _SCHEMA,
@@ -40,7 +38,12 @@ def write_run_results(
         "elapsed_time": sum(node.seconds for node in nodes),
         "args": {"which": "build", "invocation_command": "snowmelt"},
     }
-    _put(project_dir, "run_results.json", json.dumps(document))
+    return json.dumps(document)
+
+
+def write_run_results(project_dir: Path, results: str) -> None:
+    """Write the results; that they cannot be written is told and stops nothing."""
+    _put(project_dir, "run_results.json", results)
 
 
 def copy_artifacts(project_dir: Path) -> None:

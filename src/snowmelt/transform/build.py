@@ -6,7 +6,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from snowmelt.clock import Clock
-from snowmelt.transform.artifacts import copy_artifacts, write_run_results
+from snowmelt.transform.artifacts import (
+    copy_artifacts,
+    run_results,
+    write_run_results,
+)
 from snowmelt.transform.building import (
     Building,
     Built,
@@ -17,6 +21,7 @@ from snowmelt.transform.building import (
 )
 from snowmelt.transform.dbt import Dbt
 from snowmelt.transform.graph import Graph
+from snowmelt.transform.kept_artifacts import KeptArtifacts
 from snowmelt.transform.quarantine import quarantine_table
 from snowmelt.transform.recording import load_recordings, needs_statements
 from snowmelt.transform.rehearsal import Untested, let_rows_arrive
@@ -38,6 +43,8 @@ class Builder:
         self._recordings = load_recordings(project_dir / RECORDINGS)
         self._tools = Tools(dbt, self._recordings, project_dir, clock, bronze)
         self._building: Building | None = None
+        self.artifacts: KeptArtifacts | None = None
+        """Where the artifacts of each run are kept, if they are."""
 
     def node_at(self) -> str | None:
         """Return the node that is being made or tested, on the thread that asks."""
@@ -149,11 +156,14 @@ class Builder:
 
         Of a run that dbt was asked for in parts its own results tell of the last one.
         """
+        root, now = self._tools.project_dir, self._tools.clock.now()
+        results = run_results(run_id, built.nodes, now)
         if built.way is Way.DBT:
-            copy_artifacts(self._tools.project_dir)
+            copy_artifacts(root)
         if built.way is not Way.DBT or built.asked > 1:
-            now = self._tools.clock.now()
-            write_run_results(self._tools.project_dir, run_id, built.nodes, now)
+            write_run_results(root, results)
+        if self.artifacts is not None:
+            self.artifacts.keep(run_id, results, now)
 
     def forget(self) -> None:
         """Give up what was recorded: the next build asks dbt."""

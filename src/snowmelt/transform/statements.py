@@ -99,8 +99,13 @@ def count_rows(sql: str, table: Table) -> int | None:
 
 def writes(sql: str) -> bool:
     """Is it a statement that makes relations or changes rows?"""
+    return operation(sql).lower() in _WRITING
+
+
+def operation(sql: str) -> str:
+    """Return the first word of a statement, in capitals; empty if it has none."""
     found = _FIRST_WORD.match(sql)
-    return found is not None and found[1].lower() in _WRITING
+    return found[1].upper() if found else ""
 
 
 def node_of_dbt() -> str | None:

@@ -1,0 +1,60 @@
+"""Advice as a document."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from snowmelt.errors import SnowmeltError
+from snowmelt.observe.advice.advise import LIMITS, advise
+from snowmelt.observe.advice.evidence import Evidence
+from snowmelt.observe.advice.histories import read_evidence
+from snowmelt.observe.advice.limits import Limits
+from snowmelt.project.dashboards import dashboard_names, load_dashboard
+from snowmelt.serve.commands import Document
+from snowmelt.service.documents import SCHEMA_VERSION, plain
+from snowmelt.service.parts import Parts
+from snowmelt.transform.build import RECORDINGS
+from snowmelt.transform.graph import Graph
+from snowmelt.transform.recording import load_recordings
+
+
+def advise_document(parts: Parts, limits: Limits = LIMITS) -> Document:
+    """Return what the histories advise, and on how much evidence.
+
+    The project is taken as its last build saw it; dbt is not asked.
+    """
+    root = parts.project.root
+    graph = load_recordings(root / RECORDINGS).graph or Graph((), ())
+    parts.pipeline_log.write()
+    with parts.warehouse.snapshot() as session:
+        evidence = read_evidence(session, graph, root, _dashboards(parts), limits)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "evidence": _looked_at(evidence, limits),
+        "advice": [plain(asdict(each)) for each in advise(evidence, limits)],
+        "thresholds": asdict(limits),
+    }
+
+
+def _looked_at(evidence: Evidence, limits: Limits) -> Document:
+    runs = evidence.runs
+    return {
+        "runs": len(runs),
+        "runs_usual": len(evidence.usual),
+        "runs_min": limits.runs_min,
+        "since": plain(runs[0].started_at) if runs else None,
+        "until": plain(runs[-1].started_at) if runs else None,
+        "seconds_a_run": round(evidence.seconds_a_run, 4),
+    }
+
+
+def _dashboards(parts: Parts) -> dict[str, list[str]]:
+    """Return the SQL of each dashboard's cards; one that is wrong counts as none."""
+    root = parts.project.root
+    found = {}
+    for name in dashboard_names(root):
+        try:
+            found[name] = [card.sql for card in load_dashboard(root, name).cards]
+        except SnowmeltError:  # `validate` says what is wrong with it
+            found[name] = []
+    return found
