@@ -275,12 +275,12 @@ def test_a_receiver_that_is_away_costs_nothing(
             land(shop, f"orders_{number}.csv", f"{number},1")
             began = time.monotonic()
             shop.load()
-            assert time.monotonic() - began < 5, "a load waited for a receiver"
+            assert time.monotonic() - began < 15, "a load waited for a receiver"
         assert shop.rows("select count(*) from bronze.orders") == [(3,)]
         began = time.monotonic()
         stack.close()
         within = shop.parts.project.settings.observe.close_seconds
-        assert time.monotonic() - began < within + 5, "closing waited for it"
+        assert time.monotonic() - began < within + 15, "closing waited for it"
 
 
 def test_settings_that_need_an_extra_say_which(

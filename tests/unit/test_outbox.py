@@ -77,7 +77,7 @@ def test_who_tells_never_waits_and_the_oldest_are_lost_and_counted(
     began = time.monotonic()
     for number in range(1, 1001):
         outbox(started(number))
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
     assert outbox.lost in (900, 901), "one may be under way"
     slow.let.set()
     with caplog.at_level(logging.WARNING):

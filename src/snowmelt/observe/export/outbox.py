@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from snowmelt.events import Event, StatementFinished
-from snowmelt.observe.export.told import Gathering, Told
+from snowmelt.observe.export.told import TAKEN, Gathering, Told
 
 log = logging.getLogger("snowmelt")
 QUERY_CHARS_MAX = 4000
@@ -62,6 +62,8 @@ class Outbox:
 
     def __call__(self, event: Event) -> None:
         """Take one event; from any thread, and at once."""
+        if not isinstance(event, TAKEN):
+            return
         if isinstance(event, StatementFinished):
             if not self._statements:
                 return

@@ -22,6 +22,11 @@ from snowmelt.events import (
 )
 from snowmelt.observe.log_rows import name_of
 
+TAKEN = (
+    *(CopyStarted, CopyFinished, FileSettled, RejectsReplayed, ActionEnded),
+    *(RunStarted, StatementFinished, RunFinished, AuditFinished),
+)
+"""The events of which something is told; a command that only looks has none."""
 STATEMENTS_MAX = 5000
 LOADS_MAX = 10_000
 
