@@ -113,7 +113,7 @@ class Lineage:
 
     def _load(self, pipe: str, number: int, started_at: datetime) -> tuple[Job, Run]:
         name = f"load.{pipe}"
-        return self._job(name, "COPY"), Run(_uuid(started_at, f"{name}.{number}"))
+        return self._of_kind(name, "COPY"), Run(_uuid(started_at, f"{name}.{number}"))
 
     def _file(self, settled: Any) -> InputDataset:
         facet = SettledFacet(
@@ -146,7 +146,7 @@ class Lineage:
     # Runs.
 
     def _run_started(self, run: RunStarted) -> None:
-        job = self._job("run", "RUN")
+        job = self._of_kind("run", "RUN")
         self._emit(RunState.START, run.started_at, job, self._run(run.run_id))
 
     def _run_ended(self, ended: RunEnded) -> None:
@@ -157,7 +157,7 @@ class Lineage:
             if node is not None and node.resource_type in ("model", "seed", "snapshot"):
                 self._node(ended, each, node)
         for relation, tested in assertions_by_relation(ended, by_name).items():
-            job = self._job(f"test.{relation}", "TEST")
+            job = self._of_kind(f"test.{relation}", "TEST")
             node_run = Run(_uuid(ended.run.started_at, ended.run.run_id + relation))
             self._with_parent(node_run, ended.run.run_id)
             inputs = [
@@ -179,10 +179,10 @@ class Lineage:
         self._tell_error(run, ended.run.error)
         visible_at = ended.run.started_at + timedelta(seconds=ended.run.seconds)
         state = RunState.COMPLETE if ended.run.error is None else RunState.FAIL
-        self._emit(state, visible_at, self._job("run", "RUN"), run)
+        self._emit(state, visible_at, self._of_kind("run", "RUN"), run)
 
     def _node(self, ended: RunEnded, made: NodeEnded, node: Node) -> None:
-        job = self._job(node.name, node.resource_type.upper())
+        job = self._of_kind(node.name, node.resource_type.upper())
         run = Run(_uuid(made.started_at, ended.run.run_id + node.id))
         self._with_parent(run, ended.run.run_id)
         inputs = [
@@ -234,7 +234,7 @@ class Lineage:
     def _named(self, key: str) -> str:
         return f"{self._described.database}.{key}"
 
-    def _job(self, name: str, kind: str) -> Job:
+    def _of_kind(self, name: str, kind: str) -> Job:
         facet = job_type_job.JobTypeJobFacet(
             processingType="BATCH", integration="SNOWMELT", jobType=kind
         )
