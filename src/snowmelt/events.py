@@ -240,6 +240,21 @@ class AuditFinished:
     error: str | None
 
 
+@dataclass(frozen=True)
+class Vacuumed:
+    """Rows of superseded loads and refused records were let go; streams became stale.
+
+    `loads`: those of which nothing is left.
+    """
+
+    rows: int
+    rejects: int
+    loads: int
+    stale: tuple[str, ...]
+    started_at: datetime
+    ended_at: datetime
+
+
 Event = (
     FilesFound
     | CopyStarted
@@ -256,6 +271,7 @@ Event = (
     | RunFinished
     | Spilled
     | AuditFinished
+    | Vacuumed
 )
 Sink = Callable[[Event], None]
 

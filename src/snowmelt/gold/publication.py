@@ -126,7 +126,7 @@ class Publication:
         clock: Clock,
         events: Events,
     ) -> None:
-        self._warehouse = warehouse
+        self.warehouse = warehouse
         self._builder = builder
         self._audit = audit
         self._config = config
@@ -169,7 +169,7 @@ class Publication:
         """
         with (
             self.exclusively(),
-            self._warehouse.session() as session,
+            self.warehouse.session() as session,
             session.rolled_back(),
         ):
             changes, _ = find_changes(session, digest)
@@ -181,7 +181,7 @@ class Publication:
             self._closed = True
 
     def _publish(self, digest: str, rebuild: bool) -> RunResult | None:
-        with self._warehouse.session() as session:
+        with self.warehouse.session() as session:
             changes, _ = find_changes(session, digest, rebuild=rebuild)
             if not changes.any:
                 return None

@@ -44,6 +44,11 @@ class LogConfig(BaseModel):
     queries_keep: Duration = duration_field(
         "7d", "How long the statements of runs are kept."
     )
+    history_keep: Duration = duration_field(
+        "400d",
+        "How long the record of runs, audits and freshness is kept, and of files that "
+        "were archived or purged. Load history stays for ever.",
+    )
     write_every: Duration = duration_field(
         "5s", "How long a row waits at most before it is written, while files load."
     )
@@ -138,8 +143,9 @@ class PipelineLog:
     def tidy(self) -> None:
         """Delete what is older than it is kept."""
         now = self._clock.now()
-        keep, queries_keep = self._config.keep, self._config.queries_keep
-        horizons = Horizons(_before(now, keep), _before(now, queries_keep))
+        config = self._config
+        kept = (config.keep, config.queries_keep, config.history_keep)
+        horizons = Horizons(*(_before(now, each) for each in kept))
         self._tidied_at = self._clock.monotonic()
         try:
             with self._warehouse.session() as session:

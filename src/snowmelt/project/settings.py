@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from snowmelt.gold.audit import AuditConfig
 from snowmelt.gold.publication import PublishConfig
+from snowmelt.gold.vacuum import RetentionConfig
 from snowmelt.landing.config import LandingConfig
 from snowmelt.observe.pipeline_log import LogConfig
 from snowmelt.pipe.batch import LoadConfig
@@ -84,3 +85,4 @@ class Settings(BaseModel):
     publish: PublishConfig = Field(default_factory=PublishConfig)
     audit: AuditConfig = Field(default_factory=AuditConfig)
     log: LogConfig = Field(default_factory=LogConfig)
+    retention: RetentionConfig = Field(default_factory=RetentionConfig)

@@ -61,6 +61,7 @@ POSTS: dict[str, dict[str, type]] = {
     "approve": {"file": str, "pipe": str},
     "reject": {"file": str},
     "backup": {"folder": str},
+    "vacuum": {"dry_run": bool},
 }
 
 

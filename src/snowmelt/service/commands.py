@@ -29,6 +29,7 @@ from snowmelt.service.questions import find_pipe
 from snowmelt.service.replaying import Replaying
 from snowmelt.service.status import note_statuses, status_document
 from snowmelt.service.streaming import streams_document
+from snowmelt.service.vacuuming import vacuum_document
 from snowmelt.transform.dbt import Dbt
 from snowmelt.transform.package import outdated_files
 from snowmelt.transform.project_digest import project_digest
@@ -207,3 +208,6 @@ class OwnCommands:
         parts = self._parts
         made = backup(parts.warehouse, parts.project.root, Path(folder), parts.clock)
         return {"schema_version": SCHEMA_VERSION, **made}
+
+    def vacuum(self, dry_run: bool = False) -> Document:
+        return vacuum_document(self._parts, dry_run=dry_run)

@@ -290,6 +290,9 @@ class Loop:
         waited = now - self._unpublished_since
         if busy and (self.publishes_once or waited < self._linger()):
             return
+        if self.upkeep and (work := self.upkeep.overdue(now)):
+            self.run_lane.begin(work)
+            return
         self._unpublished_since = None
         self.run_lane.begin(self._publish)
 

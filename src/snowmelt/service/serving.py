@@ -19,6 +19,7 @@ from snowmelt.service.loop import Loop
 from snowmelt.service.numbers import standing
 from snowmelt.service.opening import opened_patiently
 from snowmelt.service.upkeep import Upkeep
+from snowmelt.service.vacuuming import Vacuuming
 
 log = logging.getLogger("snowmelt")
 
@@ -69,7 +70,8 @@ def serve(project: Project, clock: Clock, events: Events) -> int:
 
 def _kept_up(loop: Loop, project: Project) -> Loop:
     parts = loop.parts
-    loop.upkeep = Upkeep(project, parts.publication, parts.clock.now(), loop.note)
+    now, vacuuming = parts.clock.now(), Vacuuming(parts.vacuum, parts.clock.now())
+    loop.upkeep = Upkeep(project, parts.publication, now, loop.note, vacuuming)
     return loop
 
 
