@@ -229,6 +229,31 @@ class Spilled:
 
 
 @dataclass(frozen=True)
+class ReplayStarted:
+    """Refused records of a pipe are being tried again."""
+
+    pipe_name: str
+    started_at: datetime
+
+
+@dataclass(frozen=True)
+class ReplayFinished:
+    """All of them were tried."""
+
+    pipe_name: str
+    started_at: datetime
+    ended_at: datetime
+
+
+@dataclass(frozen=True)
+class AuditStarted:
+    """Everything is being rebuilt, to be compared."""
+
+    audit_id: str
+    started_at: datetime
+
+
+@dataclass(frozen=True)
 class AuditFinished:
     """Everything was rebuilt and compared; `differing` says what is otherwise."""
 
@@ -272,6 +297,9 @@ Event = (
     | Spilled
     | AuditFinished
     | Vacuumed
+    | ReplayStarted
+    | ReplayFinished
+    | AuditStarted
 )
 Sink = Callable[[Event], None]
 

@@ -68,9 +68,9 @@ def answers(history: History) -> Mapping[str, Sequence[str]]:
         commands.quarantine_groups(None, None),
         {"waits": [_waiting(each) for each in commands.streams()["streams"]]},
     ):
-        found |= {
-            f"{key} of {list(document)[-1]}": [repr(v)] for key, v in document.items()
-        }
+        told = list(document)[-1]
+        told = list(document)[-1]
+        found |= {f"{name} of {told}": [repr(v)] for name, v in document.items()}
     return found
 
 

@@ -29,7 +29,9 @@ log = logging.getLogger("snowmelt")
 ROWS_WRITTEN_MAX = 2000
 PAUSE_SECONDS = 1.0
 RETRY_SECONDS = 10.0
-TIDY_EVERY_SECONDS = 3600.0
+TIDY_EVERY_LEAST, TIDY_EVERY_MOST = 10.0, 3600.0
+TIDIED_IN_A_PERIOD = 100
+"""So often what is too old is looked for in the shortest period that rows are kept."""
 _BY_LISTING = ("notification", "listing")
 
 
@@ -81,7 +83,10 @@ class PipelineLog:
         self._waiting_bytes = 0
         self._waits_since: float | None = None
         self._retry_at = 0.0
-        self._tidied_at = clock.monotonic() - TIDY_EVERY_SECONDS
+        shortest = min(config.keep, config.queries_keep, config.history_keep)
+        every = shortest.total_seconds() / TIDIED_IN_A_PERIOD
+        self._tidy_every = min(max(every, TIDY_EVERY_LEAST), TIDY_EVERY_MOST)
+        self._tidied_at = clock.monotonic() - self._tidy_every
         self._told_lost = 0
         self._lock = threading.Lock()
         self._writing = threading.Lock()
@@ -224,7 +229,7 @@ class PipelineLog:
 
     def _to_tidy(self, *, busy: bool) -> bool:
         """Is tidying due? It is put off while others are busy, but not for ever."""
-        longest = TIDY_EVERY_SECONDS * (2 if busy else 1)
+        longest = self._tidy_every * (2 if busy else 1)
         return self._clock.monotonic() - self._tidied_at >= longest
 
 
