@@ -101,6 +101,13 @@ def test_a_stream_that_owes_rows_holds_them(
     assert (held["row_count"], held["held_by"]) == (2, READERS)
     assert open_shop.vacuum()["vacuumed"]["rows"] == 0
     assert in_bronze(open_shop, "orders_1.csv") == 3
+    keep(open_shop, superseded=0)
+    (waiting,) = (
+        each
+        for each in open_shop.streams()["streams"]
+        if (each["consumer"], each["source"]) == ("silver.orders", "bronze.orders")
+    )
+    assert waiting["stale_after"] > waiting["waiting_since"]
     assert open_shop.run(None)["run"]["state"] == "SUCCEEDED"
     assert open_shop.vacuum()["vacuumed"]["rows"] == 2
     assert in_bronze(open_shop, "orders_1.csv") == 1
@@ -124,6 +131,8 @@ def test_an_unread_stream_becomes_stale_and_reads_everything(
     vacuumed = open_shop.vacuum()["vacuumed"]
     assert (vacuumed["rows"], vacuumed["stale"]) == (2, READERS)
     assert stale(open_shop) == READERS
+    problems = open_shop.status()["problems"]
+    assert len([each for each in problems if "is stale since" in each]) == len(READERS)
     named = "select name from snowmelt.streams where stale order by name"
     assert [name for (name,) in open_shop.rows(named)] == READERS
     refused = open_shop.run(None)["run"]  # a ledger would have every row twice

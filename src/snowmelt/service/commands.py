@@ -169,8 +169,9 @@ class OwnCommands:
         return Quarantining(self._parts).export(path, file_format, model, rule)
 
     def streams(self) -> Document:
+        stale_after = self._parts.project.settings.retention.stale_after
         with self._parts.warehouse.snapshot() as session:
-            return streams_document(session)
+            return streams_document(session, stale_after)
 
     def replay(self, edit: str | None = None, **filters: str | None) -> Document:
         return self._replaying.replay(edit, **filters)

@@ -76,6 +76,16 @@ def stale_stream(session: Session) -> str | None:
     return found
 
 
+def unread_streams(session: Session) -> list[Row]:
+    """Return (consumer, source, since when) of streams that were not waited for."""
+    return session.rows(
+        "select stale.consumer, stale.source, stale.stale_since "
+        "from snowmelt.stale_streams as stale "
+        "semi join snowmelt.stream_offsets using (consumer, source, position) "
+        "order by stale.consumer, stale.source"
+    )
+
+
 def mark_stale(
     session: Session, held: Mapping[int, Sequence[str]], now: datetime
 ) -> tuple[str, ...]:
