@@ -23,6 +23,7 @@ from small_project import (
 )
 from snowmelt.gold.vacuum import RetentionConfig
 from snowmelt.observe.retention import TABLES, Horizons, OfTime, forget_before
+from snowmelt.service.vacuuming import LOOK_EVERY_LEAST, Vacuuming
 
 ROWS = "o1,c1,aa,open,1.00,2024-01-01,\no2,c1,aa,open,2.00,2024-01-01,\n"
 READERS = ["gold.order_movements", "silver.order_log", "silver.orders"]
@@ -287,3 +288,38 @@ def test_every_table_that_is_kept_for_a_time_is_there(open_shop: OpenSmall) -> N
 def test_a_period_that_is_none_is_refused(given: object) -> None:
     with pytest.raises(ValueError, match="or 0, or forever"):
         RetentionConfig.model_validate({"superseded": given})
+
+
+def test_no_table_waits_for_what_is_new_in_another(
+    open_shop: OpenSmall, shop: Shop
+) -> None:
+    """The oldest go first: a feed of snapshots always has something to let go."""
+    load(open_shop, shop, "orders_1.csv", ORDERS + ROWS)
+    load(open_shop, shop, "orders_1.csv", ORDERS + AGAIN)
+    vacuum = open_shop.loop.parts.vacuum
+    vacuum.rows_max = 1
+    for day in range(1, 4):
+        name = f"customers_2025-01-0{day}.csv"
+        load(open_shop, shop, name, f"{CUSTOMERS}c1,aa,{day}\n")
+        vacuum.step()
+    assert in_bronze(open_shop, "orders_1.csv") == 1
+
+
+def test_a_busy_service_does_one_slice_between_two_runs(
+    open_shop: OpenSmall, shop: Shop
+) -> None:
+    load(open_shop, shop, "orders_1.csv", ORDERS + ROWS)
+    load(open_shop, shop, "orders_1.csv", ORDERS + AGAIN)
+    vacuum, now = open_shop.loop.parts.vacuum, open_shop.loop.parts.clock.now()
+    vacuum.rows_max = 1
+    vacuuming = Vacuuming(vacuum, now)
+    assert vacuuming.overdue(now) is None, "it is not due yet"
+    later = now + LOOK_EVERY_LEAST * 4
+    given = []
+    for _ in range(7):
+        work = vacuuming.overdue(later)
+        given.append(work is not None)
+        if work is not None:
+            work()
+    assert given == [True, False, True, False, True, False, False]
+    assert in_bronze(open_shop, "orders_1.csv") == 1

@@ -1,4 +1,4 @@
-"""What nobody counts any more: rows of superseded loads, and records refused or mended.
+"""What nobody counts any more: superseded rows, and records refused or mended.
 
 Bronze is append-only for whoever reads it; here, and only here, rows leave it: those of
 loads that a later one superseded, once no reader of changes needs them. Their records

@@ -184,16 +184,20 @@ class Vacuum:
         self._unlink()
         with self.warehouse.session() as session:
             rejects = self._rejects(session, due.superseded)
-            loads, stale, more = _next_loads(session, due)
+            loads, stale, more = _next_loads(session, due, self.rows_max)
             if not loads:
                 return Slice(rejects=rejects, more=rejects >= self.rows_max)
+            done = Slice(rejects=rejects, more=more)
             with self.warehouse.commit_lock, session.transaction():
                 forget_moved(session)
-                marked = mark_stale(session, stale, now)
-                deleted = delete_loads(session, loads, self.rows_max, now)
-                self._show(session, loads[0], deleted)
-        left = len(deleted.loads) < len(loads)
-        return Slice(deleted.rows, rejects, deleted.loads, marked, left or more)
+                done.stale = mark_stale(session, stale, now)
+                for of_table in _by_table(loads):
+                    deleted = delete_loads(session, of_table, self.rows_max, now)
+                    self._show(session, of_table[0], deleted)
+                    done.rows += deleted.rows
+                    done.loads += deleted.loads
+                    done.more |= len(deleted.loads) < len(of_table)
+        return done
 
     def _rejects(self, session: Session, before: datetime) -> int:
         with self.warehouse.commit_lock, session.transaction():
@@ -221,24 +225,38 @@ class Vacuum:
 
 
 def _next_loads(
-    session: Session, due: Due
+    session: Session, due: Due, rows_max: int
 ) -> tuple[list[OldLoad], dict[int, list[str]], bool]:
-    """Return the next loads of one table that can go, and which of them are held.
+    """Return the oldest loads that can go, so many rows of them, and which are held.
 
+    Oldest first, of all tables: none of them waits for what is new in another one.
     Those that are held, are so by streams that are stale now. And whether there are
     more than these.
     """
-    rows = session.rows(
+    found = session.rows(
         f"select load_seq, schema_name, table_name, row_count, held_by "  # noqa: S608
         f"from ({_HELD}) where {_STATE} in ('due', 'stale') "
-        f"order by relation, load_seq limit {LOADS_MAX + 1}",
+        f"order by load_seq limit {LOADS_MAX + 1}",
         [due.superseded, due.stale or NEVER],
     )
-    loads = [OldLoad(*row[:4]) for row in rows]
-    chosen = [load for load in loads if load.relation == loads[0].relation][:LOADS_MAX]
-    seqs = {load.load_seq for load in chosen}
-    stale = {row[0]: row[4] for row in rows if row[0] in seqs and row[4]}
-    return chosen, stale, len(loads) > len(chosen)
+    chosen: list[OldLoad] = []
+    stale, rows = {}, 0
+    for *load, held_by in found[:LOADS_MAX]:
+        each = OldLoad(*load)
+        if chosen and rows + each.rows > rows_max:
+            break
+        chosen.append(each)
+        rows += each.rows
+        if held_by:
+            stale[each.load_seq] = held_by
+    return chosen, stale, len(found) > len(chosen)
+
+
+def _by_table(loads: Sequence[OldLoad]) -> list[list[OldLoad]]:
+    tables: dict[str, list[OldLoad]] = {}
+    for load in loads:
+        tables.setdefault(load.relation, []).append(load)
+    return list(tables.values())
 
 
 def survey(session: Session, due: Due) -> tuple[list[dict[str, Any]], dict[str, int]]:

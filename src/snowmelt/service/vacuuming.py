@@ -37,6 +37,8 @@ class Vacuuming:
     started_at: datetime
     _look_at: datetime = field(init=False)
     _freed: bool = False
+    _more: bool = False
+    _went_first: bool = False
     _log: tuple[int, datetime] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -60,8 +62,17 @@ class Vacuuming:
         return self._work(now, timedelta(0))
 
     def overdue(self, now: datetime) -> Callable[[], None] | None:
-        """Return a slice that has waited for long, for a service that is never idle."""
-        return self._work(now, self.every * OVERDUE_AFTER)
+        """Return a slice that has waited for long, for a service that is never idle.
+
+        Where more is due than one slice, there is one between any two runs.
+        """
+        if self._went_first:
+            self._went_first = False  # now the run
+            return None
+        waited = timedelta(0) if self._more else self.every * OVERDUE_AFTER
+        work = self._work(now, waited)
+        self._went_first = work is not None
+        return work
 
     def _work(self, now: datetime, waited: timedelta) -> Callable[[], None] | None:
         if self.vacuum.config.superseded == FOREVER:
@@ -79,6 +90,7 @@ class Vacuuming:
             log.warning("superseded rows could not be let go", exc_info=True)
             return
         self._freed = self._freed or bool(done.rows or done.rejects)
+        self._more = done.more
         if done.more:
             self._look_at = now
 
