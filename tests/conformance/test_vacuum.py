@@ -314,7 +314,7 @@ def test_a_busy_service_does_one_slice_between_two_runs(
     vacuum.rows_max = 1
     vacuuming = Vacuuming(vacuum, now)
     assert vacuuming.overdue(now) is None, "it is not due yet"
-    later = now + LOOK_EVERY_LEAST * 4
+    later = now + LOOK_EVERY_LEAST * 3
     given = []
     for _ in range(7):
         work = vacuuming.overdue(later)
