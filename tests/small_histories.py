@@ -29,6 +29,7 @@ from small_project import (
     rebuilt,
     tables_of,
 )
+from snowmelt.gold.vacuum import RetentionConfig
 from snowmelt.transform.build import RECORDINGS, Builder
 from snowmelt.warehouse.duckdb.warehouse import DuckDBSession
 
@@ -90,6 +91,8 @@ class History:
     met: Counter[str] = field(default_factory=Counter)
     corrections: list[str] = field(default_factory=list)
     """Kinds of correction to come; histories that share the list meet every kind."""
+    vacuums: random.Random | None = None
+    """When what was superseded is let go, at once; drawn apart from what happens."""
     _landed: dict[str, list[bytes]] = field(default_factory=dict)
     _number: int = 0
     _bad: dict[str, bytes] = field(default_factory=dict)
@@ -136,6 +139,7 @@ class History:
         )
         for event in [*first, *drawn]:
             event(self)
+            self.vacuum_perhaps()
             if self.rng.random() < 0.15:
                 self.run()
         if self._bad and self.rng.random() < 0.8:
@@ -154,9 +158,26 @@ class History:
         self.shop.land_bytes(name, content)
         self.steps.append(f"  {name}: {content!r}")
 
+    def vacuum_perhaps(self) -> None:
+        """Let go of all that nobody needs, as if nothing was kept for any time."""
+        if self.vacuums is None or self.vacuums.random() < 0.3:
+            return
+        vacuum = self.commands.loop.parts.vacuum
+        vacuum.config = RetentionConfig.model_validate({"superseded": 0})
+        vacuum.rows_max = self.vacuums.choice([1, 3, 1000])
+        done = vacuum.step()
+        while done.more:
+            self.met["vacuumed"] += done.rows
+            self.met["rejects vacuumed"] += done.rejects
+            done = vacuum.step()
+        self.met["vacuumed"] += done.rows
+        self.met["rejects vacuumed"] += done.rejects
+        self.steps.append(f"vacuum: {done}")
+
     def run(self) -> None:
         """Load what waits and publish; only a bad row may make that fail."""
         run = self.commands.run(None)["run"]
+        self.vacuum_perhaps()
         self.steps.append(
             f"run: {run and {k: run[k] for k in ('state', 'way', 'fallback_reason')}}"
         )

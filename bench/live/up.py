@@ -37,6 +37,10 @@ class Service:
         self._process = process
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def cpu_seconds(self) -> float:
         """All CPU time that it has used, in its own code and in the kernel."""
         stat = Path(f"/proc/{self._process.pid}/stat").read_text()

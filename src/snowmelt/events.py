@@ -230,6 +230,31 @@ class Spilled:
 
 
 @dataclass(frozen=True)
+class ReplayStarted:
+    """Refused records of a pipe are being tried again."""
+
+    pipe_name: str
+    started_at: datetime
+
+
+@dataclass(frozen=True)
+class ReplayFinished:
+    """All of them were tried."""
+
+    pipe_name: str
+    started_at: datetime
+    ended_at: datetime
+
+
+@dataclass(frozen=True)
+class AuditStarted:
+    """Everything is being rebuilt, to be compared."""
+
+    audit_id: str
+    started_at: datetime
+
+
+@dataclass(frozen=True)
 class AuditFinished:
     """Everything was rebuilt and compared; `differing` says what is otherwise."""
 
@@ -239,6 +264,21 @@ class AuditFinished:
     tables: int
     differing: tuple[str, ...]
     error: str | None
+
+
+@dataclass(frozen=True)
+class Vacuumed:
+    """Rows of superseded loads and refused records were let go; streams became stale.
+
+    `loads`: those of which nothing is left.
+    """
+
+    rows: int
+    rejects: int
+    loads: int
+    stale: tuple[str, ...]
+    started_at: datetime
+    ended_at: datetime
 
 
 Event = (
@@ -257,6 +297,10 @@ Event = (
     | RunFinished
     | Spilled
     | AuditFinished
+    | Vacuumed
+    | ReplayStarted
+    | ReplayFinished
+    | AuditStarted
 )
 Sink = Callable[[Event], None]
 

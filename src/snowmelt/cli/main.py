@@ -41,6 +41,7 @@ COMMANDS = {
     "rebuild": "Build silver and gold anew from bronze.",
     "advise": "Say what costs runs their time, and what to change.",
     "audit": "Rebuild everything and compare it with what is published.",
+    "vacuum": "Let go of rows that were superseded; show what is kept and why.",
     "sql": "Ask the warehouse one query.",
     "dashboards": "Show the figures of dashboards/*.yml.",
     "backup": "Copy the warehouse into a new folder while it is in use.",

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from snowmelt.clock import Clock
 from snowmelt.errors import SnowmeltError
-from snowmelt.events import AuditFinished, Events
+from snowmelt.events import AuditFinished, AuditStarted, Events
 from snowmelt.gold.run_history import find_changes
 from snowmelt.transform.build import Builder
 from snowmelt.transform.building import Built
@@ -124,6 +124,7 @@ class Audit:
         """Rebuild, compare, roll back, and record what was found."""
         result = AuditResult(audit_id, reason, self.clock.now())
         began = self.clock.monotonic()
+        self.events.emit(AuditStarted(audit_id, result.started_at))
         with self.warehouse.session() as session:
             try:
                 with session.rolled_back():

@@ -36,7 +36,7 @@ class Publication:
         clock: Clock,
         events: Events,
     ) -> None:
-        self._warehouse = warehouse
+        self.warehouse = warehouse
         self._builder = builder
         self._audit = audit
         self._means = Means(builder, config, clock, events)
@@ -63,7 +63,7 @@ class Publication:
     def _begin(self, order: Order) -> StagedRun | None:
         with ExitStack() as held:
             held.enter_context(self.exclusively())
-            session = held.enter_context(self._warehouse.session())
+            session = held.enter_context(self.warehouse.session())
             changes, _ = find_changes(session, order.digest, rebuild=order.rebuild)
             if not changes.any:
                 return None
@@ -97,7 +97,7 @@ class Publication:
 
         Raises ConfigError for one that names nothing, or is none.
         """
-        with self.exclusively(), self._warehouse.session() as session:
+        with self.exclusively(), self.warehouse.session() as session:
             return self._builder.selected(session, digest, selection)
 
     def rehearse(self, digest: str) -> bool:
@@ -108,7 +108,7 @@ class Publication:
         """
         with (
             self.exclusively(),
-            self._warehouse.session() as session,
+            self.warehouse.session() as session,
             session.rolled_back(),
         ):
             changes, _ = find_changes(session, digest)

@@ -23,6 +23,7 @@ from snowmelt.events import (
     RunStarted,
     Spilled,
     StatementFinished,
+    Vacuumed,
 )
 from snowmelt.transform.statements import writes
 
@@ -112,6 +113,7 @@ class LogRows:
             StatementFinished: self._statement,
             RunFinished: self._run_finished,
             Spilled: _spilled,
+            Vacuumed: _vacuumed,
         }
 
     def of(self, event: Event) -> list[LogRow]:
@@ -278,6 +280,20 @@ def _spilled(event: Spilled) -> list[LogRow]:
         run_id=event.run_id,
         bytes=event.peak_bytes,
         details=_details(memory_bytes=event.memory_bytes),
+    )
+    return [step]
+
+
+def _vacuumed(event: Vacuumed) -> list[LogRow]:
+    step = Step(
+        "vacuum",
+        "bronze",
+        event.started_at,
+        event.ended_at,
+        "SUCCEEDED",
+        rows_out=event.rows,
+        rows_rejected=event.rejects,
+        details=_details(loads=event.loads, stale=event.stale),
     )
     return [step]
 

@@ -29,7 +29,9 @@ log = logging.getLogger("snowmelt")
 ROWS_WRITTEN_MAX = 2000
 PAUSE_SECONDS = 1.0
 RETRY_SECONDS = 10.0
-TIDY_EVERY_SECONDS = 3600.0
+TIDY_EVERY_LEAST, TIDY_EVERY_MOST = 10.0, 3600.0
+TIDIED_IN_A_PERIOD = 100
+"""So often what is too old is looked for in the shortest period that rows are kept."""
 _BY_LISTING = ("notification", "listing")
 
 
@@ -49,6 +51,11 @@ class LogConfig(BaseModel):
         ge=0,
         description="Runs whose dbt artifacts are kept, no longer than `keep`; 0: of "
         "none.",
+    )
+    history_keep: Duration = duration_field(
+        "400d",
+        "How long the record of runs, audits and freshness is kept, and of files that "
+        "were archived or purged. Load history stays for ever.",
     )
     write_every: Duration = duration_field(
         "5s", "How long a row waits at most before it is written, while files load."
@@ -82,7 +89,10 @@ class PipelineLog:
         self._waiting_bytes = 0
         self._waits_since: float | None = None
         self._retry_at = 0.0
-        self._tidied_at = clock.monotonic() - TIDY_EVERY_SECONDS
+        shortest = min(config.keep, config.queries_keep, config.history_keep)
+        every = shortest.total_seconds() / TIDIED_IN_A_PERIOD
+        self._tidy_every = min(max(every, TIDY_EVERY_LEAST), TIDY_EVERY_MOST)
+        self._tidied_at = clock.monotonic() - self._tidy_every
         self._told_lost = 0
         self._lock = threading.Lock()
         self._writing = threading.Lock()
@@ -144,8 +154,9 @@ class PipelineLog:
     def tidy(self) -> None:
         """Delete what is older than it is kept."""
         now = self._clock.now()
-        keep, queries_keep = self._config.keep, self._config.queries_keep
-        horizons = Horizons(_before(now, keep), _before(now, queries_keep))
+        config = self._config
+        kept = (config.keep, config.queries_keep, config.history_keep)
+        horizons = Horizons(*(_before(now, each) for each in kept))
         self._tidied_at = self._clock.monotonic()
         try:
             with self._warehouse.session() as session:
@@ -224,7 +235,7 @@ class PipelineLog:
 
     def _to_tidy(self, *, busy: bool) -> bool:
         """Is tidying due? It is put off while others are busy, but not for ever."""
-        longest = TIDY_EVERY_SECONDS * (2 if busy else 1)
+        longest = self._tidy_every * (2 if busy else 1)
         return self._clock.monotonic() - self._tidied_at >= longest
 
 

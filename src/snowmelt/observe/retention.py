@@ -1,46 +1,107 @@
-"""How long the log is kept."""
+"""How long the log and the record of runs are kept: one line a table."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 
 from snowmelt.warehouse.port import Session
-
-_OLD = (
-    "delete from snowmelt.pipeline_log where started_at < $1",
-    "delete from snowmelt.freshness_history where judged_at < $1",
-)
-_OF_OLD_RUNS = tuple(
-    f"delete from snowmelt.{table} where run_id in "  # noqa: S608
-    "(select run_id from snowmelt.run_history where started_at < $1)"
-    for table in ("node_history", "test_failures")
-)
-_OLD_ACCOUNTS = """
-    delete from snowmelt.reconciliation
-    where run_id in (select run_id from snowmelt.run_history where started_at < $1)
-        and (model, run_id) not in (
-            select model, max(run_id) from snowmelt.reconciliation group by model
-        )
-"""
-_OLD_QUERIES = ("delete from snowmelt.query_history where started_at < $1",)
 
 
 @dataclass(frozen=True)
 class Horizons:
-    """The instants before which steps and statements are forgotten."""
+    """The instants before which steps, statements, and the record are forgotten."""
 
     steps: datetime
     queries: datetime
+    history: datetime
+
+
+class Kept(Enum):
+    """Which of the horizons a table goes by."""
+
+    STEPS = "steps"
+    QUERIES = "queries"
+    HISTORY = "history"
+
+
+@dataclass(frozen=True)
+class OfTime:
+    """A table whose rows go by their own time; those of which `stays` is true stay."""
+
+    table: str
+    at: str
+    kept: Kept
+    stays: str = "false"
+
+
+@dataclass(frozen=True)
+class OfRun:
+    """A table whose rows go with the age of their run."""
+
+    table: str
+    kept: Kept = Kept.STEPS
+    stays: str = "false"
+
+
+# In their order: what refers to runs before the runs.
+TABLES: tuple[OfTime | OfRun, ...] = (
+    OfTime("pipeline_log", "started_at", Kept.STEPS),
+    OfTime("freshness_history", "judged_at", Kept.STEPS),
+    OfTime("query_history", "started_at", Kept.QUERIES),
+    OfRun("node_history"),
+    OfRun("test_failures"),
+    OfRun(
+        "reconciliation",
+        stays="(model, run_id) in (select (model, max(run_id)) "
+        "from snowmelt.reconciliation group by model)",
+    ),
+    OfTime(
+        "run_history",
+        "started_at",
+        Kept.HISTORY,
+        # what is published, what was read last, what is under way, what is named
+        stays="state = 'EXECUTING' "
+        "or run_id = (select run_id from snowmelt.run_history "
+        "where state = 'SUCCEEDED' order by started_at desc limit 1) "
+        "or run_id = (select run_id from snowmelt.run_history "
+        "where state = 'SUCCEEDED' "
+        "order by read_through desc, started_at desc limit 1) "
+        "or run_id in (select run_id from snowmelt.reconciliation) "
+        "or run_id in (select run_id from snowmelt.node_history)",
+    ),
+    OfTime("audit_history", "started_at", Kept.HISTORY),
+    OfTime("after_load", "changed_at", Kept.HISTORY, stays="state <> 'done'"),
+    OfTime(
+        "pipe_events",
+        "happened_at",
+        Kept.HISTORY,
+        stays="(pipe_name, event, happened_at) in (select (pipe_name, event, "
+        "max(happened_at)) from snowmelt.pipe_events group by pipe_name, event)",
+    ),
+)
 
 
 def forget_before(session: Session, horizons: Horizons) -> None:
     """Delete what is older, in one transaction. What the log is about stays.
 
-    So does the newest account of each model.
+    So do the newest account of each model and the runs that something else names.
     """
     with session.transaction():
-        for statement in (*_OLD, *_OF_OLD_RUNS, _OLD_ACCOUNTS):
-            session.execute(statement, [horizons.steps])
-        for statement in _OLD_QUERIES:
-            session.execute(statement, [horizons.queries])
+        for each in TABLES:
+            before = getattr(horizons, each.kept.value)
+            session.execute(_deletion(each), [before])
+
+
+def _deletion(of: OfTime | OfRun) -> str:
+    if isinstance(of, OfTime):
+        old = f"{of.at} < $1"
+    else:
+        old = (
+            "run_id in (select run_id from snowmelt.run_history where started_at < $1)"
+        )
+    return (
+        f"delete from snowmelt.{of.table} where {old} "  # noqa: S608
+        f"and not coalesce(({of.stays}), false)"
+    )

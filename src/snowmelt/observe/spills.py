@@ -1,16 +1,22 @@
-"""What the engine puts on disk for want of memory, told once per load and run."""
+"""What the engine puts on disk for want of memory, once per load, run, audit."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from snowmelt.events import (
+    AuditFinished,
+    AuditStarted,
     CopyFinished,
     CopyStarted,
     Event,
     Events,
+    ReplayFinished,
+    ReplayStarted,
     RunFinished,
     RunStarted,
     Spilled,
@@ -19,12 +25,22 @@ from snowmelt.events import (
 LOOK_EVERY_SECONDS = 0.2
 
 
+@dataclass
+class _UnderWay:
+    """A piece of work: whose it is, since when, and the most that was on disk."""
+
+    pipe_name: str | None
+    run_id: str | None
+    started_at: datetime
+    peak: int = 0
+
+
 class SpillWatch:
-    """A sink that looks at the disk while loads and runs are under way.
+    """A sink that looks at the disk while loads, runs, replays and audits are at work.
 
     The engine lets go of the disk before a load or run ends, so a thread looks now and
-    then; while nothing is under way there is none. What is on disk is of the engine as
-    a whole: of all that is under way, each is told the most that there was.
+    then: one for all, which sleeps while nothing is under way. What is on disk is of
+    the engine as a whole: of all that is under way, each is told the most there was.
     """
 
     def __init__(
@@ -33,64 +49,85 @@ class SpillWatch:
         self._spilled_bytes = spilled_bytes
         self._memory_bytes = memory_bytes
         self._events = events
-        self._peaks: dict[str, int] = {}
-        self._idle = threading.Event()
+        self._under_way: dict[tuple[str, str], _UnderWay] = {}
+        self._busy = threading.Event()
+        self._closed = threading.Event()
+        self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
 
     def __call__(self, event: Event) -> None:
         """Take one event; from any thread."""
         if isinstance(event, CopyStarted):
-            self._begin(event.pipe_name)
+            self._begin("copy", event.pipe_name, None, event.started_at)
+        elif isinstance(event, ReplayStarted):
+            self._begin("replay", event.pipe_name, None, event.started_at)
         elif isinstance(event, RunStarted):
-            self._begin(event.run_id)
-        elif isinstance(event, CopyFinished):
-            self._end(event, event.pipe_name, pipe_name=event.pipe_name)
+            self._begin("run", None, event.run_id, event.started_at)
+        elif isinstance(event, AuditStarted):
+            self._begin("audit", None, event.audit_id, event.started_at)
+        else:
+            self._end_of(event)
+
+    def _end_of(self, event: Event) -> None:
+        if isinstance(event, CopyFinished):
+            self._end("copy", event.pipe_name, event.ended_at)
+        elif isinstance(event, ReplayFinished):
+            self._end("replay", event.pipe_name, event.ended_at)
         elif isinstance(event, RunFinished):
-            self._end(event, event.run_id, run_id=event.run_id)
+            self._end("run", event.run_id, event.ended_at)
+        elif isinstance(event, AuditFinished):
+            self._end("audit", event.audit_id, timedelta(seconds=event.seconds))
 
     def look(self) -> None:
         """Take note of what is on disk."""
         spilled = self._spilled_bytes()
         with self._lock:
-            for name, peak in self._peaks.items():
-                self._peaks[name] = max(peak, spilled)
+            for each in self._under_way.values():
+                each.peak = max(each.peak, spilled)
 
     def close(self) -> None:
         """Look no more."""
-        self._idle.set()
+        self._closed.set()
+        self._busy.set()
+        if self._thread is not None:
+            self._thread.join()
 
-    def _begin(self, name: str) -> None:
+    def _begin(
+        self, kind: str, pipe_name: str | None, run_id: str | None, at: datetime
+    ) -> None:
+        name = pipe_name or run_id or ""
         with self._lock:
-            is_first = not self._peaks
-            self._peaks[name] = 0
-            if is_first:
-                self._idle = threading.Event()
-                watch = threading.Thread(
-                    target=self._watch, args=(self._idle,), name="spills", daemon=True
+            self._under_way[kind, name] = _UnderWay(pipe_name, run_id, at)
+            if self._thread is None and not self._closed.is_set():
+                self._thread = threading.Thread(
+                    target=self._watch, name="spills", daemon=True
                 )
-                watch.start()
+                self._thread.start()
+            self._busy.set()
 
-    def _watch(self, idle: threading.Event) -> None:
-        while not idle.wait(LOOK_EVERY_SECONDS):
+    def _watch(self) -> None:
+        while self._busy.wait() and not self._closed.wait(LOOK_EVERY_SECONDS):
             self.look()
 
-    def _end(
-        self,
-        event: CopyFinished | RunFinished,
-        name: str,
-        *,
-        pipe_name: str | None = None,
-        run_id: str | None = None,
-    ) -> None:
+    def _end(self, kind: str, name: str, ended: datetime | timedelta) -> None:
         with self._lock:
-            peak = self._peaks.pop(name, 0)
-            if not self._peaks:
-                self._idle.set()
-        if peak:
-            times = (event.started_at, event.ended_at)
-            self._events.emit(
-                Spilled(pipe_name, run_id, peak, self._memory_bytes, *times)
+            work = self._under_way.pop((kind, name), None)
+            if not self._under_way and not self._closed.is_set():
+                self._busy.clear()
+        if work is None or not work.peak:
+            return
+        began = work.started_at
+        ended_at = began + ended if isinstance(ended, timedelta) else ended
+        self._events.emit(
+            Spilled(
+                work.pipe_name,
+                work.run_id,
+                work.peak,
+                self._memory_bytes,
+                began,
+                ended_at,
             )
+        )
 
 
 @contextmanager

@@ -99,6 +99,22 @@ def end_superseded(session: Session, load_seq: int) -> None:
     )
 
 
+def forget_kept(session: Session, load_seqs: Sequence[int]) -> tuple[str, ...]:
+    """Let go of files whose rows leave bronze; return the names of their links."""
+    chosen = [list(load_seqs)]
+    names = session.rows(
+        "select name from snowmelt.external_files "
+        "where load_seq in (select unnest($1::json::bigint[]))",
+        chosen,
+    )
+    session.execute(
+        "delete from snowmelt.external_files "
+        "where load_seq in (select unnest($1::json::bigint[]))",
+        chosen,
+    )
+    return tuple(name for (name,) in names)
+
+
 def gone_file(session: Session, after: int) -> str | None:
     """Return a file whose rows are gone since a load, if there is one."""
     found: str | None = session.value(

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from snowmelt.gold.audit import AuditConfig
 from snowmelt.gold.publish_config import PublishConfig
+from snowmelt.gold.vacuum import RetentionConfig
 from snowmelt.landing.config import LandingConfig
 from snowmelt.observe.export.config import ObserveConfig
 from snowmelt.observe.pipeline_log import LogConfig
@@ -86,3 +87,4 @@ class Settings(BaseModel):
     audit: AuditConfig = Field(default_factory=AuditConfig)
     log: LogConfig = Field(default_factory=LogConfig)
     observe: ObserveConfig = Field(default_factory=ObserveConfig)
+    retention: RetentionConfig = Field(default_factory=RetentionConfig)

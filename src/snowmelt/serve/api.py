@@ -62,6 +62,7 @@ POSTS: dict[str, dict[str, type]] = {
     "approve": {"file": str, "pipe": str},
     "reject": {"file": str},
     "backup": {"folder": str},
+    "vacuum": {"dry_run": bool},
 }
 
 

@@ -143,6 +143,9 @@ class ServiceClient:
     def backup(self, folder: str) -> Document:
         return self._ask("backup", folder=folder)
 
+    def vacuum(self, dry_run: bool = False) -> Document:
+        return self._ask("vacuum", dry_run=dry_run)
+
     def query(self, sql: str, limit: int | None) -> Document:
         return self._ask("query", sql=sql, limit=limit)
 

@@ -135,6 +135,10 @@ class Commands(Protocol):
         """Copy the warehouse, settings and pipes into a new folder."""
         ...
 
+    def vacuum(self, dry_run: bool = False) -> Document:
+        """Let go of what was superseded, or say what would go and what holds it."""
+        ...
+
     def query(self, sql: str, limit: int | None) -> Document:
         """Answer one query from one consistent snapshot."""
         ...

@@ -31,6 +31,7 @@ from snowmelt.service.questions import find_pipe
 from snowmelt.service.replaying import Replaying
 from snowmelt.service.status import note_statuses, status_document
 from snowmelt.service.streaming import streams_document
+from snowmelt.service.vacuuming import vacuum_document
 from snowmelt.transform.dbt import Dbt
 from snowmelt.transform.kept_artifacts import artifacts_of
 from snowmelt.transform.package import outdated_files
@@ -178,8 +179,9 @@ class OwnCommands:
         return Quarantining(self._parts).export(path, file_format, model, rule)
 
     def streams(self) -> Document:
+        stale_after = self._parts.project.settings.retention.stale_after
         with self._parts.warehouse.snapshot() as session:
-            return streams_document(session)
+            return streams_document(session, stale_after)
 
     def advise(self) -> Document:
         return advise_document(self._parts)
@@ -220,3 +222,6 @@ class OwnCommands:
         parts = self._parts
         made = backup(parts.warehouse, parts.project.root, Path(folder), parts.clock)
         return {"schema_version": SCHEMA_VERSION, **made}
+
+    def vacuum(self, dry_run: bool = False) -> Document:
+        return vacuum_document(self._parts, dry_run=dry_run)

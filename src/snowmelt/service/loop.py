@@ -301,6 +301,9 @@ class Loop:
         waits = self.publishes_once or (due_at is None and waited < self._linger())
         if busy and waits:
             return
+        if self.upkeep and (work := self.upkeep.overdue(now)):
+            self.run_lane.begin(work)
+            return
         self._unpublished_since = None
         self._run_asked = self._run_asked and busy
         self.run_lane.begin(self._publish)

@@ -17,6 +17,7 @@ from snowmelt.events import Events
 from snowmelt.gold.audit import Audit
 from snowmelt.gold.publication import Publication
 from snowmelt.gold.run_history import close_interrupted
+from snowmelt.gold.vacuum import Vacuum
 from snowmelt.landing.open_stage import open_stage
 from snowmelt.observe.export.exporting import exported
 from snowmelt.observe.pipeline_log import PipelineLog, kept_log
@@ -113,6 +114,7 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
                 copier=copier,
                 attempts=attempts,
                 publication=publication,
+                vacuum=_vacuum(project, publication, clock, events),
                 clock=clock,
                 events=events,
                 pipeline_log=log,
@@ -158,6 +160,13 @@ def _publication(
     room = partial(_headroom, project.warehouse_path)
     audit = Audit(warehouse, builder, settings.audit, clock, events, room)
     return Publication(warehouse, builder, audit, settings.publish, clock, events)
+
+
+def _vacuum(
+    project: Project, publication: Publication, clock: Clock, events: Events
+) -> Vacuum:
+    config = project.settings.retention
+    return Vacuum(publication, config, project.pipes, clock, events)
 
 
 def _headroom(path: Path) -> tuple[int, int]:

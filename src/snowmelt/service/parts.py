@@ -8,6 +8,7 @@ from snowmelt.bronze.copy import Copier
 from snowmelt.clock import Clock
 from snowmelt.events import Events
 from snowmelt.gold.publication import Publication
+from snowmelt.gold.vacuum import Vacuum
 from snowmelt.landing.stage import Stage
 from snowmelt.observe.pipeline_log import PipelineLog
 from snowmelt.pipe.attempts import Attempts
@@ -29,6 +30,7 @@ class Parts:
     copier: Copier
     attempts: Attempts
     publication: Publication
+    vacuum: Vacuum
     clock: Clock
     events: Events
     pipeline_log: PipelineLog

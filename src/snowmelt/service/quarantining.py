@@ -139,6 +139,8 @@ class Quarantining:
             if gone:
                 there |= originals.write(session, load, gone)
             for file_row in file_rows:
+                if file_row not in there:
+                    continue  # its load is superseded, and was vacuumed
                 row = dict(
                     zip(COLUMNS, by_record[load.load_seq, file_row], strict=True)
                 )

@@ -15,7 +15,7 @@ from snowmelt.bronze.reject_file import (
 from snowmelt.bronze.rejects import RejectFilter, group_rejects
 from snowmelt.bronze.replay import Quarantined, Replayed, Replayer
 from snowmelt.errors import UsageError
-from snowmelt.events import RejectsReplayed
+from snowmelt.events import RejectsReplayed, ReplayFinished, ReplayStarted
 from snowmelt.serve.commands import Document
 from snowmelt.service.documents import (
     SCHEMA_VERSION,
@@ -107,7 +107,12 @@ class Replaying:
         for pipe in pipes:
             started_at = parts.clock.now()
             with parts.loading.of(pipe.name):
-                found = replayer.replay(pipe, chosen, edits, quarantined)
+                parts.events.emit(ReplayStarted(pipe.name, started_at))
+                try:
+                    found = replayer.replay(pipe, chosen, edits, quarantined)
+                finally:
+                    ended = ReplayFinished(pipe.name, started_at, parts.clock.now())
+                    parts.events.emit(ended)
             for each in found:
                 self._tell(pipe.name, each, started_at)
             replayed += found

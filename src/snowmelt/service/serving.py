@@ -23,6 +23,7 @@ from snowmelt.service.numbers import standing
 from snowmelt.service.opening import opened_patiently
 from snowmelt.service.supervisor import Supervisor
 from snowmelt.service.upkeep import Upkeep
+from snowmelt.service.vacuuming import Vacuuming
 
 log = logging.getLogger("snowmelt")
 
@@ -103,7 +104,8 @@ def _answering(loop: Loop, port: int | None) -> Iterator[None]:
 
 def _kept_up(loop: Loop, project: Project) -> Loop:
     parts = loop.parts
-    loop.upkeep = Upkeep(project, parts.publication, parts.clock.now(), loop.note)
+    now, vacuuming = parts.clock.now(), Vacuuming(parts.vacuum, parts.clock.now())
+    loop.upkeep = Upkeep(project, parts.publication, now, loop.note, vacuuming)
     return loop
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
 from snowmelt.bronze.copy import REJECTS_OF_FAILED_MAX
@@ -140,6 +141,13 @@ def _limits(loop: Loop) -> Document:
         "log_write_every_seconds": limits.log.write_every.total_seconds(),
         "log_waiting_rows_max": limits.log.waiting_rows_max,
         "log_waiting_bytes_max": limits.log.waiting_bytes_max,
+        "superseded_keep_seconds": _period(limits.retention.superseded),
+        "streams_stale_after_seconds": _period(limits.retention.stale_after),
+        "log_history_keep_seconds": limits.log.history_keep.total_seconds(),
         "rejects_of_failed_max": REJECTS_OF_FAILED_MAX,
         "memory_bytes_max": limits.warehouse.memory_bytes,
     }
+
+
+def _period(kept: timedelta) -> float | None:
+    return None if kept == timedelta.max else kept.total_seconds()

@@ -5,17 +5,27 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from snowmelt.serve.commands import Document
-from snowmelt.service.documents import SCHEMA_VERSION, as_documents
-from snowmelt.transform.streams import COLUMNS, find_streams
+from snowmelt.service.documents import SCHEMA_VERSION, as_documents, plain
+from snowmelt.transform.streams import COLUMNS, find_streams, unread_streams
 from snowmelt.warehouse.port import Session
 
+_LONGEST = timedelta(days=36_500)
 MARGIN = timedelta(minutes=5)
 """How much longer than `publish.wait_max` rows may wait before it is a problem."""
 
 
-def streams_document(session: Session) -> Document:
-    """Return every stream: its offset, what waits for it, whether it is stale."""
+def streams_document(
+    session: Session, stale_after: timedelta = timedelta.max
+) -> Document:
+    """Return every stream: its offset, what waits for it, whether it is stale.
+
+    Or when it may be, if what waits is not read until then.
+    """
     streams = as_documents(COLUMNS, find_streams(session))
+    for stream in streams:
+        if stream["waiting_since"] and stale_after < _LONGEST:
+            since = datetime.fromisoformat(str(stream["waiting_since"]))
+            stream["stale_after"] = plain(since + stale_after)
     return {"schema_version": SCHEMA_VERSION, "streams": streams}
 
 
@@ -24,7 +34,12 @@ def stuck_streams(session: Session, now: datetime, wait_max: timedelta) -> list[
 
     Of streams on models the bronze ones before them tell.
     """
-    told = []
+    told = [
+        f"stream of {consumer} on {source} is stale since {since:%Y-%m-%d %H:%M}: it "
+        "was not read for too long (retention.stale_after); the next run builds the "
+        "model from nothing, or asks for: snowmelt rebuild"
+        for consumer, source, since in unread_streams(session)
+    ]
     for row in find_streams(session):
         stream = dict(zip(COLUMNS, row, strict=True))
         since = stream["waiting_since"]

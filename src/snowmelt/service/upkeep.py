@@ -1,4 +1,4 @@
-"""What an idle service does for the runs to come: rehearsals, and the audit."""
+"""What an idle service does for the runs to come: rehearsals, the audit, the vacuum."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from cronsim import CronSim
 from snowmelt.gold.audit import AuditConfig, AuditResult, AuditState
 from snowmelt.gold.publication import Publication
 from snowmelt.project.project import Project
+from snowmelt.service.vacuuming import Vacuuming
 from snowmelt.transform.project_digest import project_digest
 
 log = logging.getLogger("snowmelt")
@@ -30,10 +31,12 @@ class Upkeep:
         publication: Publication,
         now: datetime,
         tell: Callable[[str], None],
+        vacuuming: Vacuuming | None = None,
     ) -> None:
         self._project = project
         self._publication = publication
         self._tell = tell
+        self._vacuuming = vacuuming
         self._rehearsed = ""
         self._audit_at = _next(project.settings.audit, now)
 
@@ -42,10 +45,14 @@ class Upkeep:
         if self._audit_at is not None and now >= self._audit_at:
             self._audit_at = _next(self._project.settings.audit, now)
             return self._audit
-        if digest == self._rehearsed or not self._publication.lacks_recordings(digest):
-            return None
-        self._rehearsed = digest
-        return lambda: self._rehearse(digest)
+        if digest != self._rehearsed and self._publication.lacks_recordings(digest):
+            self._rehearsed = digest
+            return lambda: self._rehearse(digest)
+        return self._vacuuming.choose(now) if self._vacuuming else None
+
+    def overdue(self, now: datetime) -> Work | None:
+        """Return what has waited too long for a service that is never idle."""
+        return self._vacuuming.overdue(now) if self._vacuuming else None
 
     def _rehearse(self, digest: str) -> None:
         try:

@@ -23,7 +23,7 @@ from snowmelt.transform.replay import NodeDone, Replay
 from snowmelt.transform.row_rules import broken_rules
 from snowmelt.transform.stages import exact_passes, selected_tests, stage_nodes
 from snowmelt.transform.statements import node_of_dbt
-from snowmelt.transform.streams import tell_offsets
+from snowmelt.transform.streams import stale_stream, tell_offsets
 from snowmelt.transform.trigger import EVERYTHING, BuildPlan, Changes, Pass, plan_build
 from snowmelt.warehouse.port import LINKS, Session
 
@@ -322,10 +322,5 @@ def _say_refreshed(plan: BuildPlan) -> str:
 
 
 def _say_stale(session: Session) -> str:
-    """Name a stream whose log was begun anew: its reader has to read everything."""
-    stale = session.value(
-        "select min(streams.consumer) from snowmelt.stream_offsets as streams "
-        "join snowmelt.change_logs as logs on logs.relation = streams.source "
-        "where streams.position < logs.cut_through"
-    )
+    stale = stale_stream(session)
     return f"a stream of {stale} is stale" if stale else ""

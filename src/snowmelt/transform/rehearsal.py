@@ -16,7 +16,7 @@ _LAST_LOADS = """
     select
         table_schema_name,
         table_name,
-        max(load_seq),
+        coalesce(max(load_seq) filter (superseded_by is null), max(load_seq)),
         exists (
             from duckdb_views()
             where database_name = current_database()

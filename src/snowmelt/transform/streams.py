@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
 from snowmelt.transform.change_logs import log_table
 from snowmelt.warehouse.port import Row, Session
 from snowmelt.warehouse.sql import literal
@@ -10,9 +13,9 @@ COLUMNS = (
     *("consumer", "source", "position", "moved_at", "rows_inserted", "rows_deleted"),
     *("has_data", "waiting_since", "stale", "stale_after"),
 )
-# Rows of a load that came and went again behind the offset are neither. Bronze keeps
-# every row, and a log is cut only behind all who read it: a stream becomes stale by a
-# rebuild of its source alone, and then reads everything once.
+# Rows of a load that came and went again behind the offset are neither. Bronze and
+# logs keep every row that a stream has not read: it becomes stale by a rebuild of its
+# source, or where it was not read for so long that the vacuum did not wait for it.
 _OF_BRONZE = """
     select
         streams.consumer,
@@ -28,8 +31,11 @@ _OF_BRONZE = """
         min(loads.last_load_time) filter (
             loads.load_seq > streams.position and loads.superseded_by is null
         ) as waiting_since,
-        false as stale
+        bool_or(stale.position is not null) as stale
     from snowmelt.stream_offsets as streams
+    left join snowmelt.stale_streams as stale
+        on stale.consumer = streams.consumer and stale.source = streams.source
+        and stale.position = streams.position
     left join snowmelt.load_history as loads
         on loads.table_schema_name || '.' || loads.table_name = streams.source
         and loads.row_count > 0
@@ -50,6 +56,69 @@ def tell_offsets(session: Session) -> None:
         "set variable snowmelt_offsets = (select "
         "map(list(consumer || ' ' || source), list(position)) "
         "from snowmelt.stream_offsets)"
+    )
+
+
+def stale_stream(session: Session) -> str | None:
+    """Return a model whose stream is stale: it has to read everything.
+
+    Its log was begun anew, or what it has not read was vacuumed. The offset of a
+    stream that was read since has moved.
+    """
+    found: str | None = session.value(
+        "select min(streams.consumer) from snowmelt.stream_offsets as streams "
+        "left join snowmelt.change_logs as logs on logs.relation = streams.source "
+        "left join snowmelt.stale_streams as stale "
+        "on stale.consumer = streams.consumer and stale.source = streams.source "
+        "and stale.position = streams.position "
+        "where streams.position < logs.cut_through or stale.stale_since is not null"
+    )
+    return found
+
+
+def unread_streams(session: Session) -> list[Row]:
+    """Return (consumer, source, since when) of streams that were not waited for."""
+    return session.rows(
+        "select stale.consumer, stale.source, stale.stale_since "
+        "from snowmelt.stale_streams as stale "
+        "semi join snowmelt.stream_offsets using (consumer, source, position) "
+        "order by stale.consumer, stale.source"
+    )
+
+
+def mark_stale(
+    session: Session, held: Mapping[int, Sequence[str]], now: datetime
+) -> tuple[str, ...]:
+    """Mark the streams that owed their models rows of these loads; return whose.
+
+    In the transaction in which the rows go.
+    """
+    if not held:
+        return ()
+    consumers = sorted({each for names in held.values() for each in names})
+    marked = session.rows(
+        "insert into snowmelt.stale_streams "
+        "select distinct streams.consumer, streams.source, streams.position, "
+        "$3::timestamptz from snowmelt.stream_offsets as streams "
+        "join snowmelt.load_history as loads on loads.load_seq in "
+        "(select unnest($1::json::bigint[])) "
+        "and streams.source = loads.table_schema_name || '.' || loads.table_name "
+        "and streams.position >= loads.load_seq "
+        "and streams.position < loads.superseded_by "
+        "anti join snowmelt.stale_streams as known "
+        "using (consumer, source, position) "
+        "where streams.consumer in (select unnest($2::json::varchar[])) "
+        "returning consumer",
+        [list(held), consumers, now],
+    )
+    return tuple(sorted({name for (name,) in marked}))
+
+
+def forget_moved(session: Session) -> None:
+    """Forget of streams that were stale, and were read since."""
+    session.execute(
+        "delete from snowmelt.stale_streams where (consumer, source, position) not in "
+        "(select (consumer, source, position) from snowmelt.stream_offsets)"
     )
 
 

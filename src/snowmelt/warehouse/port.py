@@ -87,6 +87,14 @@ class Warehouse(Protocol):
         """Raise UsageError unless `sql` is exactly one query."""
         ...
 
+    def log_bytes(self) -> int:
+        """Return how much is committed and not in its place in the file yet."""
+        ...
+
+    def checkpoint(self) -> bool:
+        """Put it in its place, and free what was deleted; False while others write."""
+        ...
+
     def close(self) -> None:
         """Write what is buffered and let go of the file."""
         ...

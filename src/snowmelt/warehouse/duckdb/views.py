@@ -172,7 +172,7 @@ select
 from snowmelt.rejects as rejects
 join snowmelt.load_history as history using (load_seq)
 """,
-    # SHOW STREAMS; a stream of a model is stale where its source was built anew
+    # SHOW STREAMS; stale: the source was built anew, or unread rows were vacuumed
     """
 create or replace view snowmelt.streams as
 select
@@ -186,15 +186,20 @@ select
     'Table' as source_type,
     streams.source as base_tables,
     'DELTA' as type,
-    coalesce(streams.position < logs.cut_through, false) as stale,
+    coalesce(streams.position < logs.cut_through, false)
+        or stale.stale_since is not null as stale,
     'DEFAULT' as mode,
     null::timestamptz as stale_after,
-    case when streams.position < logs.cut_through
-        then 'the source was built anew' else 'N/A' end as invalid_reason,
+    case when streams.position < logs.cut_through then 'the source was built anew'
+        when stale.stale_since is not null then 'it was not read for too long'
+        else 'N/A' end as invalid_reason,
     streams.position,
     streams.moved_at
 from snowmelt.stream_offsets as streams
 left join snowmelt.change_logs as logs on logs.relation = streams.source
+left join snowmelt.stale_streams as stale
+    on stale.consumer = streams.consumer and stale.source = streams.source
+    and stale.position = streams.position
 """,
     """
 create or replace macro snowmelt.pipe_status(pipe) as (

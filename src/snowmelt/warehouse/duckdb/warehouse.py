@@ -25,11 +25,14 @@ from typing import Any, TypeGuard, cast
 import duckdb
 
 from snowmelt.errors import EngineError, InUseError, UnreachableError, UsageError
+from snowmelt.warehouse.duckdb.file_copy import LOG_SUFFIX
 from snowmelt.warehouse.port import Row, Table
 from snowmelt.warehouse.sql import literal
 
 STORAGE_VERSION = "v1.5.0"
 _SPILLED = "duckdb_temp_*"
+_MERGED_AT_ONCE = 1
+"""A checkpoint writes no more row groups anew than one merges: commits wait for it."""
 _ROWS_WRITTEN_MAX = 8
 _BYTES_WRITTEN_MAX = 1 << 16
 
@@ -197,6 +200,21 @@ class DuckDBWarehouse:
                 spilled += file.stat().st_size
         return spilled
 
+    def log_bytes(self) -> int:
+        """Return how long the log of commits beside the file is."""
+        with suppress(FileNotFoundError):
+            return self.path.with_name(self.path.name + LOG_SUFFIX).stat().st_size
+        return 0
+
+    def checkpoint(self) -> bool:
+        """Take the log into the file; False while others write."""
+        with self.session() as session:
+            try:
+                session.execute("checkpoint")
+            except duckdb.TransactionException:
+                return False
+        return True
+
     def close(self) -> None:
         self._connection.close()
 
@@ -213,6 +231,7 @@ def open_warehouse(
     """
     _spare_searches()
     connection = _connect(path)
+    compacting_path(path).unlink(missing_ok=True)
     for left_over in _spill(path).glob(_SPILLED):  # of a process that was killed
         left_over.unlink()
     _take_in_log(connection, path)
@@ -246,6 +265,11 @@ def _take_in_log(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     connection.execute("pragma enable_checkpoint_on_shutdown")
 
 
+def compacting_path(path: Path) -> Path:
+    """Return where a warehouse is written anew, beside it."""
+    return path.with_name(f".{path.name}.compacting")
+
+
 def _spill(path: Path) -> Path:
     """Return the folder for what does not fit in memory."""
     return path.with_name("tmp")
@@ -261,6 +285,7 @@ def _settings(path: Path, folders: Sequence[Path], limits: Limits) -> list[str]:
         settings.append(f"set memory_limit = '{limits.memory_bytes:d}B'")
     return [
         *settings,
+        f"set max_vacuum_tasks = {_MERGED_AT_ONCE}",
         f"set temp_directory = {literal(str(spill))}",
         "set autoinstall_known_extensions = false",
         "set autoload_known_extensions = false",

@@ -60,9 +60,12 @@
         {{- return(false) -}}
     {%- endif -%}
     {%- set streams = run_query(
-        "select count(*), count(*) filter (streams.position < coalesce(logs.cut_through, 0)) "
+        "select count(*), count(*) filter (streams.position < coalesce(logs.cut_through, 0) "
+        ~ "or stale.stale_since is not null) "
         ~ "from snowmelt.stream_offsets as streams "
         ~ "left join snowmelt.change_logs as logs on logs.relation = streams.source "
+        ~ "left join snowmelt.stale_streams as stale on stale.consumer = streams.consumer "
+        ~ "and stale.source = streams.source and stale.position = streams.position "
         ~ "where streams.consumer = '" ~ snowmelt.key_of(this) ~ "'"
     ) -%}
     {{- return(streams.rows[0][0] > 0 and streams.rows[0][1] == 0) -}}
@@ -80,8 +83,8 @@
         and flags.WHICH in ('run', 'build') and not flags.EMPTY and not should_full_refresh()
         and load_cached_relation(this) is not none -%}
         {{ exceptions.raise_compiler_error(
-            "snowmelt.stream: " ~ model.name ~ " has no offset in its streams, or their log was begun "
-            ~ "anew; all rows would be added to it a second time. Build it from nothing: snowmelt rebuild"
+            "snowmelt.stream: " ~ model.name ~ " has no offset in its streams, or they are stale, or their log was "
+            ~ "begun anew; all rows would be added to it a second time. Build it from nothing: snowmelt rebuild"
         ) }}
     {%- endif -%}
 
