@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from snowmelt.gold.audit import AuditConfig
 from snowmelt.gold.publication import PublishConfig
 from snowmelt.landing.config import LandingConfig
+from snowmelt.observe.alerts.config import AlertsConfig
 from snowmelt.observe.pipeline_log import LogConfig
 from snowmelt.pipe.batch import LoadConfig
 from snowmelt.pipe.definition import Name
@@ -84,3 +85,4 @@ class Settings(BaseModel):
     publish: PublishConfig = Field(default_factory=PublishConfig)
     audit: AuditConfig = Field(default_factory=AuditConfig)
     log: LogConfig = Field(default_factory=LogConfig)
+    alerts: AlertsConfig = Field(default_factory=AlertsConfig)

@@ -20,6 +20,7 @@ from snowmelt.pipe.batch import Pending
 from snowmelt.pipe.held import HeldReason, hold_file, insert_held
 from snowmelt.pipe.scope import widen
 from snowmelt.service.after_loading import AfterLoading
+from snowmelt.service.alerting import Alerting
 from snowmelt.service.arrivals import Arrivals
 from snowmelt.service.gathering import Gathering
 from snowmelt.service.lane import Lane
@@ -50,6 +51,7 @@ class Loop:
     problem_count: int = 0
     warnings: list[str] = field(default_factory=list)
     upkeep: Upkeep | None = None
+    alerting: Alerting | None = None
 
     def __post_init__(self) -> None:
         parts = self.parts
@@ -93,6 +95,8 @@ class Loop:
             self._settle_run()
             self._dispatch_run(now)
             self._write_log()
+            if self.alerting is not None:
+                self.alerting.turn()
             self.parts.stage.acknowledge(self.arrivals.is_open)
 
     def _now(self) -> datetime:
@@ -182,6 +186,8 @@ class Loop:
         self.run_lane.close()
         self.after_loading.close()
         self.log_lane.close()
+        if self.alerting is not None:
+            self.alerting.close()
 
     def _list(self, now: datetime) -> None:
         """List the stage, if that is due, and see whether the models changed."""
