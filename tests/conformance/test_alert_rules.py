@@ -12,7 +12,6 @@ import pytest
 from alert_watch import NOON, Watch, to_hook, watched
 
 from alert_receivers import Hook, served_hook
-from snowmelt.observe.alerts import of_machine
 from snowmelt.observe.alerts.config import DEFAULT_RULES
 from snowmelt.service.operating import Operating
 
@@ -317,7 +316,7 @@ def test_a_disk_that_runs_full(
     tmp_path: Path, hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     room = SimpleNamespace(total=100_000_000_000, used=0, free=4_000_000_000)
-    monkeypatch.setattr(of_machine.shutil, "disk_usage", lambda _: room)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: room)
     with watch_for({"on": "disk_low", "less_than": "5GB"}, tmp_path, hook) as watch:
         watch.later()
         told(hook, "opened", "has 4.0 GB free (4.0%)", "What helps: df -h")

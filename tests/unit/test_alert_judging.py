@@ -256,23 +256,26 @@ def test_what_is_refused_or_too_old_is_given_up() -> None:
 
 
 def test_a_look_costs_a_hundredth_of_the_time() -> None:
-    pacing = Pacing({"failed": Rule(on="failed"), "disk": Rule(on="disk_low")})
-    assert pacing.due(0.0) == ["failed", "disk"]
-    pacing.begin(["failed", "disk"])
-    pacing.ended({"failed": 0.001, "disk": 0.001}, 0.0)
+    pacing = Pacing(
+        {
+            "failed": Rule(on="failed"),
+            "disk": Rule(on="disk_low"),
+            "kpi": Rule(sql="select 1"),
+        }
+    )
+    assert pacing.due(0.0) == ["failed", "disk", "kpi"]
+    pacing.begin(["failed", "disk", "kpi"])
+    pacing.ended({"failed": 0.001, "disk": 0.001, "kpi": 3.0}, 0.0)
     pacing.wake()
     assert pacing.due(1.9) == []
-    assert pacing.due(2.0) == ["failed"], "events tell nothing of a disk"
+    assert pacing.due(2.0) == ["failed"], "events tell of no disk and of no query"
     pacing.begin(["failed"])
     pacing.ended({"failed": 0.5}, 2.0)
     pacing.wake()
     assert pacing.due(51.9) == []
     assert pacing.due(52.0) == ["failed"]
-    pacing.begin(["failed"])
-    pacing.ended({"failed": 3.0}, 52.0)
-    pacing.wake()
-    assert "failed" not in pacing.due(351.9)
-    assert "failed" in pacing.due(352.1)
+    assert pacing.due(60.0) == ["failed", "disk"]
+    assert pacing.due(300.0) == ["failed", "disk", "kpi"], "a dear query waits longer"
 
 
 # Values.

@@ -163,11 +163,10 @@ def mute(target: str, duration: str, directory: Path, as_json: bool) -> None:
         output.show_json(document)
         return
     until = document["muted_until"]
-    output.show(
-        f"{target} is muted until {_at(until)} UTC"
-        if until
-        else f"{target} is heard of"
-    )
+    if until:
+        output.show(f"{target} is muted until {_at(until)}")
+    else:
+        output.show(f"{target} is not muted any more")
 
 
 def _at(text: str | None) -> str | None:

@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from snowmelt.observe.alerts.rules import Rule
 
 WAKE_SECONDS_MIN = 2.0
 COST_MAX = 0.01
-"""The share of time that looking for one rule may take."""
+"""The share of time that all built-in rules may take together; each query as well."""
 _NOT_TOLD_BY_EVENTS = ("disk_low",)
-
-
-@dataclass
-class _At:
-    """The instants, monotonic, before which a rule is not looked for: woken, or not."""
-
-    woken: float = 0.0
-    unasked: float = 0.0
 
 
 class Pacing:
     """Says which rules are due.
 
-    A rule is looked for at `every`, and when events woke it, but never so often that
-    it takes more than a hundredth of the time: costly ones wait longer.
+    A rule is looked for at `every`. Built-in ones are at once, too, when events woke
+    them, but never so often that they take more than a hundredth of the time.
     """
 
     def __init__(self, rules: Mapping[str, Rule]) -> None:
         self._rules = rules
-        self._at = {name: _At() for name in rules}
+        self._at = dict.fromkeys(rules, 0.0)
+        self._built_in_at = 0.0
         self._woken: set[str] = set()
 
     def wake(self) -> None:
@@ -43,11 +35,12 @@ class Pacing:
 
     def due(self, now: float) -> list[str]:
         """Return the rules to look for now."""
-        return [
-            name
-            for name, at in self._at.items()
-            if now >= (at.woken if name in self._woken else at.unasked)
-        ]
+        return [name for name in self._rules if self._is_due(name, now)]
+
+    def _is_due(self, name: str, now: float) -> bool:
+        if self._rules[name].on is not None and now < self._built_in_at:
+            return False
+        return name in self._woken or now >= self._at[name]
 
     def begin(self, names: list[str]) -> None:
         """They are looked for: what happens from now on wakes them again."""
@@ -55,9 +48,14 @@ class Pacing:
 
     def ended(self, seconds: Mapping[str, float], now: float) -> None:
         """Take note of what looking for each rule took."""
+        built_in = 0.0
         for name, took in seconds.items():
-            dear = took / COST_MAX
-            every = self._rules[name].every.total_seconds()
-            self._at[name] = _At(
-                now + max(WAKE_SECONDS_MIN, dear), now + max(every, dear)
-            )
+            rule = self._rules[name]
+            every = rule.every.total_seconds()
+            if rule.on is None:
+                self._at[name] = now + max(every, took / COST_MAX)
+            else:
+                self._at[name] = now + every
+                built_in += took
+        if any(self._rules[name].on for name in seconds):
+            self._built_in_at = now + max(WAKE_SECONDS_MIN, built_in / COST_MAX)
