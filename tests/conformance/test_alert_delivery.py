@@ -309,8 +309,8 @@ def test_mail_is_secured_and_can_be_read(tmp_path: Path) -> None:
     plain, html = opened.get_body(("plain",)), opened.get_body(("html",))
     assert plain is not None
     assert html is not None
-    assert "What helps: snowmelt why a<b>.csv" in plain.get_content()
-    assert "<code>snowmelt why a&lt;b&gt;.csv</code>" in html.get_content()
+    assert "What helps: snowmelt why 'a<b>.csv'" in plain.get_content()
+    assert "<code>snowmelt why &#x27;a&lt;b&gt;.csv&#x27;</code>" in html.get_content()
 
 
 @pytest.mark.parametrize(

@@ -29,8 +29,8 @@ def die(*_: Any) -> None:
 if __name__ == "__main__":
     root, when = Path(sys.argv[1]), sys.argv[2]
     if when == "sent":
-        delivering.write_outcome = die
+        setattr(delivering, "write_outcome", die)  # noqa: B010 - of another type
     elif when == "claimed":
-        delivering.send_within = die
+        setattr(delivering, "send_within", die)  # noqa: B010
     with opened(load_project(root), SystemClock(), Events()) as parts:
         alert_once(parts)

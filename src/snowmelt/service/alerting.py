@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 
+from snowmelt.errors import SnowmeltError
 from snowmelt.events import (
     AuditFinished,
     BatchIncomplete,
@@ -156,7 +158,9 @@ class Alerting:
         )
 
     def close(self) -> None:
-        """Let what is under way end."""
+        """Let what is under way end; of each sink that is one message at most."""
+        for each in self._delivering.values():
+            each.stop()
         self._look_lane.close()
         for lane in self._lanes.values():
             lane.close()
@@ -173,6 +177,25 @@ def around_of(parts: Parts, rendering: Rendering) -> Around:
         anomaly_loads_min=publish.anomaly_loads_min,
         render=rendering.render,
     )
+
+
+@contextmanager
+def alerted_after(parts: Parts) -> Iterator[None]:
+    """Look for alerts after what the block did, and after what it could not do."""
+    try:
+        yield
+    except SnowmeltError:
+        _alert_anyway(parts)
+        raise
+    _alert_anyway(parts)
+
+
+def _alert_anyway(parts: Parts) -> None:
+    """Look once; what was done before stays done, whatever becomes of that."""
+    try:
+        alert_once(parts)
+    except Exception:
+        log.exception("alerts could not be looked for")
 
 
 def alert_once(parts: Parts) -> None:

@@ -10,7 +10,7 @@ from snowmelt.gold.run_history import published_run
 from snowmelt.serve.commands import Document
 from snowmelt.service.alert_queries import check_alert_queries
 from snowmelt.service.alert_verbs import AlertVerbs
-from snowmelt.service.alerting import alert_once
+from snowmelt.service.alerting import alerted_after
 from snowmelt.service.checking import check_file
 from snowmelt.service.dashboarding import check_dashboards, dashboard_document
 from snowmelt.service.documents import (
@@ -125,11 +125,10 @@ class OwnCommands:
     # Load and build.
 
     def run(self, on_error: str | None) -> Document:
-        try:
+        if self._serving:
             return self._loading.run(on_error)
-        finally:
-            if not self._serving:
-                alert_once(self._parts)
+        with alerted_after(self._parts):
+            return self._loading.run(on_error)
 
     def refresh(
         self, pipe: str | None, prefix: str | None, modified_after: str | None

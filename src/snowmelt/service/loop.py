@@ -95,9 +95,9 @@ class Loop:
             self._settle_run()
             self._dispatch_run(now)
             self._write_log()
+            self.parts.stage.acknowledge(self.arrivals.is_open)
             if self.alerting is not None:
                 self.alerting.turn()
-            self.parts.stage.acknowledge(self.arrivals.is_open)
 
     def _now(self) -> datetime:
         """Return the time; after it was put back nothing waits for the old one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -55,9 +56,14 @@ class Delivering:
         self._project = project
         self._clock = clock
         self._limit = TimeLimit()
+        self._stopping = threading.Event()
         self._retries = Retries(
             config.retry_first, config.retry_max, config.give_up_after
         )
+
+    def stop(self) -> None:
+        """Begin no other message: the process is about to end."""
+        self._stopping.set()
 
     def send_due(self) -> Round:
         """Send what is due, in order, until nothing is or the sink is not well."""
@@ -67,7 +73,7 @@ class Delivering:
                 now = self._clock.now()
                 queue = queue_of(session, self._name)
                 found = choose(queue, self._config.quiet_hours, now)
-                if found.waiting is None:
+                if found.waiting is None or self._stopping.is_set():
                     return Round(sent, found.look_at)
                 problem = self._deliver(session, found.waiting)
                 if problem is not None:

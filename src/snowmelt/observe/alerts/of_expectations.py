@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from shlex import quote
 
 from snowmelt.observe.alerts.around import LOOKED_AT_MAX, Around
 from snowmelt.observe.alerts.cause import Cause, Evidence
@@ -96,7 +97,7 @@ def _batches(session: Session, rule: Rule, around: Around) -> list[Cause]:
                 f"{batch['missing']} is missing",
                 since=due_at,
                 pipe=pipe,
-                command=f"snowmelt why {first}",
+                command=f"snowmelt why {quote(first)}",
                 ended=f"pipe {pipe}: batch {batch['batch']} is loaded",
                 evidence=tuple(Evidence(f, "it waits") for f in batch["files"][:5]),
             )

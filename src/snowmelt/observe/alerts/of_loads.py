@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Collection
+from shlex import quote
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -62,7 +63,7 @@ def find_failed(
             summary=f"{load.file_name} could not be loaded",
             since=load.at,
             pipe=load.pipe_name,
-            command=f"snowmelt why {load.file_name}",
+            command=f"snowmelt why {quote(load.file_name)}",
             ended=f"{load.file_name}: its newest load did not fail",
             evidence=(Evidence(load.place, load.message or "it failed", load.column),),
         )
@@ -97,7 +98,7 @@ def find_rejected(
             f"{load.row_parsed:,} records refused",
             since=load.at,
             pipe=load.pipe_name,
-            command=f"snowmelt rejects --file {load.file_name}",
+            command=f"snowmelt rejects --file {quote(load.file_name)}",
             ended=f"{load.file_name}: its refused records are no more than they may be",
             about=load.load_seq,
         )
@@ -155,7 +156,7 @@ def find_held(
                 summary=f"{name} is held: {_WHY.get(reason, reason)}",
                 since=held_at,
                 pipe=pipe,
-                command=f"snowmelt why {name}",
+                command=f"snowmelt why {quote(name)}",
                 ended=f"{name} is not held any more",
                 evidence=(Evidence(name, str(told)),) if told else (),
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 
 from snowmelt.observe.alerts.rules import Rule
@@ -24,14 +25,16 @@ class Pacing:
         self._at = dict.fromkeys(rules, 0.0)
         self._built_in_at = 0.0
         self._woken: set[str] = set()
+        self._lock = threading.Lock()
 
     def wake(self) -> None:
-        """Something happened: look as soon as may be."""
-        self._woken = {
-            name
-            for name, rule in self._rules.items()
-            if rule.on is not None and rule.on not in _NOT_TOLD_BY_EVENTS
-        }
+        """Something happened: look as soon as may be. From any thread."""
+        with self._lock:
+            self._woken = {
+                name
+                for name, rule in self._rules.items()
+                if rule.on is not None and rule.on not in _NOT_TOLD_BY_EVENTS
+            }
 
     def due(self, now: float) -> list[str]:
         """Return the rules to look for now."""
@@ -44,7 +47,8 @@ class Pacing:
 
     def begin(self, names: list[str]) -> None:
         """They are looked for: what happens from now on wakes them again."""
-        self._woken -= set(names)
+        with self._lock:
+            self._woken = self._woken - set(names)
 
     def ended(self, seconds: Mapping[str, float], now: float) -> None:
         """Take note of what looking for each rule took."""
