@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from snowmelt.errors import ConfigError
 from snowmelt.observe.alerts.config import AlertsConfig
 from snowmelt.observe.alerts.quiet import QuietHours
+from snowmelt.observe.alerts.rules import BUILT_IN
 from snowmelt.project.project import load_project
 from snowmelt.project.settings import Settings
 
@@ -148,3 +150,24 @@ def test_editors_know_the_keys() -> None:
     schema = Settings.model_json_schema()
     assert "quiet_hours" in schema["$defs"]["AlertsConfig"]["properties"]
     assert "from" in schema["$defs"]["QuietHours"]["properties"]
+
+
+def test_the_examples_of_the_documentation_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "alerts.md"
+    examples = re.findall(r"```yaml\n(.*?)```", page.read_text(), re.S)
+    assert len(examples) == 4
+    for name in ("OPS_URL", "SLACK_URL"):
+        monkeypatch.setenv(name, "https://hook.example/x")
+    for name in ("OPS_TOKEN", "SMTP_PASSWORD", "NTFY_TOPIC"):
+        monkeypatch.setenv(name, "x")
+    for example in examples:
+        (tmp_path / "snowmelt.yml").write_text(f"version: 1\nname: shop\n{example}")
+        assert load_project(tmp_path).settings.alerts.model_fields_set
+
+
+def test_the_documentation_knows_every_rule() -> None:
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "alerts.md"
+    table = page.read_text()
+    assert all(f"`{on}`" in table for on in BUILT_IN)

@@ -64,7 +64,7 @@ def _rows(rows: Sequence[Mapping[str, Any]]) -> tuple[Evidence, ...]:
         {name: str(row[name]) for name in row if name not in (KEY, MESSAGE, SINCE)}
         for row in rows[:EVIDENCE_MAX]
     ]
-    return tuple(Evidence("query", "a row", row=row) for row in left if row)
+    return tuple(Evidence("row", "", row=row) for row in left if row)
 
 
 def _instant(given: Any) -> datetime | None:
