@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from snowmelt.observe.alerts.sinks.sending import SendError
 from snowmelt.observe.alerts.sinks.shell import Shell
 from snowmelt.observe.alerts.sinks.sns import Sns
 from snowmelt.service.alert_verbs import AlertVerbs, alerts_summary
+from snowmelt.service.alerting import has_to_alert
 
 RULE = {"sql": "select what as cause, what as message from snowmelt.wrong"}
 RULES = {"it": RULE}
@@ -255,11 +257,68 @@ def test_alerts_of_a_rule_that_is_taken_out_end_and_say_so(
     clock, root = HandedClock(), tmp_path / "shop"
     with watched(root, [], to_hook(hook, rules=RULES), clock) as watch:
         Wrong(watch).now("a")
-    rules = {"other": {"on": "held"}}
-    with watched(root, [], to_hook(hook, rules=rules), clock) as watch:
+    with watched(root, [], to_hook(hook), clock) as watch:
+        assert has_to_alert(watch.shop.parts)
         watch.later()
+        assert not has_to_alert(watch.shop.parts)
     text = hook.posted[-1].body["text"]
     assert text.startswith("Resolved: its rule is not in snowmelt.yml any more.")
+
+
+def test_events_wake_and_a_look_finds(tmp_path: Path, hook: Hook) -> None:
+    rules = {"failed": {"on": "failed", "every": "1h"}}
+    with watched(tmp_path / "shop", PIPES, to_hook(hook, rules=rules)) as watch:
+        watch.settle()
+        watch.later(60)
+        assert watch.alerting.idle
+        watch.shop.land("a.csv", b"nothing\n")
+        watch.shop.load()
+        watch.settle()
+        assert hook.kinds == ["opened"], "it did not wait for an hour"
+
+
+@pytest.mark.parametrize("seed", [1, 2, pytest.param(3, marks=pytest.mark.long)])
+def test_whatever_happens_each_sink_hears_once_of_each(
+    tmp_path: Path, hook: Hook, seed: int
+) -> None:
+    """Causes come and go, sinks are down, processes end; then all is well again."""
+    dice = random.Random(seed)
+    clock, root = HandedClock(), tmp_path / "shop"
+    steps = 60 if seed == 3 else 16
+    with served_hook() as boss:
+        alerts = {
+            "sinks": {
+                "ops": {"webhook": {"url": hook.url}},
+                "boss": {"webhook": {"url": boss.url}},
+            },
+            "rules": {"it": {**RULE, "to": ["ops"], "every": "1s"}},
+            "escalate": {"after": "10m", "to": ["boss"]},
+            "repeat_after": dice.choice(["0s", "5m"]),
+        }
+        while steps:
+            with watched(root, [], alerts, clock) as watch:
+                wrong = Wrong(watch)
+                for _ in range(min(steps, dice.randrange(1, 8))):
+                    steps -= 1
+                    hook.is_down = dice.random() < 0.4
+                    boss.is_down = dice.random() < 0.4
+                    clock.advance(dice.choice([1, 200, 700]))
+                    wrong.now(*dice.sample("abc", dice.randrange(4)))
+        hook.is_down = boss.is_down = False
+        with watched(root, [], alerts, clock) as watch:
+            wrong = Wrong(watch)
+            wrong.now()
+            for _ in range(3):
+                watch.later(901)
+            known = {each["alert_id"] for each in watch.alerts()}
+            assert all(each["resolved_at"] for each in watch.alerts())
+            states = {state for _, _, state, _ in watch.deliveries()}
+            assert states <= {"sent", "dropped"}
+    assert hook.posted, "nothing happened at all"
+    for each, first in ((hook, "opened"), (boss, "escalated")):
+        for alert_id in known:
+            bodies = [p.body for p in each.posted if p.body["alert_id"] == alert_id]
+            assert [b["kind"] for b in bodies] in ([], [first, "resolved"]), alert_id
 
 
 def test_old_alerts_are_forgotten(tmp_path: Path, hook: Hook) -> None:

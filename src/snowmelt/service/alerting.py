@@ -29,7 +29,7 @@ from snowmelt.observe.alerts.around import Around
 from snowmelt.observe.alerts.delivering import Delivering, Round
 from snowmelt.observe.alerts.evaluation import Evaluation, Report
 from snowmelt.observe.alerts.pacing import Pacing
-from snowmelt.observe.alerts.records import fail_all, sinks_with_due
+from snowmelt.observe.alerts.records import fail_all, open_alerts, sinks_with_due
 from snowmelt.service.alert_queries import Rendering
 from snowmelt.service.lane import Lane
 from snowmelt.service.parts import Parts
@@ -166,6 +166,15 @@ class Alerting:
             lane.close()
 
 
+def has_to_alert(parts: Parts) -> bool:
+    """Are there rules, or alerts of rules that were there before?"""
+    if parts.project.settings.alerts.rules:
+        return True
+    with parts.warehouse.session() as session:
+        now = parts.clock.now()
+        return bool(open_alerts(session, now) or sinks_with_due(session))
+
+
 def around_of(parts: Parts, rendering: Rendering) -> Around:
     """Return what rules look at beside the warehouse."""
     publish = parts.project.settings.publish
@@ -204,7 +213,7 @@ def alert_once(parts: Parts) -> None:
     For who has no service running: what is not delivered then is by the next `run`.
     """
     config = parts.project.settings.alerts
-    if not config.rules:
+    if not has_to_alert(parts):
         return
     parts.pipeline_log.write()
     wake = threading.Event()

@@ -14,7 +14,7 @@ from snowmelt.observe.metrics import Metrics
 from snowmelt.project.project import Project
 from snowmelt.serve.api import ApiServer
 from snowmelt.serve.client import connect_service
-from snowmelt.service.alerting import Alerting
+from snowmelt.service.alerting import Alerting, has_to_alert
 from snowmelt.service.commands import OwnCommands
 from snowmelt.service.loop import Loop
 from snowmelt.service.numbers import standing
@@ -71,7 +71,7 @@ def serve(project: Project, clock: Clock, events: Events) -> int:
 def _kept_up(loop: Loop, project: Project) -> Loop:
     parts = loop.parts
     loop.upkeep = Upkeep(project, parts.publication, parts.clock.now(), loop.note)
-    if project.settings.alerts.rules:
+    if has_to_alert(parts):
         loop.alerting = Alerting(parts, loop.wake.set)
         parts.events.subscribe(loop.alerting)
     return loop
