@@ -142,6 +142,20 @@ def test_a_message_that_is_refused_holds_up_no_other(
         assert told == [("b", "opened"), ("b", "resolved")], "of a nobody had heard"
 
 
+def test_nobody_hears_the_end_of_what_they_never_heard_of(
+    tmp_path: Path, hook: Hook
+) -> None:
+    with watched(tmp_path / "shop", [], to_hook(hook, rules=RULES)) as watch:
+        wrong = Wrong(watch)
+        hook.answers = [(503, {"Retry-After": "100"}), (400, {})]
+        wrong.now("a")
+        wrong.now()
+        watch.later(100)
+        states = [(kind, state) for _, kind, state, _ in watch.deliveries()]
+        assert states == [("opened", "failed"), ("resolved", "dropped")]
+        assert hook.posted == []
+
+
 def test_it_is_given_up_in_the_end(tmp_path: Path, hook: Hook) -> None:
     alerts = to_hook(hook, rules=RULES, give_up_after="1h", retry_max="10m")
     with watched(tmp_path / "shop", [], alerts) as watch:
