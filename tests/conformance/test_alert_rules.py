@@ -77,7 +77,7 @@ def test_a_file_that_does_not_come(
             "opened",
             f"pipe orders: a file was due by 2026-11-28 {due}",
             "(every 1h)",
-            "orders_1.csv: the newest file, loaded 2026-11-28 12:00:00 UTC, 1 rows",
+            "orders_1.csv: the newest file, loaded 2026-11-28 12:00:00 UTC, 1 row",
             "What helps: snowmelt history --pipe orders",
         )
         assert (body["pipe"], body["rule"], body["cause"]) == ("orders", "it", "orders")
@@ -226,7 +226,7 @@ def test_a_stream_that_does_not_move(tmp_path: Path, hook: Hook) -> None:
             hook,
             "opened",
             "stream of silver.orders on bronze.orders has not moved since",
-            "silver.orders: 1 rows wait for it",
+            "silver.orders: waiting for it: 1 row",
             "What helps: snowmelt streams",
         )
         watch.write("update snowmelt.stream_offsets set position = 1")
@@ -305,7 +305,7 @@ def test_a_load_of_an_unusual_size(tmp_path: Path, hook: Hook) -> None:
         told(
             hook,
             "opened",
-            "orders_odd.csv has 1 rows, loads of pipe orders have 100 as a rule",
+            "orders_odd.csv has 1 row, loads of pipe orders have 100 as a rule",
             "What helps: snowmelt history --pipe orders",
         )
         watch.later(3600)

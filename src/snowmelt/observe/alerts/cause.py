@@ -78,6 +78,11 @@ class Cause:
     about: Any = field(default=None, compare=False)
 
 
+def count_rows(number: int) -> str:
+    """Return a number of rows, in the singular where it is due."""
+    return "1 row" if number == 1 else f"{number:,} rows"
+
+
 def details_of(cause: Cause) -> dict[str, Any]:
     """Return what is kept of a cause beside its summary, as JSON holds it."""
     return {

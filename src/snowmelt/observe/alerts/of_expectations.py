@@ -6,7 +6,7 @@ import json
 from shlex import quote
 
 from snowmelt.observe.alerts.around import LOOKED_AT_MAX, Around
-from snowmelt.observe.alerts.cause import Cause, Evidence
+from snowmelt.observe.alerts.cause import Cause, Evidence, count_rows
 from snowmelt.observe.alerts.rules import Rule
 from snowmelt.warehouse.port import Session
 
@@ -45,7 +45,8 @@ def show_late(session: Session, cause: Cause) -> list[Evidence]:
     )
     return [
         Evidence(
-            name, f"the newest file, loaded {at:%Y-%m-%d %H:%M:%S} UTC, {count:,} rows"
+            name,
+            f"the newest file, loaded {at:%Y-%m-%d %H:%M:%S} UTC, {count_rows(count)}",
         )
         for name, at, count in rows
     ]

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from snowmelt.gold.volume import RECENT_LOADS, is_unusual
 from snowmelt.observe.alerts.around import LOOKED_AT_MAX, Around
-from snowmelt.observe.alerts.cause import EVIDENCE_MAX, Cause, Evidence
+from snowmelt.observe.alerts.cause import EVIDENCE_MAX, Cause, Evidence, count_rows
 from snowmelt.observe.alerts.rules import Rule, exceeds
 from snowmelt.pipe.history import in_parts, one_of
 from snowmelt.warehouse.port import Row, Session
@@ -213,14 +213,14 @@ def _anomaly(pipe: str, loads: list[Row], usual: list[int]) -> Cause:
     _, file, count, at = loads[-1]
     return Cause(
         key=pipe,
-        summary=f"{file} has {count:,} rows, loads of pipe {pipe} have {typical:,g} "
-        "as a rule",
+        summary=f"{file} has {count_rows(count)}, loads of pipe {pipe} have "
+        f"{typical:,g} as a rule",
         since=at,
         pipe=pipe,
         command=f"snowmelt history --pipe {pipe}",
         ended=f"pipe {pipe}: no load of an unusual size of late",
         evidence=tuple(
-            Evidence(name, f"{rows:,} rows")
+            Evidence(name, count_rows(rows))
             for _, name, rows, _ in loads[-EVIDENCE_MAX:]
         ),
     )

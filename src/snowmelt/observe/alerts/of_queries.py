@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from snowmelt.observe.alerts.around import LOOKED_AT_MAX, Around
-from snowmelt.observe.alerts.cause import EVIDENCE_MAX, Cause, Evidence
+from snowmelt.observe.alerts.cause import EVIDENCE_MAX, Cause, Evidence, count_rows
 from snowmelt.observe.alerts.rules import Rule
 from snowmelt.warehouse.port import Session
 
@@ -43,10 +43,9 @@ def _cause(key: str, row: Mapping[str, Any]) -> Cause:
 
 
 def _all_in_one(rows: list[dict[str, Any]]) -> Cause:
-    count = "1 row" if len(rows) == 1 else f"{len(rows):,} rows"
     return Cause(
         key="query",
-        summary=_summary(rows[0]) or f"the query returns {count}",
+        summary=_summary(rows[0]) or f"the query returns {count_rows(len(rows))}",
         since=_instant(rows[0].get(SINCE)),
         command="snowmelt alerts",
         ended="the query finds nothing any more",

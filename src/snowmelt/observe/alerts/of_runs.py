@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from snowmelt.observe.alerts.around import LOOKED_AT_MAX, Around
-from snowmelt.observe.alerts.cause import EVIDENCE_MAX, Cause, Evidence
+from snowmelt.observe.alerts.cause import EVIDENCE_MAX, Cause, Evidence, count_rows
 from snowmelt.observe.alerts.rules import Rule
 from snowmelt.warehouse.port import Session
 
@@ -56,7 +56,7 @@ def show_failed_run(session: Session, cause: Cause) -> list[Evidence]:
     )
     found: list[Evidence] = []
     for node, kind, failures, message in nodes:
-        told = f"{failures} rows" if kind == "test" and failures else ""
+        told = count_rows(failures) if kind == "test" and failures else ""
         reason = ": ".join(each for each in (told, message) if each)
         found.append(Evidence(f"{kind} {node}", reason or "it failed"))
         found += _failing_rows(session, str(cause.about), node)
@@ -142,7 +142,9 @@ def find_stuck(
                 since=since,
                 command="snowmelt streams",
                 ended=f"stream of {consumer} on {source} moves again",
-                evidence=(Evidence(consumer, f"{waiting:,} rows wait for it"),),
+                evidence=(
+                    Evidence(consumer, f"waiting for it: {count_rows(waiting)}"),
+                ),
             )
         )
     return causes
