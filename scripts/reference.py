@@ -47,18 +47,18 @@ def _rows(schema: dict[str, Any], defs: dict[str, Any], prefix: str) -> list[str
     rows: list[str] = []
     required = schema.get("required", [])
     for name, found in schema["properties"].items():
-        inner, many = _inner(found, defs)
+        inner, below = _inner(found, defs)
         key = f"{prefix}{name}"
         if variants := _variants(found, defs):
             rows += _rows_of_variants(key, found, variants, defs)
             continue
         default = "required" if name in required else _default(found)
-        kind = _kind(found) if inner is None else ("list" if many else "keys below")
+        kind = _kind(found) if inner is None else _BELOW[below]
         rows.append(
             f"| `{key}` | {kind} | {default} | {found.get('description', '')} |"
         )
         if inner is not None:
-            rows += _rows(inner, defs, f"{key}[]." if many else f"{key}.")
+            rows += _rows(inner, defs, f"{key}{below}.")
     return rows
 
 
@@ -91,21 +91,28 @@ def _variants(found: dict[str, Any], defs: dict[str, Any]) -> dict[str, dict[str
     return {
         each["properties"]["type"]["default"]: each
         for each in schemas
-        if "type" in each["properties"] and len(schemas) > 1
+        if "type" in each.get("properties", {}) and len(schemas) > 1
     }
+
+
+_BELOW = {"": "keys below", "[]": "list", ".NAME": "names, keys below each"}
 
 
 def _inner(
     found: dict[str, Any], defs: dict[str, Any]
-) -> tuple[dict[str, Any] | None, bool]:
-    target, many = found, False
+) -> tuple[dict[str, Any] | None, str]:
+    """Return the schema of what stands below a key, and how that is written."""
+    target, below = found, ""
     while target.get("type") == "array":
-        target, many = target["items"], True
+        target, below = target["items"], "[]"
+    for named in target.get("patternProperties", {}).values():
+        if "$ref" in named:
+            target, below = named, ".NAME"
     named = [target, *target.get("anyOf", [])]
     reference = next((each["$ref"] for each in named if "$ref" in each), None)
     if reference is None or "properties" not in defs[reference.rpartition("/")[2]]:
-        return None, many
-    return defs[reference.rpartition("/")[2]], many
+        return None, below
+    return defs[reference.rpartition("/")[2]], below
 
 
 def _kind(found: dict[str, Any]) -> str:

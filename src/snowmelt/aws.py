@@ -96,6 +96,10 @@ class Aws:
         """Return a client of the queue service."""
         return self._client("sqs", endpoint or self.endpoint, region or self.region)
 
+    def sns(self) -> Any:
+        """Return a client of the topic service."""
+        return self._client("sns", self.endpoint, self.region)
+
     def _client(
         self, service: str, endpoint: str | None, region: str, **config: Any
     ) -> Any:

@@ -46,6 +46,8 @@ def _tell(document: dict[str, Any]) -> None:
     _tell_channel(document["channel"])
     _tell_log(document["log"])
     _tell_lags(document["lag"])
+    for told in document["alerts"]["told"]:
+        output.tell(told)
     run = document["last_run"]
     if run is None:
         output.tell("Nothing was published yet.")

@@ -10,6 +10,7 @@ from snowmelt.gold.audit import AuditConfig
 from snowmelt.gold.publish_config import PublishConfig
 from snowmelt.gold.vacuum import RetentionConfig
 from snowmelt.landing.config import LandingConfig
+from snowmelt.observe.alerts.config import AlertsConfig
 from snowmelt.observe.export.config import ObserveConfig
 from snowmelt.observe.pipeline_log import LogConfig
 from snowmelt.pipe.batch import LoadConfig
@@ -86,5 +87,6 @@ class Settings(BaseModel):
     publish: PublishConfig = Field(default_factory=PublishConfig)
     audit: AuditConfig = Field(default_factory=AuditConfig)
     log: LogConfig = Field(default_factory=LogConfig)
+    alerts: AlertsConfig = Field(default_factory=AlertsConfig)
     observe: ObserveConfig = Field(default_factory=ObserveConfig)
     retention: RetentionConfig = Field(default_factory=RetentionConfig)

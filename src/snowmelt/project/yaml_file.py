@@ -6,7 +6,7 @@ import difflib
 import os
 import re
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -69,6 +69,12 @@ def load_model(
         raise first from None
 
 
+def line_of_key(path: Path, location: Location) -> int:
+    """Return the line of a key of a file that was read before."""
+    node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    return _line_of(node, location)[0] if node is not None else 1
+
+
 def _describe(
     error: ErrorDetails, node: yaml.Node, model: type[BaseModel], shown_as: str
 ) -> ConfigError:
@@ -85,7 +91,9 @@ def _describe(
         return ConfigError(where, "this key is required")
     message = error["msg"].removeprefix("Value error, ")
     given = error["input"]
-    shown = f" (given: {given!r})" if isinstance(given, str | int | float) else ""
+    is_shown = isinstance(given, str | int | float)
+    is_shown = is_shown and not _may_be_secret(node, model, location)
+    shown = f" (given: {given!r})" if is_shown else ""
     return ConfigError(where, f"{message[:1].lower()}{message[1:]}{shown}")
 
 
@@ -108,20 +116,60 @@ def _line_of_text(text: str, part: str) -> int:
     return text[: max(text.find(part), 0)].count("\n") + 1
 
 
+def _may_be_secret(node: yaml.Node, model: type[BaseModel], location: Location) -> bool:
+    """Is a value one that no error may show: secret by its key, or not in the file?"""
+    if "SecretStr" in str(_annotation_at(model, location)):
+        return True
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            found = [value for key, value in node.value if key.value == str(part)]
+            node = found[0] if found else node
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+            node = node.value[part]
+    return isinstance(node, yaml.ScalarNode) and bool(_VARIABLE.search(node.value))
+
+
 def _known_keys(model: type[BaseModel], location: Location) -> list[str]:
     """Return the keys that the model at a location knows."""
+    found = _models_in(_annotation_at(model, location))
+    if not found:
+        return []
+    return [field.alias or name for name, field in found[0].model_fields.items()]
+
+
+def _annotation_at(model: type[BaseModel], location: Location) -> Any:
+    """Return the type of what stands at a location; None where the model has none."""
+    at: Any = model
     for part in location:
-        if isinstance(part, int):
-            continue
-        field = model.model_fields.get(part)
-        found = _models_in(field.annotation) if field else []
-        if not found:
-            return []
-        model = found[0]
-    return list(model.model_fields)
+        models = _models_in(at) if not _is_mapping(at) else []
+        if models and isinstance(part, str):
+            fields = {
+                name: field
+                for known, each in models[0].model_fields.items()
+                for name, field in ((known, each), (each.alias, each))
+            }
+            field = fields.get(part)
+            at = None if field is None else (field.annotation, *field.metadata)
+        elif _is_mapping(at):
+            at = _value_of(at)
+    return at
+
+
+def _is_mapping(at: Any) -> bool:
+    return any(get_origin(each) is dict for each in _parts_of(at))
+
+
+def _value_of(at: Any) -> Any:
+    return next(get_args(e)[1] for e in _parts_of(at) if get_origin(e) is dict)
+
+
+def _parts_of(at: Any) -> tuple[Any, ...]:
+    return at if isinstance(at, tuple) else (at,)
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, tuple):
+        return [found for each in annotation for found in _models_in(each)]
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     inner = getattr(annotation, "__args__", ())

@@ -119,6 +119,18 @@ class ServiceClient:
     def replay(self, edit: str | None = None, **filters: str | None) -> Document:
         return self._ask("replay", edit=edit, **filters)
 
+    def alerts(self) -> Document:
+        return self._ask("alerts")
+
+    def alert_history(self, limit: int) -> Document:
+        return self._ask("alert_history", limit=limit)
+
+    def test_alerts(self, sink: str | None) -> Document:
+        return self._ask("test_alerts", sink=sink)
+
+    def mute_alerts(self, target: str, duration: str) -> Document:
+        return self._ask("mute_alerts", target=target, duration=duration)
+
     def pause(self, pipe: str, reason: str | None) -> Document:
         return self._ask("pause", pipe=pipe, reason=reason)
 

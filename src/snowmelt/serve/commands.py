@@ -103,6 +103,22 @@ class Commands(Protocol):
         """
         ...
 
+    def alerts(self) -> Document:
+        """Alerts that are open, what rules find now, and how sinks do."""
+        ...
+
+    def alert_history(self, limit: int) -> Document:
+        """Alerts, newest first, and what was sent of each."""
+        ...
+
+    def test_alerts(self, sink: str | None) -> Document:
+        """Send a message through a sink, or through each; say what happened."""
+        ...
+
+    def mute_alerts(self, target: str, duration: str) -> Document:
+        """Let nobody hear of a rule's alerts, or of one alert, for a while."""
+        ...
+
     def pause(self, pipe: str, reason: str | None) -> Document:
         """Let a pipe's files wait until it is resumed."""
         ...

@@ -9,6 +9,9 @@ from snowmelt.errors import UsageError
 from snowmelt.gold.run_history import published_run
 from snowmelt.serve.commands import Document
 from snowmelt.service.advising import advise_document
+from snowmelt.service.alert_queries import check_alert_queries
+from snowmelt.service.alert_verbs import AlertVerbs
+from snowmelt.service.alerting import alerted_after
 from snowmelt.service.checking import check_file
 from snowmelt.service.dashboarding import check_dashboards, dashboard_document
 from snowmelt.service.documents import (
@@ -119,6 +122,7 @@ class OwnCommands:
             queries = dbt.compile(session, ruled) if ruled else {}
             for node in ruled:
                 require_fitting_rules(session, node, queries[node.id])
+        check_alert_queries(self._parts, graph)
         dashboards = check_dashboards(self._parts, graph)
         return {
             "schema_version": SCHEMA_VERSION,
@@ -132,7 +136,10 @@ class OwnCommands:
     # Load and build.
 
     def run(self, on_error: str | None) -> Document:
-        return self._loading.run(on_error)
+        if self._serving:
+            return self._loading.run(on_error)
+        with alerted_after(self._parts):
+            return self._loading.run(on_error)
 
     def refresh(
         self, pipe: str | None, prefix: str | None, modified_after: str | None
@@ -188,6 +195,20 @@ class OwnCommands:
 
     def replay(self, edit: str | None = None, **filters: str | None) -> Document:
         return self._replaying.replay(edit, **filters)
+
+    # Who hears of what is wrong.
+
+    def alerts(self) -> Document:
+        return AlertVerbs(self._loop, serving=self._serving).standing()
+
+    def alert_history(self, limit: int) -> Document:
+        return AlertVerbs(self._loop, serving=self._serving).history(limit)
+
+    def test_alerts(self, sink: str | None) -> Document:
+        return AlertVerbs(self._loop, serving=self._serving).test(sink)
+
+    def mute_alerts(self, target: str, duration: str) -> Document:
+        return AlertVerbs(self._loop, serving=self._serving).mute(target, duration)
 
     # Stop and go.
 

@@ -38,7 +38,7 @@ def dashboard_document(parts: Parts, name: str) -> Document:
     answered.
     """
     dashboard = load_dashboard(parts.project.root, name)
-    relations = _relations(_published_graph(parts))
+    relations = relations_of(_published_graph(parts))
     cards: list[Document] = []
     with parts.warehouse.snapshot() as session:
         run_id = published_run(session)
@@ -46,7 +46,7 @@ def dashboard_document(parts: Parts, name: str) -> Document:
             raise UsageError("dashboards", "nothing is published yet", "snowmelt run")
         for card in dashboard.cards:
             with _told_of(name, card):
-                sql = _rendered(card, relations)
+                sql = render_sql(card.sql, relations)
                 parts.warehouse.require_query(sql)
                 table = session.table(sql, limit=ROWS_MAX + 1)
                 _require_shown(card, table)
@@ -71,14 +71,14 @@ def check_dashboards(parts: Parts, graph: Graph) -> list[str]:
     Raises ConfigError for a card that cannot be answered.
     """
     root = parts.project.root
-    relations = _relations(graph)
+    relations = relations_of(graph)
     names = dashboard_names(root)
     with parts.warehouse.snapshot() as session:
         is_published = published_digest(session) == project_digest(root)
         for name in names:
             for card in load_dashboard(root, name).cards:
                 with _told_of(name, card):
-                    sql = _rendered(card, relations)
+                    sql = render_sql(card.sql, relations)
                     parts.warehouse.require_query(sql)
                     if is_published:
                         described = session.rows(f"describe {sql}")
@@ -98,8 +98,8 @@ def _told_of(name: str, card: Card) -> Iterator[None]:
         raise ConfigError(where, str(error).strip()) from error
 
 
-def _rendered(card: Card, relations: Mapping[str, str]) -> str:
-    """Return a card's SQL with a relation in place of each ref().
+def render_sql(sql: str, relations: Mapping[str, str]) -> str:
+    """Return SQL with a relation in place of each ref().
 
     Raises ConfigError when it names a model that `relations` lacks, and when it is no
     template.
@@ -114,7 +114,7 @@ def _rendered(card: Card, relations: Mapping[str, str]) -> str:
 
     environment = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
     try:
-        return environment.from_string(card.sql).render(ref=ref).strip()
+        return environment.from_string(sql).render(ref=ref).strip()
     except SnowmeltError:
         raise
     except Exception as error:
@@ -141,7 +141,7 @@ def _require_columns(card: Card, columns: Iterable[str]) -> None:
             raise ConfigError("", problem, f"It returns: {', '.join(there)}.")
 
 
-def _relations(graph: Graph) -> Mapping[str, str]:
+def relations_of(graph: Graph) -> Mapping[str, str]:
     """Return what ref() stands for: the relation of each model, seed and snapshot."""
     return {node.name: node.relation for node in graph.nodes.values() if node.relation}
 

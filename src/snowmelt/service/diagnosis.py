@@ -18,6 +18,7 @@ from snowmelt.landing.open_stage import open_stage
 from snowmelt.pipe.external import kept_files, require_unchanged
 from snowmelt.project.project import Project, load_project
 from snowmelt.serve.client import connect_service
+from snowmelt.service.alert_findings import alert_findings
 from snowmelt.service.lagging import check_goals
 from snowmelt.service.opening import opened
 from snowmelt.transform.build import RECORDINGS
@@ -40,7 +41,8 @@ def diagnose(directory: Path) -> list[Finding]:
     findings.append(_finding("project", True, f"{len(project.pipes)} pipes"))
     checks: list[Callable[[Project], Finding]]
     checks = [_landing, _macros, _target_lag, _disk, _memory, _warehouse]
-    return [*findings, *(check(project) for check in checks)]
+    found = [check(project) for check in checks]
+    return [*findings, *found, *alert_findings(project)]
 
 
 def _finding(check: str, ok: bool, found: str, remedy: str = "") -> Finding:

@@ -20,6 +20,7 @@ from snowmelt.pipe.batch import Pending
 from snowmelt.pipe.held import HeldReason, hold_file, insert_held
 from snowmelt.pipe.scope import widen
 from snowmelt.service.after_loading import AfterLoading
+from snowmelt.service.alerting import Alerting
 from snowmelt.service.arrivals import Arrivals
 from snowmelt.service.gathering import Gathering
 from snowmelt.service.lane import Lane
@@ -51,6 +52,7 @@ class Loop:
     problem_count: int = 0
     warnings: list[str] = field(default_factory=list)
     upkeep: Upkeep | None = None
+    alerting: Alerting | None = None
 
     def __post_init__(self) -> None:
         parts = self.parts
@@ -99,6 +101,8 @@ class Loop:
             self._dispatch_run(now)
             self._write_log()
             self.parts.stage.acknowledge(self.arrivals.is_open)
+            if self.alerting is not None:
+                self.alerting.turn()
 
     def _now(self) -> datetime:
         """Return the time; after it was put back nothing waits for the old one."""
@@ -188,6 +192,8 @@ class Loop:
         self.run_lane.close()
         self.after_loading.close()
         self.log_lane.close()
+        if self.alerting is not None:
+            self.alerting.close()
 
     def _list(self, now: datetime) -> None:
         """List the stage, if that is due, and see whether the models changed."""

@@ -17,6 +17,7 @@ from snowmelt.observe.metrics import Metrics
 from snowmelt.project.project import Project
 from snowmelt.serve.api import ApiServer
 from snowmelt.serve.client import connect_service
+from snowmelt.service.alerting import Alerting, has_to_alert
 from snowmelt.service.commands import OwnCommands
 from snowmelt.service.loop import Loop
 from snowmelt.service.numbers import standing
@@ -106,6 +107,9 @@ def _kept_up(loop: Loop, project: Project) -> Loop:
     parts = loop.parts
     now, vacuuming = parts.clock.now(), Vacuuming(parts.vacuum, parts.clock.now())
     loop.upkeep = Upkeep(project, parts.publication, now, loop.note, vacuuming)
+    if has_to_alert(parts):
+        loop.alerting = Alerting(parts, loop.wake.set)
+        parts.events.subscribe(loop.alerting)
     return loop
 
 

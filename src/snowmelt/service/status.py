@@ -10,6 +10,7 @@ from typing import Any
 from snowmelt.bronze.copy import REJECTS_OF_FAILED_MAX
 from snowmelt.pipe.pause import paused_pipes
 from snowmelt.serve.commands import Document
+from snowmelt.service.alert_verbs import alerts_summary
 from snowmelt.service.documents import (
     SCHEMA_VERSION,
     last_run_document,
@@ -45,6 +46,7 @@ def status_document(loop: Loop, *, serving: bool) -> Document:
         wait_max = max(project.settings.publish.wait_max, longest_goal(loop))
         stuck = stuck_streams(session, parts.clock.now(), wait_max)
         paused = paused_pipes(session)
+        alerts = alerts_summary(session)
     statuses = pipe_statuses(loop)
     now = parts.clock.now()
     for pipe in pipes:
@@ -68,6 +70,7 @@ def status_document(loop: Loop, *, serving: bool) -> Document:
             "rows_lost": parts.pipeline_log.lost,
             "problem": parts.pipeline_log.problem,
         },
+        "alerts": alerts,
         "pipes": pipes,
         "pending": plain(waiting),
         "held": held,
