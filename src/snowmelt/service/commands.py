@@ -8,6 +8,7 @@ from pathlib import Path
 from snowmelt.errors import UsageError
 from snowmelt.gold.run_history import published_run
 from snowmelt.serve.commands import Document
+from snowmelt.service.became import became_document
 from snowmelt.service.checking import check_file
 from snowmelt.service.dashboarding import check_dashboards, dashboard_document
 from snowmelt.service.documents import (
@@ -29,6 +30,7 @@ from snowmelt.service.questions import find_pipe
 from snowmelt.service.replaying import Replaying
 from snowmelt.service.status import note_statuses, status_document
 from snowmelt.service.streaming import streams_document
+from snowmelt.service.tracing import Tracing
 from snowmelt.transform.dbt import Dbt
 from snowmelt.transform.package import outdated_files
 from snowmelt.transform.project_digest import project_digest
@@ -170,6 +172,25 @@ class OwnCommands:
     def streams(self) -> Document:
         with self._parts.warehouse.snapshot() as session:
             return streams_document(session)
+
+    # Where figures come from.
+
+    def trace(
+        self,
+        model: str,
+        keys: Sequence[str],
+        limit: int,
+        all_lines: bool = False,
+    ) -> Document:
+        return Tracing(self._parts).rows(model, keys, limit, all_lines=all_lines)
+
+    def trace_columns(self, model: str, columns: Sequence[str]) -> Document:
+        return Tracing(self._parts).columns(model, columns)
+
+    def became(
+        self, file: str | None, load: int | None, row: int | None, limit: int
+    ) -> Document:
+        return became_document(self._parts, file, load, row, limit)
 
     def replay(self, edit: str | None = None, **filters: str | None) -> Document:
         return self._replaying.replay(edit, **filters)
