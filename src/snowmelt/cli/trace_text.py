@@ -31,6 +31,7 @@ def show_trace(document: Document) -> None:
     shown_before: set[str] = set()
     for line in _tree(document["model"], relations, "", shown_before):
         output.show(line)
+    _show_versions(document["versions"])
     _show_loads(document["loads"])
     _show_doubts(document)
     _show_next(document)
@@ -106,6 +107,32 @@ def _record(row: Document) -> str:
     )
 
 
+def _show_versions(versions: Document | None) -> None:
+    """Show what else came for the same key, if it is a row of silver."""
+    if versions is None:
+        return
+    if versions["not_looked_for"]:
+        output.tell(f"Other versions: not looked for, {versions['not_looked_for']}.")
+    for each in versions["rows"]:
+        if each["state"] != "counts":
+            why = {
+                "superseded": f"superseded by load {each['superseded_by']}",
+                "quarantined": f"refused by {each['rule']}",
+                "older": "another version comes first in the order of truth",
+                "waiting": "waits for a run",
+            }[each["state"]]
+            output.show(
+                f"✗ {each['file_name']} record {each['file_row']} "
+                f"(load {each['load_seq']}, version of {_moment(each['version_at'])}): "
+                f"{why}"
+            )
+    for each in versions["rejects"]:
+        output.show(
+            f"✗ {each['file_name']}:{each['line']} (load {each['load_seq']}): "
+            f"rejected, {each['error']}"
+        )
+
+
 def _show_loads(loads: list[Document]) -> None:
     if not loads:
         return
@@ -142,8 +169,8 @@ def _show_doubts(document: Document) -> None:
     """Say where the trace names more rows than made it, and what else decides."""
     for each in document["coarse"]:
         output.tell(
-            f"Coarse: {each['model']} is not traced row by row, because {each['reason']}. "
-            f"Taken instead: {each['how']}."
+            f"Coarse: {each['model']} is not traced row by row, because "
+            f"{each['reason']}. Taken instead: {each['how']}."
         )
     for model, notes in document.get("decided", {}).items():
         for note in notes:
@@ -178,11 +205,10 @@ def show_became(document: Document) -> None:
         _show_record(document["record"])
     for each in document["became"]:
         keys = "; ".join(_pairs(key) for key in each["keys"][:_KEYS_SHOWN])
-        more = ", …" if each["count"] > _KEYS_SHOWN else ""
+        more = "; …" if each["count"] > _KEYS_SHOWN else ""
         view = " (view)" if each["kind"] == "view" else ""
-        output.show(
-            f"├─ {each['model']}{view}: {output.count(each['count'], 'row')}   {keys}{more}"
-        )
+        rows = output.count(each["count"], "row")
+        output.show(f"├─ {each['model']}{view}: {rows}   {_cut(keys, 100)}{more}")
     if not document["became"]:
         output.show("└─ nothing is made of it")
     _show_doubts(document)
@@ -196,7 +222,8 @@ def show_became(document: Document) -> None:
 def _show_load(load: Document) -> None:
     run = load["run"] or {}
     output.show(
-        f"│ load {load['load_seq']} ({load['status']}): {load['row_parsed']:,} records, "
+        f"│ load {load['load_seq']} ({load['status']}): "
+        f"{load['row_parsed']:,} records, "
         f"{load['row_count']:,} loaded, {load['error_count']:,} rejected"
     )
     if load["superseded_by"] is not None:
@@ -249,7 +276,8 @@ def _fate(fate: Document) -> str:
         newer = fate["newer"]
         return (
             f"an older or equal version of {_pairs(fate['key'])}; record "
-            f"{newer['file_row']} of {newer['file_name']} (load {newer['load_seq']}) counts"
+            f"{newer['file_row']} of {newer['file_name']} "
+            f"(load {newer['load_seq']}) counts"
         )
     return "dropped by a rule" if state == "dropped" else "waits for a run"
 
@@ -261,6 +289,8 @@ def _show_rejected(record: Document) -> None:
         output.show(f"│   replayed since, by load {record['replayed_by']}")
     if record.get("not_known"):
         output.show(f"│   what it would touch is not known: {record['not_known']}")
+    if not record.get("aligned", True):
+        output.show("│   it has not the fields of the header: values may be shifted")
     if record.get("unreadable"):
         output.show(f"│   cannot be read: {', '.join(record['unreadable'])}")
     for would in record["would"]:
@@ -271,7 +301,8 @@ def _show_rejected(record: Document) -> None:
         output.show(f"│   {would['model']}: would be {_pairs(would['key'])}, {there}")
         for each in would["touches"]:
             keys = "; ".join(_pairs(key) for key in each["keys"][:_KEYS_SHOWN])
-            output.show(f"│     would touch {each['model']}: {keys}")
+            if keys:
+                output.show(f"│     would touch {each['model']}: {keys}")
 
 
 # Columns.
@@ -299,6 +330,8 @@ def _made_by(fed: Document) -> str:
     if fed["unknown"]:
         return f"   ? {fed['unknown']}"
     made = fed["expression"]
+    if fed["made"] and not fed["feeds"]:
+        return f" = {_cut(made, 80)}   (of rows, of no column)"
     return f" = {_cut(made, 80)}" if made else ""
 
 

@@ -86,7 +86,8 @@ def _load(session: Session, models: Models, load: dict[str, Any]) -> Document:
     (told,) = loads_document(session, {load["load_seq"]: load["row_count"]}, "gold.")
     shown = {name: plain(value) for name, value in load.items() if name != "header"}
     account = account_of_load(session, models, load) if load["row_count"] else []
-    return shown | {"run": told["run"], "silver": account}
+    run = told["run"] if load["row_count"] else None
+    return shown | {"run": run, "silver": account}
 
 
 def _forward(
@@ -198,5 +199,6 @@ def _rejected(
         "values": plain(dict(parsed.values)),
         "unreadable": list(parsed.unreadable),
         "missing": list(parsed.missing),
+        "aligned": parsed.aligned,
         "would": [plain(asdict(each)) for each in would],
     }

@@ -25,6 +25,7 @@ from snowmelt.trace.origins import (
     rows_of_table,
     runs_of_loads,
 )
+from snowmelt.trace.versions import versions_of
 from snowmelt.transform.dbt import Dbt
 from snowmelt.transform.graph import Node
 from snowmelt.transform.project_digest import project_digest
@@ -85,6 +86,9 @@ class Tracing:
                 "key_columns": key_columns(session, models, node.key),
                 "count": count,
                 "rows": _roots(session, node, condition, limit),
+                "versions": plain(versions_of(session, models, node, condition))
+                if node.materialized == "latest_version" and node.unique_key
+                else None,
                 **_answer(backward, root, places, limit),
             }
 

@@ -182,7 +182,9 @@ class Forward:
         if relation not in self._hit:
             self._hit.append(relation)
         node = self._hit.index(relation)
-        self.session.execute(f"insert into {HITS} select {node}, * from ({query})")  # noqa: S608
+        self.session.execute(
+            f"insert into {HITS} select {node}, * from ({query})"  # noqa: S608
+        )
         count = self.session.value(
             f"select count(*) from ({self._rows_of(relation)})"  # noqa: S608
         )

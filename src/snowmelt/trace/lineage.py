@@ -19,7 +19,9 @@ from snowmelt.warehouse.port import Session
 class Fed:
     """A column, what it is made by, and the columns that feed it.
 
-    `unknown` says why nobody knows what feeds it.
+    One that is not `made` is an end: of bronze, a seed, another source. What is made
+    and fed by no column counts rows, or is a constant. `unknown` says why nobody knows
+    what feeds it.
     """
 
     relation: str
@@ -27,10 +29,11 @@ class Fed:
     expression: str = ""
     feeds: list[Fed] = field(default_factory=list)
     unknown: str = ""
+    made: bool = True
 
     def sources(self) -> list[tuple[str, str]]:
         """Return the columns at the ends, each once."""
-        if not self.feeds:
+        if not self.made:
             return [(self.relation, self.column)]
         found = [each for fed in self.feeds for each in fed.sources()]
         return list(dict.fromkeys(found))
@@ -77,7 +80,7 @@ class Lineage:
     def _below(self, relation: str, column: str) -> Fed:
         node = self._made.get(relation)
         if node is None or node.resource_type == "seed":
-            return Fed(relation, column)
+            return Fed(relation, column, made=False)
         known = {each.lower(): each for each in columns_of(self._session, node.key)}
         return self.of(node, known.get(column, column))
 

@@ -14,9 +14,10 @@ from snowmelt.trace.closure import (
     listed,
 )
 from snowmelt.trace.models import BRONZE, Models, Relation
+from snowmelt.transform.graph import Node
 from snowmelt.warehouse.port import Session
 
-KEYS_MAX = 4
+KEYS_MAX = 3
 """So many columns name a row of a table without a key."""
 _RUN_OF_LOAD = """
     select loads.load_seq, run.run_id, run.ended_at, run.way
@@ -30,15 +31,35 @@ _RUN_OF_LOAD = """
 
 
 def key_columns(session: Session, models: Models, key: str) -> list[str]:
-    """Return the columns that name a row of a relation, as far as anything says so."""
+    """Return the columns that name a row of a relation, as far as anything says so.
+
+    That is its unique_key, or what a test says is unique, or else its first columns.
+    """
     node = models.by_key().get(key.lower())
     columns = list(columns_of(session, key))
-    if node is not None and node.unique_key:
-        known = {each.lower(): each for each in columns}
-        return [
-            known[each.lower()] for each in node.unique_key if each.lower() in known
-        ]
-    return [each for each in columns if not each.startswith("_")][:KEYS_MAX]
+    known = {each.lower(): each for each in columns}
+    named = [
+        known[each.lower()]
+        for each in (named_by(models, node) if node is not None else ())
+        if each.lower() in known
+    ]
+    return named or [each for each in columns if not each.startswith("_")][:KEYS_MAX]
+
+
+def named_by(models: Models, node: Node) -> tuple[str, ...]:
+    """Return the columns that a model, or a test of it, says name a row."""
+    if node.unique_key:
+        return node.unique_key
+    for each in models.graph.nodes.values():
+        test = each.test or {}
+        if test.get("of") != node.id:
+            continue
+        arguments = test.get("arguments") or {}
+        if test["kind"] == "unique" and arguments.get("column_name"):
+            return (str(arguments["column_name"]),)
+        if test["kind"] == "unique_combination":
+            return tuple(str(column) for column in arguments.get("columns", ()))
+    return ()
 
 
 def rows_of_table(
@@ -72,7 +93,7 @@ def rows_of_table(
 
 
 def records(closure: Closure, relation: Relation, limit: int) -> list[dict[str, Any]]:
-    """Return the first bronze rows reached, in the order of loads, with their values."""
+    """Return the first bronze rows reached, in the order of loads, with values."""
     assert relation.kind == BRONZE
     session = closure.session
     rows = [

@@ -50,11 +50,16 @@ class Would:
 
 @dataclass(frozen=True)
 class Parsed:
-    """A refused record's values by column, and which cannot be read as their type."""
+    """A refused record's values by column, and which cannot be read as their type.
+
+    Not `aligned`: it has more or fewer fields than the header, so that what is behind
+    the wrong one may stand under another's name.
+    """
 
     values: Mapping[str, str | None]
     unreadable: tuple[str, ...]
     missing: tuple[str, ...]
+    aligned: bool = True
 
 
 def parse_record(
@@ -76,7 +81,8 @@ def parse_record(
     ]
     names = [column.name for column in pipe.contract.columns]
     missing = tuple(name for name in names if name not in values)
-    return Parsed(values, tuple(unreadable), missing)
+    aligned = form.marks is None or fields.pop("", None) is None
+    return Parsed(values, tuple(unreadable), missing, aligned)
 
 
 def _of_json(raw: bytes) -> dict[str, str | None]:
@@ -108,7 +114,8 @@ def _of_csv(raw: bytes, form: RawForm) -> dict[str, str | None]:
     except csv.Error:
         return {}
     names = [name.strip().lower() for name in form.header]
-    return dict(zip(names, row, strict=False))
+    odd: dict[str, str | None] = {"": "odd"} if len(row) != len(names) else {}
+    return dict(zip(names, row, strict=False)) | odd
 
 
 def _typed(column: Column, values: Mapping[str, str | None]) -> str:
