@@ -60,13 +60,13 @@ class History:
         self.shop.land_bytes(path.name, "\n".join([header, *rows, ""]).encode())
 
     def send_again(self, path: Path, name: str, change: Callable[[str], str]) -> None:
-        """Land a part of a file's records once more, changed, in a file of their own."""
+        """Land some of a file's records once more, changed, in a file of their own."""
         (_, header), *rows = records(path)
         kept = self.lots.sample(rows, len(rows) // 5)
         text = "".join(
             change(",".join(fields)) + "\n"
             for _, fields in kept
-            if not any(mark in field for field in fields for mark in ',"\0')
+            if not set(',"\0') & set("".join(fields))
         )
         self.shop.land_bytes(name, (",".join(header) + "\n" + text).encode())
 
@@ -120,7 +120,7 @@ def traced(commands: OwnCommands, model: str) -> Lines:
             for row in session.rows(f"select rowid, {columns} from {node.key}")
         }
         found: Lines = {key: set() for key in roots.values()}
-        names = dict(
+        names: dict[int, str] = dict(
             session.rows("select load_seq, file_name from snowmelt.load_history")
         )
         places = Places(parts, session)
@@ -158,7 +158,8 @@ def compare(shop: Shop, commands: OwnCommands, rows_min: int) -> None:
     assert met["Load skipped"] == 1
     assert ask(
         commands,
-        "select count(*) > 0 from snowmelt.load_history where superseded_by is not null",
+        "select count(*) > 0 from snowmelt.load_history "
+        "where superseded_by is not null",
     ) == [[True]]
 
 

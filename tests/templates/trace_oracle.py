@@ -98,7 +98,7 @@ class Origins:
         return self.customers.get((order.values["customer_id"],))
 
     def fct_orders(self) -> dict[tuple[str, ...], set[Origin]]:
-        found = {}
+        found: dict[tuple[str, ...], set[Origin]] = {}
         for (order_id,), order in self.orders.items():
             customer = self._customer(order)
             found[order_id,] = (

@@ -1,8 +1,8 @@
 """Rewritten queries against the engine: what a row says it is made of, makes it.
 
-For queries of every shape over small tables, drawn at random: the rows stay as they are;
-a row comes out again when nothing is left but what it names; without a row that it names
-it does not come out as before, where a query's rows each stand for their own; and both
+For queries of every shape over small tables, drawn at random: the rows stay as they
+are; a row comes out again when nothing is left but what it names; without a row that it
+names it does not come out as before, where each row stands for its own; and both
 annotations say the same.
 """
 
@@ -59,11 +59,12 @@ SHAPES = {
     "qualify row_number() over w1 = 1 and k > 0",
     "rank": "select k, rank() over (order by v, w) as r from t",
     "share": "select k, v, sum(v) over (partition by k) as s from t",
-    "named share": "select k, v, sum(v) over w1 as s from t window w1 as (partition by k)",
+    "named share": "select k, v, sum(v) over w1 as s from t "
+    "window w1 as (partition by k)",
     "running": "select k, sum(v) over (order by v, w, k) as s from t",
     "lead": "select k, lead(v) over (partition by k order by v, w) as l from t",
-    "share of sums": "select k, w, sum(v) as s, sum(sum(v)) over (partition by k) as ks "
-    "from t group by k, w",
+    "share of sums": "select k, w, sum(v) as s, "
+    "sum(sum(v)) over (partition by k) as ks from t group by k, w",
     "union all": "select k, v from t union all select k, v from u",
     "union": "select k from t union select k from u order by k",
     "union of literal": "select k, v from t union all select 1, 1",
@@ -177,7 +178,7 @@ def traced(
 @pytest.fixture(scope="module")
 def connection() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(config={"threads": 1})
-    fill(connection, dict.fromkeys(TABLES, []))
+    fill(connection, {name: [] for name in TABLES})
     connection.execute(f"create view seen as {VIEW}")
     return connection
 

@@ -24,7 +24,7 @@ def show_trace(document: Document) -> None:
     for row in document["rows"][:_KEYS_SHOWN]:
         rest = {k: v for k, v in row.items() if k not in keys and v is not None}
         shown = dict(list(rest.items())[:_VALUES_SHOWN])
-        output.show(f"│ {_pairs({key: row[key] for key in keys})}   {_pairs(shown)}")
+        output.show(f"│ {_pairs({k: row[k] for k in keys})}   {_pairs(shown)}")
     if document["count"] > _KEYS_SHOWN:
         output.show(f"│ … and {document['count'] - _KEYS_SHOWN:,} more")
     relations = {each["relation"]: each for each in document["relations"]}
@@ -98,7 +98,8 @@ def _record(row: Document) -> str:
     by = f", replayed from load {replayed}" if replayed is not None else ""
     load = f"load {row['load_seq']}{by}"
     if row["line"] is not None:
-        return f"{row['file_name']}:{row['line']}  {_cut(row['record'] or '', 60)}  ({load})"
+        text = _cut(row["record"] or "", 60)
+        return f"{row['file_name']}:{row['line']}  {text}  ({load})"
     values = {k: v for k, v in row["values"].items() if v is not None}
     shown = dict(list(values.items())[:_VALUES_SHOWN])
     why = f"; {row['no_line']}" if row["no_line"] else ""
@@ -294,15 +295,19 @@ def _show_rejected(record: Document) -> None:
     if record.get("unreadable"):
         output.show(f"│   cannot be read: {', '.join(record['unreadable'])}")
     for would in record["would"]:
-        if None in would["key"].values() or not would["key"]:
-            output.show(f"│   {would['model']}: it has no key, so nothing can be said")
-            continue
-        there = "which is there" if would["replaces"] else "which is not there"
-        output.show(f"│   {would['model']}: would be {_pairs(would['key'])}, {there}")
-        for each in would["touches"]:
-            keys = "; ".join(_pairs(key) for key in each["keys"][:_KEYS_SHOWN])
-            if keys:
-                output.show(f"│     would touch {each['model']}: {keys}")
+        _show_would(would)
+
+
+def _show_would(would: Document) -> None:
+    if None in would["key"].values() or not would["key"]:
+        output.show(f"│   {would['model']}: it has no key, so nothing can be said")
+        return
+    there = "which is there" if would["replaces"] else "which is not there"
+    output.show(f"│   {would['model']}: would be {_pairs(would['key'])}, {there}")
+    for each in would["touches"]:
+        keys = "; ".join(_pairs(key) for key in each["keys"][:_KEYS_SHOWN])
+        if keys:
+            output.show(f"│     would touch {each['model']}: {keys}")
 
 
 # Columns.

@@ -223,7 +223,7 @@ class Forward:
 
 
 def load_condition(loads: Sequence[int], file_row: int | None = None) -> str:
-    """Return the condition that a bronze row is of some loads, or one record of them."""
+    """Return the condition that a bronze row is of loads, or one record of them."""
     listed_loads = ", ".join(str(each) for each in loads) or "null"
     of_record = "" if file_row is None else f" and _file_row = {file_row}"
     return f"_load_seq in ({listed_loads}){of_record}"

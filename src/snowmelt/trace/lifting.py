@@ -101,7 +101,7 @@ class _Lifter:
     notes: list[Note] = field(default_factory=list)
     _names: int = 0
 
-    def query(self, query: exp.Expression, env: Env) -> Tags:
+    def query(self, query: exp.Expr, env: Env) -> Tags:
         """Rewrite a query in place; return the columns it has more at its end."""
         env = dict(env)
         with_ = query.args.get("with_")
@@ -138,7 +138,7 @@ class _Lifter:
             self._put_around(query, tags, [parts_of.sql(tag) for tag in tags])
         return tags
 
-    def _padded(self, side: exp.Expression, found: Tags, tags: Tags) -> exp.Select:
+    def _padded(self, side: exp.Expr, found: Tags, tags: Tags) -> exp.Select:
         """Return a side of a UNION with the annotations of both, in one order."""
         query = side.this if isinstance(side, exp.Subquery) else side
         inner = aliased(query.copy(), self._fresh())
@@ -161,7 +161,7 @@ class _Lifter:
         outer.set("group", exp.Group(all=True))
 
     def _put_around(
-        self, query: exp.Query, tags: Tags, annotations: list[exp.Expression]
+        self, query: exp.Query, tags: Tags, annotations: list[exp.Expr]
     ) -> exp.Select:
         """Put a SELECT around a query, in place; order and limit are its own then."""
         inner = query.copy()
@@ -229,7 +229,7 @@ class _Lifter:
                 raise Unliftable("POSITIONAL JOIN")
             yield self._source(join.this, env)
 
-    def _source(self, source: exp.Expression, env: Env) -> _Source:
+    def _source(self, source: exp.Expr, env: Env) -> _Source:
         if source.args.get("pivots") or source.args.get("sample"):
             raise Unliftable("PIVOT" if source.args.get("pivots") else "TABLESAMPLE")
         if isinstance(source, exp.Table):
@@ -260,7 +260,7 @@ class _Lifter:
         if found is None:
             return _Source("", ())
         named = table.args.get("alias") or parts_of.table_alias(alias)
-        stands: exp.Expression
+        stands: exp.Expr
         if isinstance(found, str):
             stands = exp.Subquery(this=parse(found), alias=named)
             tags = self.query(stands, {})
@@ -294,7 +294,7 @@ class _Lifter:
         return hidden
 
     def _gathered_by(
-        self, condition: exp.In, query: exp.Expression, env: Env
+        self, condition: exp.In, query: exp.Expr, env: Env
     ) -> tuple[exp.Join | None, Tags]:
         """Return a join with the rows of `x in (select …)`, gathered by x."""
         name = self._fresh()
@@ -339,7 +339,7 @@ class _Lifter:
             relations = tuple(dict.fromkeys(int(tag[3:]) for tag in tags))
             self._add_note(Note("pick", "LIMIT", relations))
 
-    def _note(self, kind: str, construct: str, read: exp.Expression, env: Env) -> None:
+    def _note(self, kind: str, construct: str, read: exp.Expr, env: Env) -> None:
         """Note that all rows of what an expression reads may decide.
 
         The expression itself goes on reading the relations as they are.
@@ -372,7 +372,7 @@ class _Lifter:
             for each in projection.walk(prune=parts_of.is_query)
         )
 
-    def _is_aggregate(self, each: exp.Expression) -> bool:
+    def _is_aggregate(self, each: exp.Expr) -> bool:
         named = isinstance(each, exp.Anonymous) and each.name.lower() in self.aggregates
         if not (named or isinstance(each, exp.AggFunc)):
             return False

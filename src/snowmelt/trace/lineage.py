@@ -124,7 +124,7 @@ def _expression(found: of_sql.Node) -> str:
     for each in found.walk():
         made = each.expression
         inner = made.this if isinstance(made, exp.Alias) else made
-        if isinstance(inner, exp.Expression) and not isinstance(
+        if isinstance(inner, exp.Expr) and not isinstance(
             inner, exp.Column | exp.Table | exp.Query | exp.Star
         ):
             return str(inner.sql(dialect=DIALECT, comments=False))

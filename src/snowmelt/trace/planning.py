@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from snowmelt.trace.annotation import HITS, ROWS, Annotation
-from snowmelt.trace.lifting import DIALECT, Lifted, Unliftable, lift, parse
+from snowmelt.trace.lifting import Lifted, Unliftable, lift, parse
 from snowmelt.trace.models import (
     AFFECTED,
     BRONZE,
@@ -17,6 +17,7 @@ from snowmelt.trace.models import (
     around_affected,
     restricted,
 )
+from snowmelt.trace.query_parts import DIALECT
 from snowmelt.transform.graph import Node
 from snowmelt.warehouse.port import Session
 

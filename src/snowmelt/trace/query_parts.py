@@ -16,12 +16,12 @@ LISTED = "rows are listed"
 _RANKS = ("row_number", "rank", "dense_rank", "ntile", "percent_rank", "cume_dist")
 
 
-def sql(text: str) -> exp.Expression:
+def sql(text: str) -> exp.Expr:
     """Parse one of our own expressions."""
     return sqlglot.parse_one(text, dialect=DIALECT)
 
 
-def identifiers(names: Sequence[str]) -> list[exp.Expression]:
+def identifiers(names: Sequence[str]) -> list[exp.Expr]:
     """Return names as a list that a star leaves out has them."""
     return [exp.column(name) for name in names]
 
@@ -31,7 +31,7 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def aliased(query: exp.Expression, name: str) -> exp.Subquery:
+def aliased(query: exp.Expr, name: str) -> exp.Subquery:
     """Return a query in brackets, with a name."""
     return exp.Subquery(this=query, alias=table_alias(name))
 
@@ -44,7 +44,7 @@ def table_alias(name: str, columns: Sequence[str] = ()) -> exp.TableAlias:
     )
 
 
-def name_columns(thing: exp.Expression, names: Sequence[str]) -> None:
+def name_columns(thing: exp.Expr, names: Sequence[str]) -> None:
     """Give columns at the end their names, where an alias names all columns."""
     alias = thing.args.get("alias")
     if alias is not None and alias.args.get("columns"):
@@ -52,12 +52,12 @@ def name_columns(thing: exp.Expression, names: Sequence[str]) -> None:
             alias.append("columns", exp.to_identifier(name))
 
 
-def is_query(each: exp.Expression) -> bool:
+def is_query(each: exp.Expr) -> bool:
     """Is it a query of its own?"""
     return isinstance(each, exp.Query | exp.Subquery)
 
 
-def queries_in(each: exp.Expression | None) -> Iterator[exp.Expression]:
+def queries_in(each: exp.Expr | None) -> Iterator[exp.Expr]:
     """Yield the queries inside an expression that are not listed row by row."""
     if each is None:
         return
@@ -69,7 +69,7 @@ def queries_in(each: exp.Expression | None) -> Iterator[exp.Expression]:
         yield from queries_in(child)
 
 
-def is_absence(query: exp.Expression) -> bool:
+def is_absence(query: exp.Expr) -> bool:
     """Is a row let pass by what a query does not have? No row of it decides then."""
     above = query.parent
     while isinstance(above, exp.In | exp.Exists | exp.Subquery | exp.Paren):
@@ -77,7 +77,7 @@ def is_absence(query: exp.Expression) -> bool:
     return isinstance(above, exp.Not)
 
 
-def conjuncts(condition: exp.Expression) -> Iterator[exp.Expression]:
+def conjuncts(condition: exp.Expr) -> Iterator[exp.Expr]:
     """Yield the conditions that must all hold."""
     if isinstance(condition, exp.And):
         yield from conjuncts(condition.this)
@@ -88,7 +88,7 @@ def conjuncts(condition: exp.Expression) -> Iterator[exp.Expression]:
         yield condition
 
 
-def is_correlated(query: exp.Expression) -> bool:
+def is_correlated(query: exp.Expr) -> bool:
     """Does a query name something that it does not read itself?"""
     known = {
         source.alias_or_name.lower()
@@ -163,20 +163,20 @@ def function_name(window: exp.Window) -> str:
     return str(function.sql_name()).lower() if isinstance(function, exp.Func) else ""
 
 
-def partition_of(window: exp.Window, named: dict[str, exp.Expression]) -> str:
+def partition_of(window: exp.Window, named: dict[str, exp.Expr]) -> str:
     """Return the expressions that a window is partitioned by, as SQL."""
-    found: exp.Expression | None = window
+    found: exp.Expr | None = window
     while found is not None:
         partition = found.args.get("partition_by")
         if partition:
             return ", ".join(each.sql(dialect=DIALECT) for each in partition)
         alias = found.args.get("alias")
-        name = alias.name.lower() if isinstance(alias, exp.Expression) else ""
+        name = alias.name.lower() if isinstance(alias, exp.Expr) else ""
         found = named.pop(name, None) if name else None
     return ""
 
 
-def window_kind(window: exp.Window, place: exp.Expression) -> str:
+def window_kind(window: exp.Window, place: exp.Expr) -> str:
     """Return what a window gives: a `value` of its rows, a `rank`, or one row's `pick`.
 
     `place` is the part of the block that it stands in.

@@ -14,7 +14,7 @@ from snowmelt.warehouse.sql import identifier
 
 SHOWN_MAX = 100
 ROWS_MAX = 5_000_000
-"""A key is looked up in every row that ever came, unless these are more than so many."""
+"""A key is looked up among all rows that ever came, unless these are more."""
 
 
 def versions_of(
@@ -68,13 +68,17 @@ def _rejects_with(
     """Return open rejects in whose text the first column of the key stands."""
     bronze = table.rpartition(".")[2].strip('"').removesuffix("__all")
     key = identifier(node.unique_key[0])
+    has_key = (
+        f"select 1 from {name_of(node.key)} where {condition} "  # noqa: S608
+        f"and contains(cast(rejected_record as varchar), cast({key} as varchar))"
+    )
     found = session.table(
-        "select rejects.load_seq, rejects.file_name, rejects.file_row, rejects.line, "
+        "select rejects.load_seq, rejects.file_name, rejects.file_row, "  # noqa: S608
+        "rejects.line, "
         "rejects.error from snowmelt.rejects as rejects "
         "join snowmelt.load_history as history using (load_seq) "
-        f"where history.table_name = $1 and exists (select 1 from {name_of(node.key)} "  # noqa: S608
-        f"where {condition} and contains(cast(rejected_record as varchar), "
-        f"cast({key} as varchar))) and rejects.replayed_by is null "
+        "where history.table_name = $1 and rejects.replayed_by is null "
+        f"and exists ({has_key}) "
         f"order by all limit {SHOWN_MAX}",
         [bronze],
     )
