@@ -15,8 +15,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from snowmelt.transform.build import RECORDINGS
 from snowmelt.transform.dbt import Dbt
 from snowmelt.transform.graph import Graph, Node
+from snowmelt.transform.recording import load_recordings
 from snowmelt.warehouse.port import Session
 from snowmelt.warehouse.sql import identifier
 
@@ -167,7 +169,8 @@ def open_models(
     known = _read(path)
     if known is not None and (known.digest, known.bronze) == (digest, tables):
         return known
-    graph = dbt.parse(session)
+    recorded = load_recordings(project_dir / RECORDINGS).of_project(digest)
+    graph = recorded or dbt.parse(session)
     chosen = [
         node
         for node in graph.nodes.values()
@@ -175,7 +178,7 @@ def open_models(
         and node.materialized != "ephemeral"
         and not node.asks_dbt.startswith("it is a Python")
     ]
-    sql = dbt.compile(session, chosen) if chosen else {}
+    sql = dbt.compile(session, chosen, whole=True) if chosen else {}
     models = Models(path, digest, graph, sql, {}, tables)
     models.save()
     return models
