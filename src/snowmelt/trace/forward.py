@@ -1,9 +1,9 @@
 """From rows of bronze up to every row that is made of them.
 
-Silver rows name their bronze rows. Of any other model, `affected` says which groups the
-rows of its streams touch: it may name too many, never too few. For these groups the
-rewritten query tells which of its rows have one of the rows among what they are made
-of, by the same algebra that a trace downwards follows.
+Silver rows name their bronze rows. Of any other model that reads what was reached, the
+rewritten query tells which of its rows have one of these rows among what they are made
+of, by the same algebra that a trace downwards follows: it costs what making the model
+anew costs.
 """
 
 from __future__ import annotations
@@ -115,8 +115,8 @@ class Forward:
 
     def _find(self, relation: Relation, node: Node, plan: Plan) -> None:
         """Find the rows of a model that have a hit among what they are made of."""
-        if node.affected_by and plan.touched:
-            self._name_groups(node, plan)
+        if plan.touched:
+            self._name_groups(node)
         scans = {
             number: self._scan(number, each)
             for number, each in enumerate(plan.relations)
@@ -144,24 +144,15 @@ class Forward:
         ]
         return named or exact_columns(columns)
 
-    def _name_groups(self, node: Node, plan: Plan) -> None:
-        """Let the model itself say which groups the hits touch."""
-        table = local_name(AFFECTED_ROWS)
-        hit = {plan.relations[number].key for number in self._hit_of(plan)}
-        groups = listed(node.affected_by)
-        if not hit <= set(plan.streamed):
-            self.session.execute(
-                f"create or replace temp table {table} as "  # noqa: S608
-                f"select distinct {groups} from {name_of(node.key)}"
-            )
-            return
-        streams = {
-            number: f"(select * from {each.sql} where {self._is_hit(each)})"  # noqa: S608
-            for number, each in enumerate(plan.relations)
-        }
+    def _name_groups(self, node: Node) -> None:
+        """Ask for every group there is.
+
+        The model's own `affected` names groups whose values change, and may leave out
+        one that has a row among what it is made of.
+        """
         self.session.execute(
-            f"create or replace temp table {table} as "  # noqa: S608
-            f"select distinct {groups} from ({with_scans(plan.touched, streams)})"
+            f"create or replace temp table {local_name(AFFECTED_ROWS)} as "  # noqa: S608
+            f"select distinct {listed(node.affected_by)} from {name_of(node.key)}"
         )
 
     def _scan(self, number: int, relation: Relation) -> str:
