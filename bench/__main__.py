@@ -18,6 +18,7 @@ LIVE = {
     "batch-growth": "bench.live.batch_growth",
     "rebuild": "bench.live.rebuild",
     "soak": "bench.live.soak",
+    "trace": "bench.live.trace",
     "retail": "bench.scale.retail",
     "retail-peers": "bench.scale.peers",
 }

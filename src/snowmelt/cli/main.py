@@ -27,6 +27,7 @@ COMMANDS = {
     "log": "Show every step: listings, copies, runs, models, tests.",
     "check": "Say what loading a file would come to; load nothing.",
     "why": "Say why a file or a model was or was not dealt with.",
+    "trace": "Show which files and lines made a row, and what a file became.",
     "refresh": "List the stage now and load what is new.",
     "reload": "Load files again although they are loaded.",
     "pause": "Let a pipe's files wait.",

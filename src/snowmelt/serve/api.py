@@ -43,6 +43,9 @@ GETS: dict[str, dict[str, type]] = {
 POSTS: dict[str, dict[str, type]] = {
     "check": {"file": str, "pipe": str},
     "query": {"sql": str, "limit": int},
+    "trace": {"model": str, "keys": list, "limit": int, "all_lines": bool},
+    "trace_columns": {"model": str, "columns": list},
+    "became": {"file": str, "load": int, "row": int, "limit": int},
     "run": {"on_error": str},
     "rebuild": {},
     "audit": {},

@@ -116,6 +116,25 @@ class ServiceClient:
     def advise(self) -> Document:
         return self._ask("advise")
 
+    def trace(
+        self,
+        model: str,
+        keys: Sequence[str],
+        limit: int,
+        all_lines: bool = False,
+    ) -> Document:
+        return self._ask(
+            "trace", model=model, keys=list(keys), limit=limit, all_lines=all_lines
+        )
+
+    def trace_columns(self, model: str, columns: Sequence[str]) -> Document:
+        return self._ask("trace_columns", model=model, columns=list(columns))
+
+    def became(
+        self, file: str | None, load: int | None, row: int | None, limit: int
+    ) -> Document:
+        return self._ask("became", file=file, load=load, row=row, limit=limit)
+
     def replay(self, edit: str | None = None, **filters: str | None) -> Document:
         return self._ask("replay", edit=edit, **filters)
 

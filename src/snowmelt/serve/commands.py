@@ -95,6 +95,26 @@ class Commands(Protocol):
         """What costs runs their time, by their histories, and what to change."""
         ...
 
+    def trace(
+        self,
+        model: str,
+        keys: Sequence[str],
+        limit: int,
+        all_lines: bool = False,
+    ) -> Document:
+        """The rows, files and lines that rows of a model are made of."""
+        ...
+
+    def trace_columns(self, model: str, columns: Sequence[str]) -> Document:
+        """The columns that feed columns of a model, down to those of files."""
+        ...
+
+    def became(
+        self, file: str | None, load: int | None, row: int | None, limit: int
+    ) -> Document:
+        """What a file, a load, or one record of it became."""
+        ...
+
     def replay(self, edit: str | None = None, **filters: str | None) -> Document:
         """Try open rejects again under today's contracts, once, and publish.
 

@@ -12,6 +12,7 @@ from snowmelt.service.advising import advise_document
 from snowmelt.service.alert_queries import check_alert_queries
 from snowmelt.service.alert_verbs import AlertVerbs
 from snowmelt.service.alerting import alerted_after
+from snowmelt.service.became import became_document
 from snowmelt.service.checking import check_file
 from snowmelt.service.dashboarding import check_dashboards, dashboard_document
 from snowmelt.service.documents import (
@@ -34,6 +35,7 @@ from snowmelt.service.questions import find_pipe
 from snowmelt.service.replaying import Replaying
 from snowmelt.service.status import note_statuses, status_document
 from snowmelt.service.streaming import streams_document
+from snowmelt.service.tracing import Tracing
 from snowmelt.service.vacuuming import vacuum_document
 from snowmelt.transform.dbt import Dbt
 from snowmelt.transform.kept_artifacts import artifacts_of
@@ -192,6 +194,25 @@ class OwnCommands:
 
     def advise(self) -> Document:
         return advise_document(self._parts)
+
+    # Where figures come from.
+
+    def trace(
+        self,
+        model: str,
+        keys: Sequence[str],
+        limit: int,
+        all_lines: bool = False,
+    ) -> Document:
+        return Tracing(self._parts).rows(model, keys, limit, all_lines=all_lines)
+
+    def trace_columns(self, model: str, columns: Sequence[str]) -> Document:
+        return Tracing(self._parts).columns(model, columns)
+
+    def became(
+        self, file: str | None, load: int | None, row: int | None, limit: int
+    ) -> Document:
+        return became_document(self._parts, file, load, row, limit)
 
     def replay(self, edit: str | None = None, **filters: str | None) -> Document:
         return self._replaying.replay(edit, **filters)

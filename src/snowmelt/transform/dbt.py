@@ -115,9 +115,17 @@ class Dbt:
         self._invoke(["parse", *self._arguments()], session, lambda *_: None, {})
         return self.graph()
 
-    def compile(self, session: Session, nodes: Sequence[Node]) -> dict[str, str]:
-        """Return the SQL of nodes by id. Raises ConfigError when one has none."""
+    def compile(
+        self, session: Session, nodes: Sequence[Node], *, whole: bool = False
+    ) -> dict[str, str]:
+        """Return the SQL of nodes by id. Raises ConfigError when one has none.
+
+        `whole`: as they are built from nothing; else an incremental model that is
+        there may say what is added to it.
+        """
         chosen = ["--select", *(f"fqn:{node.fqn}" for node in nodes)]
+        if whole:
+            chosen = ["--full-refresh", *chosen]
         arguments = ["compile", *self._arguments(), *chosen]
         result = self._invoke(arguments, session, lambda *_: None, {})
         made = [_node_result(each) for each in result.results]

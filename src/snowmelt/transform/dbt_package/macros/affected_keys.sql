@@ -40,7 +40,10 @@
 {%- endmacro %}
 
 
-{#- The condition that a row has an affected key: expressions, in the order of affected_by. -#}
+{#-
+    The condition that a row has an affected key: expressions, in the order of affected_by.
+    Built from nothing it holds for every row; the comment keeps what it is about for a trace.
+-#}
 {% macro is_affected() -%}
 
     {%- if snowmelt.reads_changes() -%}
@@ -51,7 +54,7 @@
             ({{ varargs | join(', ') }}) in (select {{ keys | join(', ') }} from affected)
         {%- endif -%}
     {%- else -%}
-        true
+        true /* is affected: {{ varargs | join(', ') | replace('*/', '') }} */
     {%- endif -%}
 
 {%- endmacro %}

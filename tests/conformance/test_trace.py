@@ -1,0 +1,404 @@
+"""Traces of the small project, whatever happened to it before.
+
+Up and down say the same; a row comes out again when bronze has nothing but what it is
+said to be made of; the account of every file adds up to the reconciliation.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shop import Shop
+from small_histories import History
+from small_project import (
+    CUSTOMERS,
+    ORDERS,
+    OpenSmall,
+    Tables,
+    Warm,
+    _Undo,
+    open_small,
+    tables_of,
+)
+from snowmelt.errors import UsageError
+from snowmelt.service.tracing import Tracing
+from snowmelt.trace.backward import Backward
+from snowmelt.trace.closure import BRONZE_ROW, RECORDS, Closure
+from snowmelt.trace.forward import Forward, load_condition
+from snowmelt.trace.models import BRONZE, Models
+from snowmelt.trace.origins import records_of_roots
+from snowmelt.transform.graph import Node
+from snowmelt.warehouse.port import Session
+
+LEDGER = ("order_movements", "order_balance")
+"""What a stream said when it was read: of that no SQL over today's tables knows."""
+PIPES = ("orders", "customers", "items", "visits")
+
+
+@pytest.fixture(scope="module")
+def compiled(warm: Warm, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project as one that was traced before: dbt is not asked again."""
+    root = tmp_path_factory.mktemp("compiled") / "shop"
+    with open_small(warm.copy(root)) as commands:
+        commands.trace("fct_orders", [], 1)
+    return root
+
+
+@pytest.fixture
+def shop(compiled: Path, tmp_path: Path) -> Shop:
+    shutil.copytree(compiled, tmp_path / "shop", symlinks=True)
+    return Shop(tmp_path / "shop")
+
+
+def live(shop: Shop, warm: Warm, seed: int, cases: int = 4) -> None:
+    history = History(shop, warm, random.Random(seed))
+    for _ in range(cases):
+        history.happen(History.new_file, History.correction)
+    history.close()
+
+
+def tables(models: Models) -> list[Node]:
+    return [
+        node
+        for node in models.graph.nodes.values()
+        if node.resource_type == "model"
+        and node.materialized != "view"
+        and node.name not in LEDGER
+    ]
+
+
+# Up and down.
+
+
+def check_agreement(commands: OpenSmall) -> Counter[str]:
+    """Compare what each live load became with what each row is made of."""
+    met: Counter[str] = Counter()
+    with Tracing(commands.loop.parts).opened() as (session, models):
+        loads = session.rows(
+            "select table_schema_name || '.' || table_name, load_seq "
+            "from snowmelt.load_history where superseded_by is null and row_count > 0"
+        )
+        down: dict[str, dict[str, dict[int, set[int]]]] = {}
+        for node in tables(models):
+            backward = Backward(session, models)
+            backward.trace(node, "true")
+            assert backward.coarse == [], node.key
+            down[node.key] = {
+                each.key: records_of_roots(backward.closure, each)
+                for each in backward.closure.relations
+                if each.kind == BRONZE
+            }
+        for table, load_seq in loads:
+            forward = Forward(session, models, 5)
+            assert forward.begin(table, load_condition([load_seq]))
+            forward.follow()
+            assert [each.model for each in forward.coarse] == []
+            for node in tables(models):
+                made = {
+                    root
+                    for root, rows in down[node.key].get(table, {}).items()
+                    if any(row // RECORDS == load_seq for row in rows)
+                }
+                assert forward.rows_reached(node.key) == made, (node.key, load_seq)
+                met[node.name] += len(made)
+    return met
+
+
+def test_up_and_down_say_the_same(shop: Shop, warm: Warm) -> None:
+    live(shop, warm, seed=11)
+    with open_small(shop) as commands:
+        met = check_agreement(commands)
+    assert {"fct_orders", "orders_by_month", "dim_customers", "fct_items"} <= met.keys()
+    assert all(met[name] for name in ("fct_orders", "orders_by_month", "dim_customers"))
+
+
+# Nothing but what it is made of.
+
+
+def kept_rows(closure: Closure, root: int) -> dict[str, set[int]]:
+    """Return the bronze rows that a root is made of, or that let it pass, by table."""
+    number = {each: closure.number(each) for each in closure.relations}
+    kept: dict[str, set[int]] = {}
+    for relation in list(number):
+        if relation.kind != BRONZE:
+            continue
+        kept[relation.key] = {
+            row
+            for (row,) in closure.session.rows(
+                "select row from temp.snowmelt_trace_reach "
+                f"where node = {number[relation]} and root = {root}"
+            )
+        }
+    return kept
+
+
+def decided_tables(models: Models, backward: Backward) -> set[str]:
+    """Return the bronze tables all of whose rows may decide."""
+    made, found = models.by_key(), set[str]()
+    waiting = [
+        key
+        for notes in backward.decided.values()
+        for note in notes
+        for key in note.relations
+    ]
+    while waiting:
+        key = waiting.pop()
+        if key in models.bronze:
+            found.add(key)
+        elif key in made:
+            waiting += [each.key for each in models.tables_read(made[key])]
+    return found
+
+
+def with_nothing_else(
+    session: Session, warm: Warm, kept: dict[str, set[int]], whole: set[str]
+) -> Tables:
+    """Return what a rebuild makes of these bronze rows alone; nothing stays of it."""
+    found: Tables = {}
+    try:
+        with session.transaction():
+            for pipe in PIPES:
+                if f"bronze.{pipe}" not in whole:
+                    rows = sorted(kept.get(f"bronze.{pipe}", ()))
+                    session.execute(
+                        f"delete from bronze.{pipe}__all where {BRONZE_ROW} "
+                        "not in (select unnest($1::json::bigint[]))",
+                        [rows],
+                    )
+            for statement in warm.rebuild:
+                session.execute(statement)
+            found = tables_of(session)
+            raise _Undo  # noqa: TRY301 - what takes a transaction back
+    except _Undo:
+        return found
+
+
+def check_rows(shop: Shop, warm: Warm, seed: int, rows: int) -> int:
+    """Take rows at random, and rebuild each of what it is made of alone."""
+    lots, compared = random.Random(seed), 0
+    with open_small(shop) as commands:
+        chosen: list[tuple[Any, ...]] = []
+        with Tracing(commands.loop.parts).opened() as (session, models):
+            for node in tables(models):
+                if not node.key.startswith("gold."):
+                    continue
+                found = session.rows(f"select rowid, made from {node.key} as made")
+                for rowid, _ in lots.sample(found, min(rows, len(found))):
+                    backward = Backward(session, models)
+                    backward.trace(node, f"rowid = {rowid}")
+                    (row,) = session.rows(
+                        f"select * from {node.key} where rowid = {rowid}"
+                    )
+                    kept = kept_rows(backward.closure, rowid)
+                    whole = decided_tables(models, backward)
+                    chosen.append((node.key, row, kept, whole))
+        with commands.warehouse.session() as session:
+            for key, row, kept, whole in chosen:
+                left = with_nothing_else(session, warm, kept, whole)
+                assert repr(row) in left[key], (key, row, kept, left[key])
+                compared += 1
+    return compared
+
+
+def test_a_row_comes_again_of_what_it_is_made_of(shop: Shop, warm: Warm) -> None:
+    live(shop, warm, seed=12)
+    assert check_rows(shop, warm, seed=12, rows=1) >= 6
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(20, 28))
+def test_traces_hold_after_any_history(shop: Shop, warm: Warm, seed: int) -> None:
+    live(shop, warm, seed, cases=12)
+    with open_small(shop) as commands:
+        check_agreement(commands)
+    assert check_rows(shop, warm, seed, rows=6) >= 20
+
+
+# The account, and single records.
+
+ITEMS = "".join(
+    '{"order_id":"%s","line":%d,"sku":"a1","quantity":%d,"price":2.50}\n' % each  # noqa: UP031
+    for each in (("o1", 1, 2), ("o1", 2, 1), ("o2", 1, 200))
+)
+
+
+def land_all_kinds(shop: Shop, commands: OpenSmall) -> None:
+    """Land records that come to every end there is."""
+    shop.land_bytes(
+        "orders_2024-03-01.csv",
+        f"{ORDERS}o1,c1,aa,open,5.00,2024-01-01,\n"
+        "o2,c2,aa,open,x,2024-01-01,\n"  # rejected
+        "o3,,aa,open,5.00,2024-01-01,\n"  # quarantined
+        "o4,c1,aa,open,5000,2024-01-01,\n"  # dropped
+        "o5,c1,aa,paid,7.00,2024-02-01,\n".encode(),
+    )
+    shop.land_bytes("customers_2024-03-01.csv", f"{CUSTOMERS}c1,aa,1\n".encode())
+    shop.land_bytes("items_2024-03-01.json", ITEMS.encode())
+    assert commands.run(None)["run"]["state"] == "SUCCEEDED"
+    shop.land_bytes(
+        "orders_2024-03-02.csv",
+        f"{ORDERS}o1,c1,bb,paid,6.00,2024-01-02,\n".encode(),
+    )
+    assert commands.run(None)["run"]["state"] == "SUCCEEDED"
+
+
+def test_every_record_says_what_became_of_it(shop: Shop) -> None:
+    file = "orders_2024-03-01.csv"
+    with open_small(shop) as commands:
+        land_all_kinds(shop, commands)
+
+        def fate(row: int) -> dict[str, Any]:
+            document = commands.became(file, None, row, 5)
+            record: dict[str, Any] = document["record"]
+            assert record["line"] == row + 1
+            if record.get("rejected"):
+                return record
+            orders = [
+                each for each in record["silver"] if each["model"].endswith("orders")
+            ]
+            found: dict[str, Any] = orders[0]
+            return found
+
+        assert fate(1)["state"] == "older"
+        assert fate(1)["newer"]["file_name"] == "orders_2024-03-02.csv"
+        assert fate(3)["state"] == "quarantined"
+        assert fate(3)["rule"] == "not_null_customer_id"
+        assert fate(4)["state"] == "dropped"
+        assert fate(5)["state"] == "there"
+        rejected = fate(2)
+        assert rejected["unreadable"] == ["amount"]
+        (would,) = [w for w in rejected["would"] if w["model"] == "silver.orders"]
+        assert (would["key"], would["replaces"]) == ({"order_id": "o2"}, False)
+        assert {"gold.fct_orders"} == {each["model"] for each in would["touches"]}
+        with pytest.raises(UsageError, match="no record 6"):
+            fate(6)
+
+        became = commands.became(file, None, 5, 5)
+        reached = {each["model"]: each["keys"] for each in became["became"]}
+        assert reached["gold.fct_orders"] == [{"order_id": "o5"}]
+        assert reached["gold.orders_by_month"] == [{"month": "2024-02-01T00:00:00"}]
+        assert reached["gold.orders_by_status"][0]["status"] == "paid"
+
+        down = commands.trace("orders_by_month", ["month=2024-01-01"], 20)
+        lines = {
+            (row["file_name"], row["line"])
+            for each in down["relations"]
+            if each["kind"] == BRONZE
+            for row in each["rows"]
+        }
+        assert {
+            ("orders_2024-03-02.csv", 2),
+            ("items_2024-03-01.json", 1),
+            ("items_2024-03-01.json", 2),
+            ("customers_2024-03-01.csv", 2),
+        } <= lines
+        assert not any(each[0] == file and each[1] == 2 for each in lines), "it lost"
+
+        versions = commands.trace("silver.orders", ["order_id=o1"], 20)["versions"]
+        assert [each["state"] for each in versions["rows"]] == ["counts", "older"]
+
+
+def test_a_file_that_was_written_over_says_so(shop: Shop) -> None:
+    name = "orders_2024-03-02.csv"
+    with open_small(shop) as commands:
+        land_all_kinds(shop, commands)
+        shop.land_bytes(name, f"{ORDERS}o9,c1,bb,paid,6.00,2024-01-02,\n".encode())
+        assert commands.run(None)["run"]["state"] == "SUCCEEDED"
+        newer, older = commands.became(name, None, None, 5)["loads"]
+        assert older["superseded_by"] == newer["load_seq"]
+        for silver in older["silver"]:
+            assert silver["superseded"] == silver["rows"] == 1
+        record = commands.became(None, older["load_seq"], 1, 5)["record"]
+        assert record["no_line"] == "its file is another version by now"
+        assert record["silver"][0]["state"] == "superseded"
+        (shop.root / "landing" / name).unlink()
+        row = commands.trace("fct_orders", ["order_id=o9"], 20)["relations"]
+        (gone,) = [e["rows"][0] for e in row if e["relation"] == "bronze.orders"]
+        assert (gone["line"], gone["no_line"]) == (None, "its file is gone")
+        assert gone["values"]["order_id"] == "o9"
+
+
+def test_accounts_of_files_add_up_to_the_reconciliation(shop: Shop, warm: Warm) -> None:
+    live(shop, warm, seed=13)
+    with open_small(shop) as commands:
+        sums: dict[str, Counter[str]] = {}
+        loads = commands.rows("select load_seq from snowmelt.load_history")
+        for (load_seq,) in loads:
+            (load,) = commands.became(None, load_seq, None, 1)["loads"]
+            if load["row_parsed"] and load["status"] != "Load failed":
+                assert load["row_parsed"] == load["row_count"] + load["error_count"]
+            for each in load["silver"]:
+                ends = {k: v for k, v in each.items() if isinstance(v, int)}
+                assert ends.pop("rows") == sum(ends.values()), each
+                sums.setdefault(each["model"], Counter()).update(ends)
+        newest = commands.rows(
+            "select model, silver_rows, quarantined_rows, dropped_rows, "
+            "deduplicated_rows, superseded_rows from snowmelt.reconciliation "
+            "qualify row_number() over (partition by model order by run_id desc) = 1"
+        )
+    assert len(newest) == 5
+    for model, *counted in newest:
+        kinds = ("there", "quarantined", "dropped", "older", "superseded")
+        assert [sums[model][kind] for kind in kinds] == counted, model
+
+
+# Words that are off, and what cannot be traced row by row.
+
+
+def test_words_that_are_off_are_answered_with_what_there_is(shop: Shop) -> None:
+    with open_small(shop) as commands:
+        land_all_kinds(shop, commands)
+        how = commands.trace("fct_orders", [], 20)
+        assert how["key_columns"] == ["order_id"]
+        assert how["example"].startswith(
+            "snowmelt trace gold.fct_orders --key order_id="
+        )
+        for model, key, told in (
+            ("fct_order", "order_id=o1", "gold.fct_orders"),
+            ("fct_orders", "id=o1", "its key is order_id"),
+            ("fct_orders", "order_id", "its key is order_id"),
+            ("orders_by_month", "month=May", "'May' is no timestamp"),
+            ("fct_orders", "order_id=nobody", "no such row"),
+        ):
+            with pytest.raises(UsageError, match=told):
+                commands.trace(model, [key], 20)
+        with pytest.raises(UsageError, match="no load is of this file"):
+            commands.became("nothing.csv", None, None, 20)
+        with pytest.raises(UsageError, match="no such column"):
+            commands.trace_columns("fct_orders", ["nothing"])
+
+
+def test_what_is_not_traced_row_by_row_is_named(shop: Shop) -> None:
+    """A ledger keeps what left: of its rows today's tables do not know all."""
+    name = "orders_2024-03-02.csv"
+    with open_small(shop) as commands:
+        land_all_kinds(shop, commands)
+        shop.land_bytes(name, f"{ORDERS}o9,c1,bb,paid,6.00,2024-01-02,\n".encode())
+        assert commands.run(None)["run"]["state"] == "SUCCEEDED"
+        found = commands.trace("order_movements", ["order_id=o1"], 20)
+        assert not found["exact"]
+        (coarse,) = found["coarse"]
+        assert coarse["model"] == "gold.order_movements"
+        assert "are not what its SQL makes" in coarse["reason"]
+        assert coarse["how"] == "bronze.orders by order_id, amount"
+
+
+def test_the_command_prints_a_tree_and_the_command_that_helps_next(shop: Shop) -> None:
+    with open_small(shop) as commands:
+        land_all_kinds(shop, commands)
+    down = shop("trace", "fct_orders", "--key", "order_id=o1")
+    assert down.code == 0, down.stderr
+    assert "orders_2024-03-02.csv:2" in down.stdout
+    assert "snowmelt trace --file " in down.stderr
+    up = shop("trace", "--file", "orders_2024-03-01.csv", "--row", "2", "--json")
+    assert up.document["record"]["rejected"] is True
+    columns = shop("trace", "gold.orders_by_month", "--columns", "item_value")
+    assert "bronze.items.price   ← pipe items, column price" in columns.stdout
+    assert "bronze.items.quantity" in columns.stdout
+    assert shop("trace", "fct_orders", "--file", "x").code == 2
