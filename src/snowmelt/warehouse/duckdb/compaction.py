@@ -1,4 +1,4 @@
-"""A warehouse written anew, without free space: compared with the old one, and swapped.
+"""A warehouse written anew, without free space: compared first, and then swapped.
 
 Nothing of the old file is touched until the new one was read back from the disk and
 every table of it found equal. Then one rename puts it in its place. A process that is
