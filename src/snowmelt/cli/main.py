@@ -38,6 +38,7 @@ COMMANDS = {
     "quarantine": "Show rows that silver refused, with rule, file and record.",
     "replay": "Load refused records again, after a fix.",
     "streams": "Show how far models have read what they stream.",
+    "tasks": "Show, run, retry and suspend the tasks of snowmelt.yml.",
     "rebuild": "Build silver and gold anew from bronze.",
     "audit": "Rebuild everything and compare it with what is published.",
     "sql": "Ask the warehouse one query.",

@@ -23,6 +23,7 @@ from snowmelt.events import (
     RunStarted,
     Spilled,
     StatementFinished,
+    TaskFinished,
 )
 from snowmelt.transform.statements import writes
 
@@ -112,6 +113,7 @@ class LogRows:
             StatementFinished: self._statement,
             RunFinished: self._run_finished,
             Spilled: _spilled,
+            TaskFinished: _task,
         }
 
     def of(self, event: Event) -> list[LogRow]:
@@ -278,6 +280,20 @@ def _spilled(event: Spilled) -> list[LogRow]:
         run_id=event.run_id,
         bytes=event.peak_bytes,
         details=_details(memory_bytes=event.memory_bytes),
+    )
+    return [step]
+
+
+def _task(event: TaskFinished) -> list[LogRow]:
+    details = _details(
+        kind=event.kind,
+        graph_run_group_id=event.graph_run_group_id,
+        attempt_number=event.attempt_number,
+        scheduled_from=event.scheduled_from,
+    )
+    at = ("task", event.name, event.started_at, event.ended_at)
+    step = Step(
+        *at, event.state, run_id=event.run_id, error=event.error, details=details
     )
     return [step]
 

@@ -10,6 +10,11 @@ from snowmelt.warehouse.port import Session
 _OLD = (
     "delete from snowmelt.pipeline_log where started_at < $1",
     "delete from snowmelt.freshness_history where judged_at < $1",
+    "delete from snowmelt.task_runs where completed_time < $1",
+    # how far the last good run had read has to be known, however old it is
+    "delete from snowmelt.task_graph_runs where ended_at < $1 and read_through < "
+    "(select max(read_through) from snowmelt.task_graph_runs "
+    "where state = 'SUCCEEDED')",
 )
 _OF_OLD_RUNS = tuple(
     f"delete from snowmelt.{table} where run_id in "  # noqa: S608

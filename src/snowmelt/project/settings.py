@@ -13,6 +13,7 @@ from snowmelt.observe.pipeline_log import LogConfig
 from snowmelt.pipe.batch import LoadConfig
 from snowmelt.pipe.definition import Name
 from snowmelt.pipe.file_format import FileFormat
+from snowmelt.transform.tasks.config import TaskConfig
 from snowmelt.warehouse.memory import DEFAULT, machine_memory, memory_bytes
 
 _SCHEMAS_TAKEN = (
@@ -84,3 +85,6 @@ class Settings(BaseModel):
     publish: PublishConfig = Field(default_factory=PublishConfig)
     audit: AuditConfig = Field(default_factory=AuditConfig)
     log: LogConfig = Field(default_factory=LogConfig)
+    tasks: dict[Name, TaskConfig] = Field(
+        default_factory=dict, description="A graph of tasks, by name; see tasks.md."
+    )

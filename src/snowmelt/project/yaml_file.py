@@ -69,6 +69,14 @@ def load_model(
         raise first from None
 
 
+def place_of(path: Path, location: Location, shown_as: str) -> str:
+    """Return where a key of a file that was read stands: file, line and key."""
+    node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    assert node is not None, "the file was read before"
+    line, _ = _line_of(node, location)
+    return f"{shown_as}:{line}: {'.'.join(str(part) for part in location)}"
+
+
 def _describe(
     error: ErrorDetails, node: yaml.Node, model: type[BaseModel], shown_as: str
 ) -> ConfigError:
@@ -109,9 +117,15 @@ def _line_of_text(text: str, part: str) -> int:
 
 
 def _known_keys(model: type[BaseModel], location: Location) -> list[str]:
-    """Return the keys that the model at a location knows."""
+    """Return the keys that the model at a location knows.
+
+    A name that is no key of a model is one of a mapping's: what it holds was found.
+    """
+    top = model
     for part in location:
-        if isinstance(part, int):
+        if isinstance(part, int) or (
+            model is not top and part not in model.model_fields
+        ):
             continue
         field = model.model_fields.get(part)
         found = _models_in(field.annotation) if field else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from snowmelt.errors import UsageError
 from snowmelt.gold.run_history import published_run
@@ -29,6 +30,7 @@ from snowmelt.service.questions import find_pipe
 from snowmelt.service.replaying import Replaying
 from snowmelt.service.status import note_statuses, status_document
 from snowmelt.service.streaming import streams_document
+from snowmelt.service.tasks.verbs import TaskVerbs
 from snowmelt.transform.dbt import Dbt
 from snowmelt.transform.package import outdated_files
 from snowmelt.transform.project_digest import project_digest
@@ -46,6 +48,7 @@ class OwnCommands:
         self._loading = Loading(loop, serving=serving)
         self._operating = Operating(loop)
         self._replaying = Replaying(loop)
+        self._task_verbs = TaskVerbs(loop, serving=serving)
 
     def _look(self) -> None:
         """See what is pending now, without loading anything."""
@@ -173,6 +176,26 @@ class OwnCommands:
 
     def replay(self, edit: str | None = None, **filters: str | None) -> Document:
         return self._replaying.replay(edit, **filters)
+
+    # Tasks.
+
+    def tasks(self) -> Document:
+        return self._task_verbs.tasks()
+
+    def task_history(self, task: str | None, state: str | None, limit: int) -> Document:
+        return self._task_verbs.history(task, state, limit)
+
+    def task_run(self, name: str | None, config: dict[str, Any] | None) -> Document:
+        return self._task_verbs.run(name, config)
+
+    def task_retry(self, target: str | None) -> Document:
+        return self._task_verbs.retry(target)
+
+    def task_suspend(self, name: str, reason: str | None) -> Document:
+        return self._task_verbs.suspend(name, reason)
+
+    def task_resume(self, name: str) -> Document:
+        return self._task_verbs.resume(name)
 
     # Stop and go.
 

@@ -70,6 +70,8 @@ def serve(project: Project, clock: Clock, events: Events) -> int:
 def _kept_up(loop: Loop, project: Project) -> Loop:
     parts = loop.parts
     loop.upkeep = Upkeep(project, parts.publication, parts.clock.now(), loop.note)
+    loop.publishes = not loop.tasks.publishes
+    loop.tasks.schedule(parts.clock.now())
     return loop
 
 

@@ -87,6 +87,10 @@ class Warehouse(Protocol):
         """Raise UsageError unless `sql` is exactly one query."""
         ...
 
+    def require_no_transaction(self, sql: str) -> None:
+        """Raise UsageError for statements that begin or end a transaction."""
+        ...
+
     def close(self) -> None:
         """Write what is buffered and let go of the file."""
         ...
