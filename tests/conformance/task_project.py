@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from snowmelt.clock import SystemClock
@@ -165,7 +166,7 @@ class World:
             found = session.table(
                 "select * from snowmelt.task_history "
                 "where name = $1 and state <> 'SCHEDULED' "
-                "order by attempt_number desc, scheduled_time desc limit 1",
+                "order by coalesce(query_start_time, scheduled_time) desc limit 1",
                 [name],
             )
         return dict(zip(found.columns, found.rows[0], strict=True))
@@ -234,13 +235,17 @@ def open_world(
     """Make a project with tasks, or make it again, and open it."""
     write_project(root, tasks, files or {})
     clock, events = clock or MovedClock(), Events()
-    with opened(load_project(root), clock, events) as parts:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        opened(load_project(root), clock, events) as parts,
+    ):
         with parts.warehouse.session() as session:
             session.execute("create schema if not exists gold")
             session.execute("create table if not exists gold.made (name varchar)")
         loop = Loop(parts, publishes=False)
         stages = FakeStages(parts.warehouse, clock)
         assert loop.tasks.tasks is not None
+        patch.setattr(parts.publication, "publish", lambda *_, **__: None)
         loop.tasks.tasks.means.publication._stages = stages
         world = World(root, loop, clock, stages)
         events.subscribe(world.events.append)

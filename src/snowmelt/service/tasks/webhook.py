@@ -16,7 +16,7 @@ _SHOWN = 200
 
 
 def post(order: Order, stop: Stop) -> Done:
-    """Post a task's body. An answer that is no success fails the task.
+    """Post a task's body, or all that it is told; no success fails the task.
 
     The address may hold a secret: messages name its host alone.
     """
@@ -24,7 +24,9 @@ def post(order: Order, stop: Stop) -> Done:
     assert webhook is not None
     host = urlsplit(webhook.url).hostname
     try:
-        body = filled(webhook.body, order.document)
+        body = order.document
+        if webhook.body is not None:
+            body = filled(webhook.body, order.document)
     except TemplateError as error:
         raise TaskError(f"body: {error}") from None
     with httpx.Client(timeout=ANSWER_SECONDS_MAX) as client:

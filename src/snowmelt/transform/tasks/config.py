@@ -143,7 +143,10 @@ class WebhookTask(_Keys):
     """Posts JSON to an address."""
 
     url: str = Field(pattern=r"^https?://[^\s]+$", description="Where to.")
-    body: Any = Field(None, description="Its texts may have {{ … }}.")
+    body: Any = Field(
+        None,
+        description="Its texts may have {{ … }}; all that a task is told without it.",
+    )
     headers: dict[str, str] = Field(default_factory=dict, description="More headers.")
 
     @property
