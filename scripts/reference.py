@@ -49,6 +49,10 @@ def _rows(schema: dict[str, Any], defs: dict[str, Any], prefix: str) -> list[str
     for name, found in schema["properties"].items():
         inner, many = _inner(found, defs)
         key = f"{prefix}{name}"
+        if inner is None and (named := _of_names(found, defs)) is not None:
+            rows.append(f"| `{key}` | by name | | {found.get('description', '')} |")
+            rows += _rows(named, defs, f"{key}.NAME.")
+            continue
         if variants := _variants(found, defs):
             rows += _rows_of_variants(key, found, variants, defs)
             continue
@@ -93,6 +97,13 @@ def _variants(found: dict[str, Any], defs: dict[str, Any]) -> dict[str, dict[str
         for each in schemas
         if "type" in each["properties"] and len(schemas) > 1
     }
+
+
+def _of_names(found: dict[str, Any], defs: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what a mapping holds under names that a person chooses."""
+    patterns = found.get("patternProperties", {}).values()
+    held = found.get("additionalProperties") or next(iter(patterns), None)
+    return _inner(held, defs)[0] if isinstance(held, dict) and held else None
 
 
 def _inner(
