@@ -17,6 +17,7 @@ LIVE = {
     "freshness": "bench.live.freshness",
     "batch-growth": "bench.live.batch_growth",
     "rebuild": "bench.live.rebuild",
+    "tasks": "bench.live.tasks",
     "retail": "bench.scale.retail",
     "retail-peers": "bench.scale.peers",
 }

@@ -95,7 +95,7 @@ def _variants(found: dict[str, Any], defs: dict[str, Any]) -> dict[str, dict[str
     return {
         each["properties"]["type"]["default"]: each
         for each in schemas
-        if "type" in each["properties"] and len(schemas) > 1
+        if "type" in each.get("properties", {}) and len(schemas) > 1
     }
 
 
@@ -103,7 +103,9 @@ def _of_names(found: dict[str, Any], defs: dict[str, Any]) -> dict[str, Any] | N
     """Return what a mapping holds under names that a person chooses."""
     patterns = found.get("patternProperties", {}).values()
     held = found.get("additionalProperties") or next(iter(patterns), None)
-    return _inner(held, defs)[0] if isinstance(held, dict) and held else None
+    if not isinstance(held, dict) or not held or "$ref" not in held:
+        return None
+    return _inner(held, defs)[0]
 
 
 def _inner(

@@ -202,7 +202,7 @@ class World:
         self.loop.publishes = False
         self.loop.tasks.schedule(self.clock.now())
 
-    def told(self, kind: type[Event] = TaskFinished) -> list[Any]:  # type: ignore[type-arg]
+    def told(self, kind: type[Event] = TaskFinished) -> list[Any]:
         return [each for each in self.events if isinstance(each, kind)]
 
 

@@ -399,7 +399,10 @@ def test_runs_do_not_overlap_unless_they_may(tmp_path: Path) -> None:
     clock.move(NOON)
     with open_world(tmp_path, tasks, clock=clock) as world:
         world.serve()
-        started = lambda: world.told(TaskStarted)  # noqa: E731
+
+        def started() -> list[Any]:
+            return world.told(TaskStarted)
+
         clock.move(NOON + timedelta(minutes=1))
         world.turn_until(lambda: len(started()) == 2)
         for minute in (2, 3):  # both are held up by the same run

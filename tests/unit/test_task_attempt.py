@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -41,7 +42,11 @@ class Case:
 @st.composite
 def cases(draw: st.DrawFn, kinds: tuple[str, ...] = ("shell",)) -> Case:
     names = [f"t{n}" for n in range(draw(st.integers(1, 9)))]
-    bodies = {"shell": {"shell": "x"}, "dbt": {"dbt": "x"}, "sql": {"sql": "x.sql"}}
+    bodies: dict[str, dict[str, Any]] = {
+        "shell": {"shell": "x"},
+        "dbt": {"dbt": "x"},
+        "sql": {"sql": "x.sql"},
+    }
     bodies["gate"] = {"sql": {"file": "x.sql", "expect": "empty"}}
     tasks = {"root": TaskConfig(shell="x")}
     for place, name in enumerate(names):
@@ -270,8 +275,8 @@ def test_what_was_rolled_back_runs_again(case: Case, draw: st.DataObject) -> Non
         assert built <= ran
 
 
-def graph(**tasks: dict[str, object]) -> TaskGraph:
-    return TaskGraph({name: TaskConfig(**task) for name, task in tasks.items()})  # type: ignore[arg-type]
+def graph(**tasks: dict[str, Any]) -> TaskGraph:
+    return TaskGraph({name: TaskConfig(**task) for name, task in tasks.items()})
 
 
 GATED = graph(
@@ -288,7 +293,7 @@ def test_a_gate_works_inside_the_publication_and_gold_waits_for_it() -> None:
     inside, built = frozenset({"silver"}), frozenset({"silver"})
     attempt = Attempt(GATED, BUILT, built=built, inside=inside)
     steps = attempt.advance(frozenset(), 4, Publishing.OPEN)
-    assert (steps.start, steps.inside) == (("gate",), {"gate"})
+    assert (steps.start, steps.inside) == (("gate",), frozenset({"gate"}))
     failed = replace(attempt, states={**BUILT, "gate": FAILED})
     assert failed.advance(frozenset(), 4, Publishing.OPEN).verdict is Verdict.ROLL_BACK
 

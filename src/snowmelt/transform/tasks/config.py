@@ -57,14 +57,18 @@ def _as_list(given: Any) -> Any:
     return [given] if isinstance(given, str) else given
 
 
-def _as(name: str) -> BeforeValidator:
-    """Let a text, or a list, stand for the block that has it as `name`."""
+def _as(name: str, schema: Any) -> BeforeValidator:
+    """Let a text, or a list, stand for the block that has it as `name`.
+
+    `schema` is what an editor is told of it.
+    """
     return BeforeValidator(
-        lambda given: {name: given} if isinstance(given, str | list) else given
+        lambda given: {name: given} if isinstance(given, str | list) else given,
+        json_schema_input_type=schema,
     )
 
 
-Selectors = Annotated[tuple[str, ...], BeforeValidator(_as_list)]
+Selectors = Annotated[tuple[str, ...], BeforeValidator(_as_list, str | list[str])]
 
 
 class DbtTask(_Keys):
@@ -224,22 +228,22 @@ class TaskConfig(_Keys):
     suspended: bool = Field(
         False, description="A task that is suspended until a person resumes it."
     )
-    dbt: Annotated[DbtTask, _as("select")] | None = Field(
+    dbt: Annotated[DbtTask, _as("select", str | list[str] | DbtTask)] | None = Field(
         None, description="Build or test models."
     )
-    sql: Annotated[SqlTask, _as("file")] | None = Field(
+    sql: Annotated[SqlTask, _as("file", str | SqlTask)] | None = Field(
         None, description="Carry out a file of SQL."
     )
-    python: Annotated[PythonTask, _as("function")] | None = Field(
+    python: Annotated[PythonTask, _as("function", str | PythonTask)] | None = Field(
         None, description="Call a function."
     )
-    shell: Annotated[ShellTask, _as("command")] | None = Field(
-        None, description="Run a program."
+    shell: Annotated[ShellTask, _as("command", str | list[str] | ShellTask)] | None = (
+        Field(None, description="Run a program.")
     )
-    webhook: Annotated[WebhookTask, _as("url")] | None = Field(
+    webhook: Annotated[WebhookTask, _as("url", str | WebhookTask)] | None = Field(
         None, description="Post JSON."
     )
-    refresh: Annotated[RefreshTask, _as("pipe")] | None = Field(
+    refresh: Annotated[RefreshTask, _as("pipe", str | RefreshTask)] | None = Field(
         None, description="List the stage and load."
     )
 
