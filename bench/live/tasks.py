@@ -69,7 +69,7 @@ class Measured:
 
 
 def graph_of(count: int) -> dict[str, Any]:
-    """Return a graph of so many tasks: a root, a hundred below it, the rest below them."""
+    """Return a graph of so many tasks: a root, some below it, the rest below those."""
     tasks: dict[str, Any] = {"root": {"cron": "0 0 1 1 *", "sql": "one.sql"}}
     for number in range(count - 2):
         parent = "root" if number < 99 else f"t{number % 99}"
