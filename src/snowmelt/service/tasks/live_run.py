@@ -47,6 +47,8 @@ class LiveRun:
     at_work: dict[str, AtWork] = field(default_factory=dict)
     waits_since: dict[str, datetime] = field(default_factory=dict)
     changed: dict[str, TaskRun] = field(default_factory=dict)
+    written: set[str] = field(default_factory=set)
+    """Names of the rows that are on record."""
 
     @property
     def key(self) -> str:

@@ -315,14 +315,20 @@ class Runner:
         """Commit what changed; then tell of it, and begin what was put down."""
         runs = [*self.runs, *self._ended]
         rows = [row for run in runs for row in run.changed.values()]
+        known = [
+            run.changed[name].task_run_id
+            for run in runs
+            for name in run.changed.keys() & run.written
+        ]
         if rows or self._records or also:
             with self.means.warehouse.session() as session, session.transaction():
                 for write in also:
                     write(session)
-                write_task_runs(session, rows)
+                write_task_runs(session, rows, known)
                 for record in self._records:
                     write_graph_run(session, record)
         for run in runs:
+            run.written |= run.changed.keys()
             run.changed.clear()
         told, self._told = self._told, []
         starting, self._starting = self._starting, []

@@ -242,7 +242,7 @@ class Tasks:
         states |= {name: each.state for name, each in own.items()}
         values |= {name: each.return_value for name, each in own.items()}
         attempt = Attempt(graph, states, suspended=self._suspended)
-        return LiveRun(graph, record, attempt, rows=own, return_values=values)
+        return LiveRun(graph, record, attempt, own, values, written=set(own))
 
     # ---- a person's side ----
 

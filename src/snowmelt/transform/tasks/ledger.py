@@ -100,25 +100,28 @@ def read_version(session: Session, version: int, today: TaskGraph) -> TaskGraph:
     return TaskGraph.from_document(definition, today.tasks)
 
 
-def write_task_runs(session: Session, rows: Sequence[TaskRun]) -> None:
-    """Write rows, each instead of the one that stands under its id."""
-    if not rows:
-        return
-    session.execute(
-        "delete from snowmelt.task_runs where task_run_id in "
-        "(select unnest($1::json::varchar[]))",
-        [[row.task_run_id for row in rows]],
-    )
-    session.insert("snowmelt.task_runs", _columns(rows))
+def write_task_runs(
+    session: Session, rows: Sequence[TaskRun], known: Sequence[str] = ()
+) -> None:
+    """Write rows; those of `known` ids instead of what stands there."""
+    if known:
+        session.execute(
+            "delete from snowmelt.task_runs where task_run_id in "
+            "(select unnest($1::json::varchar[]))",
+            [list(known)],
+        )
+    if rows:
+        session.insert("snowmelt.task_runs", _columns(rows))
 
 
 def write_graph_run(session: Session, run: GraphRun) -> None:
-    """Write a row instead of the one that stands for the same attempt."""
-    session.execute(
-        "delete from snowmelt.task_graph_runs "
-        "where graph_run_group_id = $1 and attempt_number = $2",
-        [run.graph_run_group_id, run.attempt_number],
-    )
+    """Write the row of an attempt; once it has ended, instead of the one it had."""
+    if run.ended_at is not None:
+        session.execute(
+            "delete from snowmelt.task_graph_runs "
+            "where graph_run_group_id = $1 and attempt_number = $2",
+            [run.graph_run_group_id, run.attempt_number],
+        )
     session.insert("snowmelt.task_graph_runs", _columns([run]))
 
 
