@@ -61,14 +61,18 @@ class Programs:
         return self._run(words, order, stop)
 
     def stop_left_over(self) -> list[int]:
-        """Kill the groups of programs that outlived the process that ran them."""
+        """Kill programs, and their children, that outlived the process that ran them.
+
+        They are known by their environment, where there is /proc to read it.
+        """
+        left = {folder.name: folder for folder in self._folder.glob("*")}
         killed = []
-        for folder in sorted(self._folder.glob("*")):
-            if _is_of(folder):
-                group = int((folder / "group").read_text())
+        for process in Path("/proc").glob("[0-9]*") if left else ():
+            if _mark_of(process) in left:
                 with suppress(ProcessLookupError, PermissionError):
-                    os.killpg(group, signal.SIGKILL)
-                    killed.append(group)
+                    os.kill(int(process.name), signal.SIGKILL)
+                    killed.append(int(process.name))
+        for folder in left.values():
             shutil.rmtree(folder, ignore_errors=True)
         return killed
 
@@ -86,7 +90,6 @@ class Programs:
                 )
             except OSError as error:
                 raise TaskError(f"{words[0]}: {error.strerror}") from None
-            (folder / "group").write_text(str(program.pid))
             stop.by(lambda: self._end(program))
             output = self._read(program, stop)
             code = program.wait()
@@ -168,14 +171,17 @@ def _environment(order: Order, folder: Path, root: Path) -> Mapping[str, str]:
     }
 
 
-def _is_of(folder: Path) -> bool:
-    """Is the group of a folder still the one that was started for it?"""
+def _mark_of(process: Path) -> str:
+    """Return the mark that a program of ours has in its environment, if it has."""
     try:
-        group = (folder / "group").read_text()
-        environment = Path(f"/proc/{group}/environ").read_bytes()
+        environment = (process / "environ").read_bytes()
     except OSError:
-        return False
-    return f"{_TOKEN}={folder.name}".encode() in environment.split(b"\0")
+        return ""
+    given = f"{_TOKEN}=".encode()
+    for variable in environment.split(b"\0"):
+        if variable.startswith(given):
+            return variable.removeprefix(given).decode(errors="replace")
+    return ""
 
 
 def _returned(folder: Path, output: bytes) -> str | None:
