@@ -19,6 +19,7 @@ LIVE = {
     "rebuild": "bench.live.rebuild",
     "soak": "bench.live.soak",
     "trace": "bench.live.trace",
+    "tasks": "bench.live.tasks",
     "retail": "bench.scale.retail",
     "retail-peers": "bench.scale.peers",
 }

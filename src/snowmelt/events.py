@@ -230,6 +230,39 @@ class Spilled:
 
 
 @dataclass(frozen=True)
+class TaskStarted:
+    """A task of a graph run began. `scheduled_at`: when it was due."""
+
+    name: str
+    kind: str
+    graph_run_group_id: str
+    attempt_number: int
+    scheduled_from: str
+    scheduled_at: datetime
+    started_at: datetime
+
+
+@dataclass(frozen=True)
+class TaskFinished:
+    """A task ended, or was skipped; `state` is one of TASK_HISTORY's.
+
+    `run_id`: the publication that it was part of.
+    """
+
+    name: str
+    kind: str
+    state: str
+    graph_run_group_id: str
+    attempt_number: int
+    scheduled_from: str
+    scheduled_at: datetime
+    started_at: datetime
+    ended_at: datetime
+    error: str | None
+    run_id: str | None
+
+
+@dataclass(frozen=True)
 class ReplayStarted:
     """Refused records of a pipe are being tried again."""
 
@@ -296,6 +329,8 @@ Event = (
     | NodeFinished
     | RunFinished
     | Spilled
+    | TaskStarted
+    | TaskFinished
     | AuditFinished
     | Vacuumed
     | ReplayStarted

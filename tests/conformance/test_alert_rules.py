@@ -268,25 +268,26 @@ def test_tasks_that_are_suspended_or_fail(tmp_path: Path, hook: Hook) -> None:
     with watched(tmp_path / "shop", PIPES, alerts) as watch:
         watch.later()
         assert watch.alerting.problems == {}, "a project without tasks is in order"
-        watch.write(
-            "create table if not exists snowmelt.task_states (task varchar, "
-            'state varchar, changed_at timestamptz, reason varchar, "by" varchar)'
+        state = (
+            "insert into snowmelt.task_states (name, state, changed_at, changed_by, "
+            "reason) values ('nightly', $1, $2, 'failures', $3)"
         )
-        watch.write(
-            "create table if not exists snowmelt.task_history (task varchar, "
-            "state varchar, ended_at timestamptz, error varchar)"
+        run = (
+            "insert into snowmelt.task_runs (task_run_id, graph_run_group_id, "
+            "attempt_number, name, root_name, kind, query_text, state, error_message, "
+            "scheduled_time, completed_time, graph_version, graph_scheduled_time, "
+            "scheduled_from) values ($1, $1, 1, 'nightly', 'nightly', 'sql', '', $2, "
+            "$3, $4, $4, 1, $4, 'SCHEDULE')"
         )
-        state = "insert into snowmelt.task_states values ('nightly', $1, $2, $3, 'ann')"
-        run = "insert into snowmelt.task_history values ('nightly', $1, $2, $3)"
         now = watch.clock.now
         watch.write(state, "suspended", now(), "failed 3 times")
-        watch.write(run, "FAILED", now(), "no such table")
+        watch.write(run, "one", "FAILED", "no such table", now())
         watch.later()
         texts = [each.body["text"] for each in hook.posted]
-        assert any("task nightly is suspended by ann" in each for each in texts)
+        assert any("task nightly is suspended by failures" in each for each in texts)
         assert any("nightly: no such table" in each for each in texts)
         watch.write(state, "started", now(), None)
-        watch.write(run, "SUCCEEDED", now(), None)
+        watch.write(run, "two", "SUCCEEDED", None, now())
         watch.later()
         assert sorted(hook.kinds) == ["opened"] * 2 + ["resolved"] * 2
 

@@ -40,6 +40,7 @@ COMMANDS = {
     "replay": "Load refused records again, after a fix.",
     "streams": "Show how far models have read what they stream.",
     "alerts": "Show what is wrong, and who heard of it.",
+    "tasks": "Show, run, retry and suspend the tasks of snowmelt.yml.",
     "rebuild": "Build silver and gold anew from bronze.",
     "advise": "Say what costs runs their time, and what to change.",
     "audit": "Rebuild everything and compare it with what is published.",

@@ -10,6 +10,7 @@ import click
 from snowmelt.cli import output
 from snowmelt.cli.project_option import connected, json_option, project_option
 from snowmelt.cli.run_summary import tell_refused
+from snowmelt.cli.tasks import suspended_text
 
 ROWS_SHOWN = 5
 
@@ -48,6 +49,7 @@ def _tell(document: dict[str, Any]) -> None:
     _tell_lags(document["lag"])
     for told in document["alerts"]["told"]:
         output.tell(told)
+    _tell_tasks(document["tasks"])
     run = document["last_run"]
     if run is None:
         output.tell("Nothing was published yet.")
@@ -122,6 +124,16 @@ def _tell_log(log: dict[str, Any]) -> None:
         output.tell(f"The log cannot be written: {log['problem']}")
     if log["rows_lost"]:
         output.tell(f"{output.count(log['rows_lost'], 'row')} of the log are lost")
+
+
+def _tell_tasks(tasks: dict[str, Any]) -> None:
+    """Tell when the graph runs next, and which tasks do not."""
+    if tasks["next_time"]:
+        output.tell(f"Tasks run next at {tasks['next_time'][:19].replace('T', ' ')}.")
+    if tasks["publishes"]:
+        output.tell("Tasks publish: what arrives waits for them. See: snowmelt tasks")
+    for each in tasks["suspended"]:
+        output.tell(suspended_text(each["task"], each["by"], each))
 
 
 def _paused(pipe: dict[str, Any]) -> str:

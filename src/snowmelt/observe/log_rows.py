@@ -23,6 +23,7 @@ from snowmelt.events import (
     RunStarted,
     Spilled,
     StatementFinished,
+    TaskFinished,
     Vacuumed,
 )
 from snowmelt.transform.statements import writes
@@ -114,6 +115,7 @@ class LogRows:
             RunFinished: self._run_finished,
             Spilled: _spilled,
             Vacuumed: _vacuumed,
+            TaskFinished: _task,
         }
 
     def of(self, event: Event) -> list[LogRow]:
@@ -294,6 +296,20 @@ def _vacuumed(event: Vacuumed) -> list[LogRow]:
         rows_out=event.rows,
         rows_rejected=event.rejects,
         details=_details(loads=event.loads, stale=event.stale),
+    )
+    return [step]
+
+
+def _task(event: TaskFinished) -> list[LogRow]:
+    details = _details(
+        kind=event.kind,
+        graph_run_group_id=event.graph_run_group_id,
+        attempt_number=event.attempt_number,
+        scheduled_from=event.scheduled_from,
+    )
+    at = ("task", event.name, event.started_at, event.ended_at)
+    step = Step(
+        *at, event.state, run_id=event.run_id, error=event.error, details=details
     )
     return [step]
 

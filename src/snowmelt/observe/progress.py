@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from snowmelt.clock import Clock, SystemClock
 from snowmelt.events import (
@@ -17,6 +18,8 @@ from snowmelt.events import (
     RunFinished,
     RunStarted,
     Spilled,
+    TaskFinished,
+    TaskStarted,
 )
 
 if TYPE_CHECKING:
@@ -50,6 +53,16 @@ class Progress:
         self._pipes: dict[str, _OfPipe] = {}
         self._bars: Bars | None = None
         self._run_bar: TaskID | None = None
+        self._takes: dict[type, Callable[[Any], None]] = {
+            CopyStarted: self._copy_started,
+            FileSettled: self._file_settled,
+            RunStarted: self._run_started,
+            NodeFinished: self._node_finished,
+            RunFinished: self._run_finished,
+            Spilled: self._spilled,
+            TaskStarted: self._task_started,
+            TaskFinished: self._task_finished,
+        }
 
     def __enter__(self) -> Progress:
         if sys.stderr.isatty():
@@ -70,19 +83,10 @@ class Progress:
 
     def __call__(self, event: Event) -> None:
         """Take one event; from any thread."""
-        with self._lock:
-            if isinstance(event, CopyStarted):
-                self._copy_started(event)
-            elif isinstance(event, FileSettled):
-                self._file_settled(event)
-            elif isinstance(event, RunStarted):
-                self._run_started(event)
-            elif isinstance(event, NodeFinished):
-                self._node_finished(event)
-            elif isinstance(event, RunFinished):
-                self._run_finished(event)
-            elif isinstance(event, Spilled):
-                self._spilled(event)
+        take: Callable[[Any], None] | None = self._takes.get(type(event))
+        if take is not None:
+            with self._lock:
+                take(event)
 
     def _copy_started(self, event: CopyStarted) -> None:
         if not any(pipe.left_files for pipe in self._pipes.values()):
@@ -149,6 +153,16 @@ class Progress:
             self._line(f"run: published in {event.seconds:.1f} s")
         else:
             self._line(f"run: failed, gold is as it was: {event.error}")
+
+    def _task_started(self, event: TaskStarted) -> None:
+        attempt = event.attempt_number
+        again = f", attempt {attempt}" if attempt > 1 else ""
+        self._line(f"task {event.name}: {event.kind}{again}")
+
+    def _task_finished(self, event: TaskFinished) -> None:
+        told = f": {event.error}" if event.error else ""
+        seconds = (event.ended_at - event.started_at).total_seconds()
+        self._line(f"task {event.name}: {event.state} in {seconds:.1f} s{told}")
 
     def _spilled(self, event: Spilled) -> None:
         """Say that memory was short, and what helps."""

@@ -50,6 +50,15 @@ TABLES: tuple[OfTime | OfRun, ...] = (
     OfTime("pipeline_log", "started_at", Kept.STEPS),
     OfTime("freshness_history", "judged_at", Kept.STEPS),
     OfTime("query_history", "started_at", Kept.QUERIES),
+    OfTime("task_runs", "completed_time", Kept.STEPS),
+    OfTime(
+        "task_graph_runs",
+        "ended_at",
+        Kept.STEPS,
+        # how far the last good run had read has to be known, however old it is
+        stays="read_through >= coalesce((select max(read_through) "
+        "from snowmelt.task_graph_runs where state = 'SUCCEEDED'), 0)",
+    ),
     OfRun("node_history"),
     OfRun("test_failures"),
     OfRun(

@@ -14,8 +14,9 @@ from snowmelt.pipe.definition import Pipe
 from snowmelt.pipe.pattern import can_overlap
 from snowmelt.project.dashboards import Dashboard
 from snowmelt.project.settings import Settings
-from snowmelt.project.yaml_file import load_model
+from snowmelt.project.yaml_file import load_model, place_of
 from snowmelt.transform.dbt_project import read_dbt_project
+from snowmelt.transform.tasks.checking import Surroundings, problems
 from snowmelt.warehouse.port import LINKS
 
 SETTINGS_FILE = "snowmelt.yml"
@@ -126,6 +127,7 @@ def load_project(directory: Path) -> Project:
     _check_together(pipes, shown)
     _check_tags(settings, pipes, shown)
     _check_external(root, settings, pipes, shown)
+    _check_tasks(root, settings, pipes)
     return Project(root, settings, pipes)
 
 
@@ -162,6 +164,15 @@ def _check_external(
             "link can keep its files",
             "Move one of them, or leave external out.",
         )
+
+
+def _check_tasks(root: Path, settings: Settings, pipes: tuple[Pipe, ...]) -> None:
+    """Refuse tasks that are no sound graph, or name what is not there."""
+    tables = [pipe.table_name for pipe in pipes]
+    around = Surroundings(tables, [pipe.name for pipe in pipes], root)
+    for found in problems(settings.tasks, around):
+        where = place_of(root / SETTINGS_FILE, found.location, SETTINGS_FILE)
+        raise ConfigError(where, found.problem, found.remedy)
 
 
 def _check_together(pipes: tuple[Pipe, ...], files: list[str]) -> None:

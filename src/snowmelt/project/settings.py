@@ -16,6 +16,7 @@ from snowmelt.observe.pipeline_log import LogConfig
 from snowmelt.pipe.batch import LoadConfig
 from snowmelt.pipe.definition import Name
 from snowmelt.pipe.file_format import FileFormat
+from snowmelt.transform.tasks.config import TaskConfig
 from snowmelt.warehouse.memory import DEFAULT, machine_memory, memory_bytes
 
 _SCHEMAS_TAKEN = (
@@ -90,3 +91,6 @@ class Settings(BaseModel):
     alerts: AlertsConfig = Field(default_factory=AlertsConfig)
     observe: ObserveConfig = Field(default_factory=ObserveConfig)
     retention: RetentionConfig = Field(default_factory=RetentionConfig)
+    tasks: dict[Name, TaskConfig] = Field(
+        default_factory=dict, description="A graph of tasks, by name; see tasks.md."
+    )

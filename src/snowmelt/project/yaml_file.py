@@ -75,6 +75,12 @@ def line_of_key(path: Path, location: Location) -> int:
     return _line_of(node, location)[0] if node is not None else 1
 
 
+def place_of(path: Path, location: Location, shown_as: str) -> str:
+    """Return where a key of a file that was read stands: file, line and key."""
+    line = line_of_key(path, location)
+    return f"{shown_as}:{line}: {'.'.join(str(part) for part in location)}"
+
+
 def _describe(
     error: ErrorDetails, node: yaml.Node, model: type[BaseModel], shown_as: str
 ) -> ConfigError:

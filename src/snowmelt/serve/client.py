@@ -135,6 +135,24 @@ class ServiceClient:
     ) -> Document:
         return self._ask("became", file=file, load=load, row=row, limit=limit)
 
+    def tasks(self) -> Document:
+        return self._ask("tasks")
+
+    def task_history(self, task: str | None, state: str | None, limit: int) -> Document:
+        return self._ask("task_history", task=task, state=state, limit=limit)
+
+    def task_run(self, name: str | None, config: dict[str, Any] | None) -> Document:
+        return self._ask("task_run", name=name, config=config)
+
+    def task_retry(self, target: str | None) -> Document:
+        return self._ask("task_retry", target=target)
+
+    def task_suspend(self, name: str, reason: str | None) -> Document:
+        return self._ask("task_suspend", name=name, reason=reason)
+
+    def task_resume(self, name: str) -> Document:
+        return self._ask("task_resume", name=name)
+
     def replay(self, edit: str | None = None, **filters: str | None) -> Document:
         return self._ask("replay", edit=edit, **filters)
 

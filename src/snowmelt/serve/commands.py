@@ -115,6 +115,30 @@ class Commands(Protocol):
         """What a file, a load, or one record of it became."""
         ...
 
+    def tasks(self) -> Document:
+        """Every task, how it stands, and when the graph runs next."""
+        ...
+
+    def task_history(self, task: str | None, state: str | None, limit: int) -> Document:
+        """Runs of tasks, newest first."""
+        ...
+
+    def task_run(self, name: str | None, config: dict[str, Any] | None) -> Document:
+        """Run the graph, or one task of it, and wait until it has ended."""
+        ...
+
+    def task_retry(self, target: str | None) -> Document:
+        """Try again what failed of a graph run, and what comes after it."""
+        ...
+
+    def task_suspend(self, name: str, reason: str | None) -> Document:
+        """Let a task not run until it is resumed."""
+        ...
+
+    def task_resume(self, name: str) -> Document:
+        """Let a suspended task run again."""
+        ...
+
     def replay(self, edit: str | None = None, **filters: str | None) -> Document:
         """Try open rejects again under today's contracts, once, and publish.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from snowmelt.errors import UsageError
 from snowmelt.gold.run_history import published_run
@@ -35,6 +36,7 @@ from snowmelt.service.questions import find_pipe
 from snowmelt.service.replaying import Replaying
 from snowmelt.service.status import note_statuses, status_document
 from snowmelt.service.streaming import streams_document
+from snowmelt.service.tasks.verbs import TaskVerbs
 from snowmelt.service.tracing import Tracing
 from snowmelt.service.vacuuming import vacuum_document
 from snowmelt.transform.dbt import Dbt
@@ -55,6 +57,7 @@ class OwnCommands:
         self._loading = Loading(loop, serving=serving)
         self._operating = Operating(loop)
         self._replaying = Replaying(loop)
+        self._task_verbs = TaskVerbs(loop, serving=serving)
 
     def _look(self) -> None:
         """See what is pending now, without loading anything."""
@@ -230,6 +233,26 @@ class OwnCommands:
 
     def mute_alerts(self, target: str, duration: str) -> Document:
         return AlertVerbs(self._loop, serving=self._serving).mute(target, duration)
+
+    # Tasks.
+
+    def tasks(self) -> Document:
+        return self._task_verbs.tasks()
+
+    def task_history(self, task: str | None, state: str | None, limit: int) -> Document:
+        return self._task_verbs.history(task, state, limit)
+
+    def task_run(self, name: str | None, config: dict[str, Any] | None) -> Document:
+        return self._task_verbs.run(name, config)
+
+    def task_retry(self, target: str | None) -> Document:
+        return self._task_verbs.retry(target)
+
+    def task_suspend(self, name: str, reason: str | None) -> Document:
+        return self._task_verbs.suspend(name, reason)
+
+    def task_resume(self, name: str) -> Document:
+        return self._task_verbs.resume(name)
 
     # Stop and go.
 

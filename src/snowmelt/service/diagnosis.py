@@ -25,6 +25,8 @@ from snowmelt.transform.build import RECORDINGS
 from snowmelt.transform.package import PACKAGE, outdated_files
 from snowmelt.transform.project_digest import project_digest
 from snowmelt.transform.recording import load_recordings
+from snowmelt.transform.tasks.graph import TaskGraph
+from snowmelt.transform.tasks.ledger import standings
 from snowmelt.warehouse.memory import machine_memory
 
 Finding = dict[str, Any]
@@ -41,6 +43,7 @@ def diagnose(directory: Path) -> list[Finding]:
     findings.append(_finding("project", True, f"{len(project.pipes)} pipes"))
     checks: list[Callable[[Project], Finding]]
     checks = [_landing, _macros, _target_lag, _disk, _memory, _warehouse]
+    checks += [_tasks] if project.settings.tasks else []
     found = [check(project) for check in checks]
     return [*findings, *found, *alert_findings(project)]
 
@@ -129,6 +132,40 @@ def _memory(project: Project) -> Finding:
         wanted <= there,
         f"{wanted / 1e9:.1f} of {there / 1e9:.1f} GB for the engine",
         "Set warehouse: {memory_limit: …} in snowmelt.yml to what can be had.",
+    )
+
+
+def _tasks(project: Project) -> Finding:
+    """Find out whether a task was suspended because it failed too often."""
+    graph = TaskGraph(project.settings.tasks)
+    with connect_service(project.socket) as client:
+        if client is not None:
+            told = client.status()["tasks"]["suspended"]
+            failing = [each["task"] for each in told if each["by"] == "failures"]
+            return _judged(graph, failing)
+    try:
+        with (
+            opened(project, SystemClock(), Events()) as parts,
+            parts.warehouse.snapshot() as session,
+        ):
+            known = standings(session, graph).items()
+    except SnowmeltError as error:
+        return _finding("tasks", False, error.problem, error.remedy)
+    suspended = [name for name, each in known if each.suspended]
+    return _judged(
+        graph, [name for name in suspended if dict(known)[name].by == "failures"]
+    )
+
+
+def _judged(graph: TaskGraph, failing: list[str]) -> Finding:
+    found = f"{len(graph.tasks)} tasks"
+    if not failing:
+        return _finding("tasks", True, found)
+    return _finding(
+        "tasks",
+        False,
+        f"{', '.join(failing)}: suspended, because it failed too often",
+        f"See snowmelt tasks history, then: snowmelt tasks resume {failing[0]}",
     )
 
 

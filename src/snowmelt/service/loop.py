@@ -27,6 +27,7 @@ from snowmelt.service.lane import Lane
 from snowmelt.service.load_lanes import Loaded, LoadLanes
 from snowmelt.service.parts import Parts
 from snowmelt.service.run_timing import RunTiming
+from snowmelt.service.tasks.assembly import make_tasks
 from snowmelt.service.telling import tell_settled
 from snowmelt.service.upkeep import Upkeep
 from snowmelt.service.watching import Watching
@@ -76,6 +77,7 @@ class Loop:
         self.run_timing = RunTiming(
             parts.warehouse, parts.publication, parts.project.settings
         )
+        self.tasks = make_tasks(self)
         self._run_asked = False
         self._unpublished_since: datetime | None = self.parts.clock.now()
         self._turned_at = parts.clock.now()
@@ -97,6 +99,7 @@ class Loop:
             for problem in self.after_loading.turn():
                 self.note(problem)
             self.watching.check(now)
+            self.tasks.turn(now)
             self._settle_run()
             self._dispatch_run(now)
             self._write_log()
@@ -143,6 +146,7 @@ class Loop:
         with self.lock:
             self._unpublished_since = self.parts.clock.now()
             self._run_asked = True
+            self.tasks.rows_arrived()
             self.wake.set()
 
     def is_quiet(self, *, settling_too: bool = True) -> bool:
@@ -151,11 +155,29 @@ class Loop:
         Without `settling_too`, files that still change do not count.
         """
         with self.lock:
-            published = self._unpublished_since is None or not self.publishes
+            published = self._unpublished_since is None or not self._publishing
             idle = self.load_lanes.idle and self.run_lane.idle
             idle = idle and self.after_loading.idle
             idle = idle and not self.arrivals.to_list
             return idle and published and self._left(settling_too=settling_too) == 0
+
+    @property
+    def _publishing(self) -> bool:
+        """Are runs this loop's to begin? Else they are tasks', unless asked for."""
+        return self.publishes or self._run_asked
+
+    def has_loaded(self, pipe: str | None) -> bool:
+        """Is the stage listed, and nothing of a pipe, or of any, left to load?"""
+        with self.lock:
+            if self.arrivals.to_list or not self.load_lanes.idle:
+                return False
+            states = self.parts.pending.states()
+            own = [
+                each
+                for each in states
+                if each["pipe_name"] == pipe and each["state"] != "held"
+            ]
+            return self._left() == 0 or (pipe is not None and not own)
 
     @property
     def is_loading(self) -> bool:
@@ -177,7 +199,10 @@ class Loop:
             rest = self.parts.pending.next_rest()
             if rest is not None:
                 instants.append(rest)
-            to_publish = self.publishes and self.run_lane.idle
+            task_at = self.tasks.next_at()
+            if task_at is not None:
+                instants.append(task_at)
+            to_publish = self._publishing and self.run_lane.idle
             to_publish = to_publish and not self.publishes_once
             if self._unpublished_since is not None and to_publish:
                 longest = self.parts.project.settings.publish.wait_max
@@ -187,7 +212,9 @@ class Loop:
             return min(max(seconds, 0.005), 5.0)
 
     def close(self) -> None:
-        """Let the lanes end what they are at."""
+        """Let the lanes end what they are at; tasks are stopped."""
+        with self.lock:
+            self.tasks.close()
         self.load_lanes.close()
         self.run_lane.close()
         self.after_loading.close()
@@ -240,6 +267,7 @@ class Loop:
                 # a file was only touched: a run that found it otherwise may go on
                 self._unpublished_since = self._unpublished_since or now
             if record.load_seq and record.status.has_rows:
+                self.tasks.rows_arrived()
                 self.watching.arrived(record.pipe_name, now)
         del self.warnings[:-PROBLEMS_MAX]
         if loaded.pipe.after_load:
@@ -294,9 +322,9 @@ class Loop:
 
     def _dispatch_run(self, now: datetime) -> None:
         """Publish when no file waits, or when loads have waited long enough."""
-        if not self.publishes or not self.run_lane.idle:
+        if not self.run_lane.idle:
             return
-        if self._unpublished_since is None:
+        if self._unpublished_since is None or not self._publishing:
             self._keep_up(now)
             return
         busy = self.arrivals.to_list or self._left() > 0 or not self.load_lanes.idle
@@ -336,7 +364,7 @@ class Loop:
 
     def _keep_up(self, now: datetime) -> None:
         """Do what is for the runs to come, while nothing waits or is at work."""
-        if self.upkeep is None or not self.is_quiet():
+        if self.upkeep is None or not self.is_quiet() or self.tasks.busy:
             return
         work = self.upkeep.choose(now, self._digest)
         if work is not None:
@@ -352,6 +380,7 @@ class Loop:
         self.run_timing.changed()
         try:
             self.last_run = work.result() or self.last_run
+            self.tasks.rows_arrived()
         except Exception as error:
             log.exception("a run could not be carried out")
             self.note(f"the run could not be carried out: {error}")

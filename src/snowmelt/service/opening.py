@@ -38,6 +38,7 @@ from snowmelt.transform.dbt import Dbt
 from snowmelt.transform.kept_artifacts import KeptArtifacts
 from snowmelt.transform.profile import write_profile
 from snowmelt.transform.sources import write_sources
+from snowmelt.transform.tasks.ledger import close_interrupted_tasks
 from snowmelt.warehouse.duckdb.system import ensure_system_tables
 from snowmelt.warehouse.duckdb.views import PipeEntry, StageEntry, write_catalog
 from snowmelt.warehouse.duckdb.warehouse import (
@@ -87,6 +88,7 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
             for pipe in project.pipes:
                 record_widened(session, pipe, ensure_table(session, pipe), clock.now())
             close_interrupted(session, clock.now())
+            close_interrupted_tasks(session, clock.now())
             paused = set(paused_pipes(session))
             held = held_files(session)
         with warehouse.session() as session:

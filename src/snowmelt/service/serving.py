@@ -110,6 +110,8 @@ def _kept_up(loop: Loop, project: Project) -> Loop:
     if has_to_alert(parts):
         loop.alerting = Alerting(parts, loop.wake.set)
         parts.events.subscribe(loop.alerting)
+    loop.publishes = not loop.tasks.publishes
+    loop.tasks.schedule(parts.clock.now())
     return loop
 
 

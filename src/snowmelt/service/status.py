@@ -29,6 +29,7 @@ from snowmelt.service.pipe_status import (
 )
 from snowmelt.service.standing import held_document, pause_document
 from snowmelt.service.streaming import stuck_streams
+from snowmelt.service.tasks.answers import standing_document
 
 
 def status_document(loop: Loop, *, serving: bool) -> Document:
@@ -78,6 +79,7 @@ def status_document(loop: Loop, *, serving: bool) -> Document:
         "last_run": last_run,
         "reconciliation": reconciliation,
         "lag": lag_document(loop),
+        "tasks": standing_document(loop.tasks.tasks, serving=serving),
         "limits": _limits(loop),
     }
 
@@ -124,8 +126,9 @@ def _problems(loop: Loop) -> list[str]:
 
 
 def _limits(loop: Loop) -> Document:
-    limits = loop.parts.project.settings
+    limits, tasks = loop.parts.project.settings, loop.tasks.tasks
     return {
+        "tasks_lanes_max": tasks.graph.root_task.lanes_max if tasks else None,
         "settle_seconds": limits.landing.settle.total_seconds(),
         "settle_max_seconds": limits.landing.settle_max.total_seconds(),
         "refresh_every_seconds": limits.landing.refresh_every.total_seconds(),

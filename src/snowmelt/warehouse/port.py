@@ -95,6 +95,10 @@ class Warehouse(Protocol):
         """Put it in its place, and free what was deleted; False while others write."""
         ...
 
+    def require_no_transaction(self, sql: str) -> None:
+        """Raise UsageError for statements that begin or end a transaction."""
+        ...
+
     def close(self) -> None:
         """Write what is buffered and let go of the file."""
         ...

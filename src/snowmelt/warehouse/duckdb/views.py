@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from snowmelt import __version__
+from snowmelt.warehouse.duckdb.task_views import TASK_VIEWS
 from snowmelt.warehouse.port import Row, Session
 
 _TEXT = (
@@ -207,6 +208,7 @@ create or replace macro snowmelt.pipe_status(pipe) as (
     where noted.pipe_name = pipe
 )
 """,
+    *TASK_VIEWS,
 )
 
 

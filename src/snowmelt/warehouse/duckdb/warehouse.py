@@ -192,6 +192,19 @@ class DuckDBWarehouse:
                 "Write one SELECT, WITH, FROM, SHOW or DESCRIBE.",
             )
 
+    def require_no_transaction(self, sql: str) -> None:
+        """Raise UsageError for statements that begin or end a transaction."""
+        try:
+            statements = self._connection.extract_statements(sql)
+        except duckdb.Error as error:
+            raise UsageError("sql", str(error).strip()) from None
+        if not statements:
+            raise UsageError("sql", "there is no statement")
+        if duckdb.StatementType.TRANSACTION in {each.type for each in statements}:
+            raise UsageError(
+                "sql", "begin, commit and rollback are not for a file of statements"
+            )
+
     def spilled_bytes(self) -> int:
         """Return how much the engine has on disk for want of memory at the moment."""
         spilled = 0
