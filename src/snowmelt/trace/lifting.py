@@ -21,7 +21,14 @@ from sqlglot.errors import SqlglotError
 
 from snowmelt.trace import query_parts as parts_of
 from snowmelt.trace.annotation import Annotation
-from snowmelt.trace.query_parts import DIALECT, LISTED, SIDES, aliased, quoted
+from snowmelt.trace.query_parts import (
+    DIALECT,
+    LISTED,
+    SIDES,
+    Note,
+    aliased,
+    quoted,
+)
 
 Tags = tuple[str, ...]
 Env = dict[str, Tags]
@@ -29,19 +36,6 @@ Env = dict[str, Tags]
 
 class Unliftable(Exception):
     """A construct of which nobody says here which rows it makes its rows from."""
-
-
-@dataclass(frozen=True)
-class Note:
-    """What decides about rows and is not listed: all rows of some relations.
-
-    kind: `whole` (any row of them may decide), `rank` (their order decides), `pick`
-    (one row of several was taken, the others were looked at).
-    """
-
-    kind: str
-    construct: str
-    relations: tuple[int, ...]
 
 
 @dataclass
