@@ -164,7 +164,18 @@ def unknown_construct(select: exp.Select) -> str:
     return ""
 
 
+def relations_of(tags: Sequence[str]) -> tuple[int, ...]:
+    """Return the relations that annotations are of, each once."""
+    return tuple(dict.fromkeys(int(tag[3:]) for tag in tags))
+
+
 # Windows.
+
+
+def named_windows(select: exp.Select) -> dict[str, exp.Expr]:
+    """Return the windows that a block gives a name, by it."""
+    windows = select.args.get("windows") or ()
+    return {each.this.name.lower(): each for each in windows}
 
 
 def function_name(window: exp.Window) -> str:
