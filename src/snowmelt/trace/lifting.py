@@ -21,7 +21,14 @@ from sqlglot.errors import SqlglotError
 
 from snowmelt.trace import query_parts as parts_of
 from snowmelt.trace.annotation import Annotation
-from snowmelt.trace.query_parts import DIALECT, LISTED, SIDES, aliased, quoted
+from snowmelt.trace.query_parts import (
+    DIALECT,
+    LISTED,
+    SIDES,
+    Note,
+    aliased,
+    quoted,
+)
 
 Tags = tuple[str, ...]
 Env = dict[str, Tags]
@@ -29,19 +36,6 @@ Env = dict[str, Tags]
 
 class Unliftable(Exception):
     """A construct of which nobody says here which rows it makes its rows from."""
-
-
-@dataclass(frozen=True)
-class Note:
-    """What decides about rows and is not listed: all rows of some relations.
-
-    kind: `whole` (any row of them may decide), `rank` (their order decides), `pick`
-    (one row of several was taken, the others were looked at).
-    """
-
-    kind: str
-    construct: str
-    relations: tuple[int, ...]
 
 
 @dataclass
@@ -336,8 +330,7 @@ class _Lifter:
 
     def _note_limit(self, select: exp.Select, tags: Tags) -> None:
         if select.args.get("limit") is not None:
-            relations = tuple(dict.fromkeys(int(tag[3:]) for tag in tags))
-            self._add_note(Note("pick", "LIMIT", relations))
+            self._add_note(Note("pick", "LIMIT", parts_of.relations_of(tags)))
 
     def _note(self, kind: str, construct: str, read: exp.Expr, env: Env) -> None:
         """Note that all rows of what an expression reads may decide.
@@ -354,9 +347,7 @@ class _Lifter:
                 relations.append(found)
             elif isinstance(found, str):
                 self._note(kind, construct, parse(found), {})
-        note = Note(kind, construct, tuple(dict.fromkeys(relations)))
-        if note.relations:
-            self._add_note(note)
+        self._add_note(Note(kind, construct, tuple(dict.fromkeys(relations))))
 
     # What makes one row of many.
 
@@ -384,10 +375,8 @@ class _Lifter:
     def _value_windows(self, select: exp.Select, tags: Tags) -> list[str]:
         """Return the partitions that values of this block are made of."""
         found: dict[str, None] = {}
-        relations = tuple(dict.fromkeys(int(tag[3:]) for tag in tags))
-        named = {
-            each.this.name.lower(): each for each in select.args.get("windows") or ()
-        }
+        relations = parts_of.relations_of(tags)
+        named = parts_of.named_windows(select)
         places = [*select.expressions, select.args.get("qualify")]
         for place in filter(None, places):
             for window in place.find_all(exp.Window):
@@ -403,7 +392,7 @@ class _Lifter:
         return list(found)
 
     def _add_note(self, note: Note) -> None:
-        if note not in self.notes:
+        if note.relations and note not in self.notes:
             self.notes.append(note)
 
     def _fresh(self) -> str:

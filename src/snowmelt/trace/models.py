@@ -46,7 +46,7 @@ class Relation:
 
 @dataclass(frozen=True)
 class Decided:
-    """What else decides about a model's rows; see `lifting.Note`."""
+    """What else decides about a model's rows; see `query_parts.Note`."""
 
     kind: str
     construct: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import sqlglot
 from sqlglot import exp
@@ -14,6 +15,19 @@ PARTS = {"expressions": "SELECT", "group": "GROUP BY", "order": "ORDER BY"}
 LISTED = "rows are listed"
 """The mark of a subquery whose rows are carried on."""
 _RANKS = ("row_number", "rank", "dense_rank", "ntile", "percent_rank", "cume_dist")
+
+
+@dataclass(frozen=True)
+class Note:
+    """What decides about rows and is not listed: all rows of some relations.
+
+    kind: `whole` (any row of them may decide), `rank` (their order decides), `pick`
+    (one row of several was taken, the others were looked at).
+    """
+
+    kind: str
+    construct: str
+    relations: tuple[int, ...]
 
 
 def sql(text: str) -> exp.Expr:
@@ -150,7 +164,18 @@ def unknown_construct(select: exp.Select) -> str:
     return ""
 
 
+def relations_of(tags: Sequence[str]) -> tuple[int, ...]:
+    """Return the relations that annotations are of, each once."""
+    return tuple(dict.fromkeys(int(tag[3:]) for tag in tags))
+
+
 # Windows.
+
+
+def named_windows(select: exp.Select) -> dict[str, exp.Expr]:
+    """Return the windows that a block gives a name, by it."""
+    windows = select.args.get("windows") or ()
+    return {each.this.name.lower(): each for each in windows}
 
 
 def function_name(window: exp.Window) -> str:
