@@ -38,9 +38,11 @@ lint: setup      ## Style, types, and the rules of the house.
 	@$(BIN)/lint-imports
 
 test: lint       ## Everything that must hold, in minutes.
+	@sh scripts/chromium.sh
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not long"
 
 test-long: lint  ## The long forms: more kills, more random histories.
+	@sh scripts/chromium.sh
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 bench: setup     ## Speed, as ratios against raw DuckDB in the same run.

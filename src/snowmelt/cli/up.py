@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +17,7 @@ from snowmelt.events import Event, Sink, StatementFinished, describe
 
 if TYPE_CHECKING:
     from snowmelt.project.project import Project
+    from snowmelt.serve.web_server import Opening
 
 
 @click.command("up")
@@ -43,7 +46,7 @@ def command(log_format: str, directory: Path, as_json: bool) -> int:
     project = load_project(directory)
     with Progress() as progress:
         output.tell(f"Watching {project.location}. Stop with Ctrl-C.")
-        left = _serve(project, [progress, *sinks])
+        left = _serve(project, [progress, *sinks], _tell)
     output.tell(
         "Stopped; every transaction is finished. "
         + (f"{output.count(left, 'file')} still pending. " if left else "")
@@ -61,7 +64,7 @@ def _logged(directory: Path, sinks: list[Sink], as_json: bool) -> int:
         try:
             project = load_project(directory)
             log.info("watching", location=project.location)
-            left = _serve(project, [EventLog(), *sinks])
+            left = _serve(project, [EventLog(), *sinks], partial(_log, log))
             log.info("stopped", pending=left)
         except SnowmeltError as error:
             log.error("failed", error=error.as_document())
@@ -71,7 +74,23 @@ def _logged(directory: Path, sinks: list[Sink], as_json: bool) -> int:
     return 0
 
 
-def _serve(project: Project, sinks: list[Sink]) -> int:
+def _tell(opening: Opening) -> None:
+    if opening.problem:
+        output.tell(f"No pages: {opening.problem}")
+    else:
+        output.tell(f"Pages: {opening.link}")
+        output.tell("The link works once. Print another with: snowmelt link")
+
+
+def _log(log: Any, opening: Opening) -> None:
+    """Say where the pages are; a log may be read by people who may not act."""
+    if opening.problem:
+        log.info("no_pages", problem=opening.problem)
+    else:
+        log.info("pages", url=opening.url)
+
+
+def _serve(project: Project, sinks: list[Sink], tell: Callable[[Opening], None]) -> int:
     from snowmelt.clock import SystemClock
     from snowmelt.events import Events
     from snowmelt.service.serving import serve
@@ -79,7 +98,7 @@ def _serve(project: Project, sinks: list[Sink]) -> int:
     events = Events()
     for sink in sinks:
         events.subscribe(sink)
-    return serve(project, SystemClock(), events)
+    return serve(project, SystemClock(), events, tell)
 
 
 class EventLines:

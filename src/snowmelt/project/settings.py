@@ -13,6 +13,7 @@ from snowmelt.observe.pipeline_log import LogConfig
 from snowmelt.pipe.batch import LoadConfig
 from snowmelt.pipe.definition import Name
 from snowmelt.pipe.file_format import FileFormat
+from snowmelt.project.serving import ServeConfig
 from snowmelt.warehouse.memory import DEFAULT, machine_memory, memory_bytes
 
 _SCHEMAS_TAKEN = (
@@ -84,3 +85,4 @@ class Settings(BaseModel):
     publish: PublishConfig = Field(default_factory=PublishConfig)
     audit: AuditConfig = Field(default_factory=AuditConfig)
     log: LogConfig = Field(default_factory=LogConfig)
+    serve: ServeConfig = Field(default_factory=ServeConfig)

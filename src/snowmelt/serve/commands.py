@@ -7,12 +7,13 @@ warehouse and answers itself. Every answer is a document: what `--json` prints.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
-Document = dict[str, Any]
+from snowmelt.serve.page_commands import Document as Document
+from snowmelt.serve.page_commands import PageCommands
 
 
-class Commands(Protocol):
+class Commands(PageCommands, Protocol):
     """The verbs that need the warehouse."""
 
     def status(self) -> Document:

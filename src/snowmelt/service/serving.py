@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+from collections.abc import Callable
 from functools import partial
 
 from snowmelt.clock import Clock
@@ -12,19 +13,24 @@ from snowmelt.errors import UnreachableError
 from snowmelt.events import Events
 from snowmelt.observe.metrics import Metrics
 from snowmelt.project.project import Project
-from snowmelt.serve.api import ApiServer
 from snowmelt.serve.client import connect_service
+from snowmelt.serve.web_server import Opening
 from snowmelt.service.commands import OwnCommands
 from snowmelt.service.loop import Loop
 from snowmelt.service.numbers import standing
 from snowmelt.service.opening import opened_patiently
 from snowmelt.service.upkeep import Upkeep
+from snowmelt.service.windows import Windows
 
 log = logging.getLogger("snowmelt")
 
 
-def serve(project: Project, clock: Clock, events: Events) -> int:
+def serve(
+    project: Project, clock: Clock, events: Events, tell: Callable[[Opening], None]
+) -> int:
     """Run until SIGTERM or SIGINT; return how many files are still pending.
+
+    `tell` is told where the pages are, or why there are none.
 
     Raises UnreachableError when a service runs for this project already.
     """
@@ -46,8 +52,8 @@ def serve(project: Project, clock: Clock, events: Events) -> int:
         metrics = Metrics(partial(standing, loop))
         events.subscribe(metrics)
         commands = OwnCommands(loop, serving=True)
-        server = ApiServer(commands, metrics.read, project.socket)
-        server.start()
+        windows = Windows(loop, commands, metrics)
+        windows.start(tell)
         parts.stage.watch(loop.wake.set)
         try:
             while not stopping.is_set():
@@ -58,7 +64,7 @@ def serve(project: Project, clock: Clock, events: Events) -> int:
             loop.stopping = True
             parts.stage.unwatch()
             loop.close()
-            server.stop()
+            windows.stop()
             parts.publication.close()
             with parts.loading:
                 pass  # a replay that was asked for has ended
