@@ -60,7 +60,14 @@ class Assets:
 
     async def answer(self, request: Request) -> Response:
         """Answer `/static/NAME`."""
-        found = self._assets.get(request.path_params["name"])
+        return self._answer(request, request.path_params["name"])
+
+    async def icon(self, request: Request) -> Response:
+        """Answer `/favicon.ico`, which browsers ask for where no page names one."""
+        return self._answer(request, "icon.svg")
+
+    def _answer(self, request: Request, name: str) -> Response:
+        found = self._assets.get(name)
         if found is None:
             return PlainTextResponse("there is no such file", 404)
         takes = "gzip" in request.headers.get("accept-encoding", "")

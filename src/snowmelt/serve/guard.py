@@ -27,7 +27,7 @@ BODY_BYTES_MAX = 64 * 1024
 BODY_SECONDS_MAX = 10.0
 FORM_FIELDS_MAX = 20
 READING = ("GET", "HEAD")
-PUBLIC = ("/healthz", "/readyz", "/login", "/start", "/session")
+PUBLIC = ("/favicon.ico", "/healthz", "/readyz", "/login", "/start", "/session")
 PUBLIC_FOLDERS = ("/static/", "/badge/")
 MACHINES = ("/api/", "/events", "/metrics", "/session")
 """Paths that programs ask: they get an error as JSON, and no form to log in."""

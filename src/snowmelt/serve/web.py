@@ -57,6 +57,7 @@ def make_web_app(site: Site, metrics: Metrics, tables: Tables) -> ASGIApp:
         Route("/events", site.broadcast.answer),
         Route("/metrics", numbers(metrics)),
         Route("/static/{name}", site.assets.answer),
+        Route("/favicon.ico", site.assets.icon),
         Route("/start", doors.start, methods=["GET"]),
         Route("/login", doors.login, methods=["GET", "POST"]),
         Route("/logout", doors.logout, methods=["POST"]),
