@@ -51,6 +51,7 @@ function isBusy(region) {
 function settle(root) {
   htmx.process(root);
   showTimes(root);
+  markScrolling();
   drawCharts();
 }
 
@@ -86,6 +87,22 @@ function replace(fresh) {
     settle(placed);
   }
 }
+
+// What scrolls sideways can be reached and scrolled from the keyboard.
+
+function markScrolling() {
+  document.querySelectorAll(".scroll").forEach((element) => {
+    if (element.scrollWidth > element.clientWidth) {
+      element.tabIndex = 0;
+      element.setAttribute("role", "group");
+      if (!element.hasAttribute("aria-label")) element.setAttribute("aria-label", "Scrolls sideways");
+    } else {
+      element.removeAttribute("tabindex");
+    }
+  });
+}
+addEventListener("resize", markScrolling);
+addEventListener("toggle", markScrolling, true);
 
 // The line to the service.
 
@@ -213,6 +230,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 });
 
 showTimes();
+markScrolling();
 drawCharts();
 connect();
 page.dataset.ready = "";

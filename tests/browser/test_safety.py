@@ -156,6 +156,7 @@ def test_a_start_link_works_once(served: Served) -> None:
     )
     link = done.stdout.strip()
     with httpx.Client() as first, httpx.Client() as second:
+        assert second.head(link).status_code == 200, "a preview does not use it up"
         answer = first.get(link)
         assert answer.status_code == 200
         cookie = answer.headers["set-cookie"].lower()

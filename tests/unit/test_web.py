@@ -6,11 +6,13 @@ import json
 import socket
 import threading
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markupsafe import escape
 from starlette.types import Receive, Scope, Send
 
 from snowmelt.errors import ConfigError, UnreachableError, UsageError
@@ -23,7 +25,7 @@ from snowmelt.serve.guard import Door
 from snowmelt.serve.pages.acting import require_inside
 from snowmelt.serve.pages.drawing import draw_lineage, waterfall_bars
 from snowmelt.serve.pages.site import Asked
-from snowmelt.serve.pages.wording import ago, link, seconds, short
+from snowmelt.serve.pages.wording import ago, link, marked, seconds, short
 from snowmelt.serve.sessions import LINK_MAX, SESSION_MAX, Sessions
 from snowmelt.serve.users import Role, Users
 from snowmelt.serve.web_server import bind, holder_of, require_keys
@@ -257,6 +259,14 @@ def test_times_are_utc_for_machines_and_exact(clock: Hands) -> None:
     assert 'title="2026-11-21 12:00:00.5 UTC"' in told
     assert (seconds(0.0123), seconds(3725)) == ("12 ms", "1 h 2 min")
     del clock
+
+
+@given(st.text(), st.text())
+def test_marking_a_value_changes_no_text(text: str, value: str) -> None:
+    told = marked(text, f"'{value}' is not a valid date")
+    inside = told.replace("<mark>", "").replace("</mark>", "")
+    assert unescape(inside) == unescape(escape(text))
+    assert "<" not in inside
 
 
 COUNTS = st.integers(0, 10**6)

@@ -38,6 +38,8 @@ class Doors:
         The page that follows is asked for by this one: a browser keeps a strict
         cookie back while another site, such as one's mail, leads here.
         """
+        if request.method == "HEAD":
+            return Response()  # who only looks at a link does not use it up
         token = request.query_params.get("token", "")
         if not self._site.door.sessions.take_link_token(token):
             told = "This link was used, or is too old. Print another one."

@@ -39,6 +39,7 @@ WORDS = {
     "EXECUTING": "Running",
     "success": "built",
 }
+_QUOTED = re.compile(r"'([^']+)'")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
 SHORT = ((10**9, "B"), (10**6, "M"), (10**4, "k"))
 BYTES = ((1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "kB"))
@@ -179,11 +180,13 @@ def plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def marked(text: str, value: str | None) -> Markup:
-    """Write a raw record with the value that is wrong marked, where it is found."""
-    if not value or value not in text:
+def marked(text: str, error: str) -> Markup:
+    """Write a raw record with the value marked that an error names, if it is clear."""
+    named = _QUOTED.search(error)
+    value = named[1] if named else ""
+    if not value or text.count(value) != 1:
         return escape(text)
-    before, after = text.split(value, 1)
+    before, after = text.split(value)
     return Markup("{}<mark>{}</mark>{}").format(before, value, after)
 
 
