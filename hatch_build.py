@@ -67,7 +67,7 @@ def build_assets(root: Path) -> str:
     return ""
 
 
-class CustomBuildHook(BuildHookInterface):  # type: ignore[misc,type-arg]
+class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]
     """Builds the assets before a wheel or a source distribution is put together."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import re
+import shlex
 import socket
 import subprocess
 import time
+from html import escape
 from html.parser import HTMLParser
 from typing import Any
 
@@ -266,6 +268,10 @@ def test_names_cells_and_titles_are_only_texts(owner: httpx.Client) -> None:
     assert EVIL not in owner.get("/files", params=name).text
     assert EVIL not in owner.get("/rejects", params={"reason": EVIL}).text
     assert EVIL not in owner.get("/dashboards/" + EVIL).text
+    copied = f"snowmelt why {shlex.quote(EVIL_FILE)}"
+    assert escape(copied, quote=True) in owner.get("/files/2").text.replace(
+        "&#34;", "&quot;"
+    ).replace("&#39;", "&#x27;"), "a shell takes it for one name"
     badge = owner.get("/badge/sales.svg")
     assert "<img" not in badge.text
     loads = owner.get("/api/v1/files").json()["loads"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -207,5 +208,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "command": command,
     "plural": plural,
     "marked": marked,
+    "quoted": shlex.quote,
 }
 GLOBALS: dict[str, Callable[..., Any]] = {"link": link, "between": between}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from shlex import quote
 from typing import Any
 
 from snowmelt.pipe.held import HeldReason
@@ -116,7 +117,7 @@ def _of_files(failed: list[Document]) -> list[Document]:
             "file",
             str(each["load_seq"]),
             f"{each['file_name']} failed: {each['first_error_message']}",
-            f"snowmelt why {each['file_name']}",
+            f"snowmelt why {quote(each['file_name'])}",
         )
         for each in failed[:NAMED]
     ]
@@ -155,14 +156,14 @@ def _of_held(loop: Loop) -> list[Document]:
             way = "drift approve"
         name = each.file_name
         what = f"{name}: {explain_held(each)}"
-        told.append(_told("warn", "held", name, what, f"snowmelt {way} {name}"))
+        told.append(_told("warn", "held", name, what, f"snowmelt {way} {quote(name)}"))
     if len(held) > NAMED:
         more = f"{len(held) - NAMED} more files are held"
         told.append(_told("warn", "held", "", more, "snowmelt status"))
     if unmatched:
         files = "file has" if len(unmatched) == 1 else "files have"
         what = f"{len(unmatched)} {files} a name that no pipe takes: {unmatched[0]}"
-        why = f"snowmelt why {unmatched[0]}"
+        why = f"snowmelt why {quote(unmatched[0])}"
         told.append(_told("warn", "unmatched", unmatched[0], what, why))
     return told
 
