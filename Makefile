@@ -7,12 +7,15 @@ export UV_PYTHON_DOWNLOADS := never
 # Without its bytecode a command takes nearly twice as long (1.3 s, not 0.8).
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo demo-s3 test test-long lint bench bench-full docs lock clean
+.PHONY: help setup ui demo demo-s3 test test-long lint bench bench-full docs lock clean
 
 help:            ## Show what there is to make.
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
 
-setup: .venv/.ready   ## Make .venv from the lock file; nothing global.
+setup: .venv/.ready ui   ## Make .venv from the lock file; nothing global.
+
+ui: .venv/.ready        ## Build what the pages load, where npm is.
+	@$(BIN)/python hatch_build.py
 
 .venv/.ready: requirements.lock pyproject.toml
 	@PYTHON="$(PYTHON)" sh scripts/check-python.sh
@@ -35,9 +38,11 @@ lint: setup      ## Style, types, and the rules of the house.
 	@$(BIN)/lint-imports
 
 test: lint       ## Everything that must hold, in minutes.
+	@sh scripts/chromium.sh
 	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not long"
 
 test-long: lint  ## The long forms: more kills, more random histories.
+	@sh scripts/chromium.sh
 	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 bench: setup     ## Speed, as ratios against raw DuckDB in the same run.
@@ -57,4 +62,4 @@ lock: setup      ## Resolve the dependencies anew.
 	  --python-version 3.11 --extra dev -o requirements.lock pyproject.toml
 
 clean:           ## Remove everything that was made here.
-	@rm -rf .venv .demo .mypy_cache .pytest_cache .ruff_cache .hypothesis bench/.data
+	@rm -rf .venv .demo node_modules src/snowmelt/serve/static .mypy_cache .pytest_cache .ruff_cache .hypothesis bench/.data

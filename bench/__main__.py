@@ -16,6 +16,7 @@ from bench.scenarios import GROUPS, SCENARIOS
 LIVE = {
     "freshness": "bench.live.freshness",
     "batch-growth": "bench.live.batch_growth",
+    "pages": "bench.live.pages",
     "rebuild": "bench.live.rebuild",
     "soak": "bench.live.soak",
     "trace": "bench.live.trace",

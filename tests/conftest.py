@@ -10,6 +10,8 @@ import pytest
 from shop import Shop, make_warm_shop
 from small_project import Warm, warm_up
 
+pytest_plugins = ["seen_fixtures"]
+
 
 @pytest.fixture(scope="session")
 def warm(tmp_path_factory: pytest.TempPathFactory) -> Warm:

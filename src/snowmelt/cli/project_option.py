@@ -83,6 +83,7 @@ def connected(directory: Path, sink: Any = None) -> Iterator[Commands]:
 def _own(project: Project, clock: Clock, sink: Any) -> Iterator[Commands]:
     """Own the warehouse for the length of a block."""
     from snowmelt.events import Events
+    from snowmelt.service.action_log import recording
     from snowmelt.service.commands import OwnCommands
     from snowmelt.service.loop import Loop
     from snowmelt.service.opening import opened
@@ -93,6 +94,6 @@ def _own(project: Project, clock: Clock, sink: Any) -> Iterator[Commands]:
     with opened(project, clock, events) as parts:
         loop = Loop(parts)
         try:
-            yield OwnCommands(loop, serving=False)
+            yield recording(OwnCommands(loop, serving=False), loop, "command")
         finally:
             loop.close()

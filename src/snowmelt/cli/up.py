@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,6 +17,7 @@ from snowmelt.events import Event, Sink, StatementFinished, describe
 
 if TYPE_CHECKING:
     from snowmelt.project.project import Project
+    from snowmelt.serve.web_server import Opening
 
 
 @click.command("up")
@@ -51,7 +54,7 @@ def command(
     project = load_project(directory)
     with Progress() as progress:
         output.tell(f"Watching {project.location}. Stop with Ctrl-C.")
-        left = _serve(project, [progress, *sinks], metrics_port)
+        left = _serve(project, [progress, *sinks], _tell, metrics_port)
     output.tell(
         "Stopped; every transaction is finished. "
         + (f"{output.count(left, 'file')} still pending. " if left else "")
@@ -71,7 +74,8 @@ def _logged(
         try:
             project = load_project(directory)
             log.info("watching", location=project.location)
-            left = _serve(project, [EventLog(), *sinks], metrics_port)
+            opened = partial(_log, log)
+            left = _serve(project, [EventLog(), *sinks], opened, metrics_port)
             log.info("stopped", pending=left)
         except SnowmeltError as error:
             log.error("failed", error=error.as_document())
@@ -81,7 +85,28 @@ def _logged(
     return 0
 
 
-def _serve(project: Project, sinks: list[Sink], metrics_port: int | None) -> int:
+def _tell(opening: Opening) -> None:
+    if opening.problem:
+        output.tell(f"No pages: {opening.problem}")
+    else:
+        output.tell(f"Pages: {opening.link}")
+        output.tell("The link works once. Print another with: snowmelt link")
+
+
+def _log(log: Any, opening: Opening) -> None:
+    """Say where the pages are; a log may be read by people who may not act."""
+    if opening.problem:
+        log.info("no_pages", problem=opening.problem)
+    else:
+        log.info("pages", url=opening.url)
+
+
+def _serve(
+    project: Project,
+    sinks: list[Sink],
+    tell: Callable[[Opening], None],
+    metrics_port: int | None,
+) -> int:
     from snowmelt.clock import SystemClock
     from snowmelt.events import Events
     from snowmelt.service.serving import serve
@@ -89,7 +114,7 @@ def _serve(project: Project, sinks: list[Sink], metrics_port: int | None) -> int
     events = Events()
     for sink in sinks:
         events.subscribe(sink)
-    return serve(project, SystemClock(), events, metrics_port)
+    return serve(project, SystemClock(), events, tell, metrics_port)
 
 
 class EventLines:

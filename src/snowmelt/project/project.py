@@ -85,6 +85,15 @@ class Project:
     def socket(self) -> Path:
         return self.state / "service.sock"
 
+    @property
+    def users_path(self) -> Path:
+        """Who may see the pages, and whose sessions they are."""
+        return self.state / "users.json"
+
+    @property
+    def session_key_path(self) -> Path:
+        return self.state / "sessions.key"
+
 
 def find_project(directory: Path) -> Path:
     """Return the directory if it is a project.

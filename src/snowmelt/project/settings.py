@@ -16,6 +16,7 @@ from snowmelt.observe.pipeline_log import LogConfig
 from snowmelt.pipe.batch import LoadConfig
 from snowmelt.pipe.definition import Name
 from snowmelt.pipe.file_format import FileFormat
+from snowmelt.project.serving import ServeConfig
 from snowmelt.transform.tasks.config import TaskConfig
 from snowmelt.warehouse.memory import DEFAULT, machine_memory, memory_bytes
 
@@ -94,3 +95,4 @@ class Settings(BaseModel):
     tasks: dict[Name, TaskConfig] = Field(
         default_factory=dict, description="A graph of tasks, by name; see tasks.md."
     )
+    serve: ServeConfig = Field(default_factory=ServeConfig)

@@ -1,16 +1,13 @@
-"""`/api/v1` on a unix socket that only its owner can open."""
+"""`/api/v1` on a unix socket that only its owner can open.
+
+The pages' port has a part of the same routes: `serve/web_api.py`.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import os
-import socket
-import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -19,7 +16,6 @@ from starlette.routing import Route
 
 from snowmelt.errors import SnowmeltError, UsageError
 from snowmelt.serve.commands import Commands, Document
-from snowmelt.serve.socket_path import reachable
 
 # Verb → the arguments it takes, with their types. GET takes them from the query
 # string and reads; POST takes a JSON object.
@@ -41,6 +37,18 @@ GETS: dict[str, dict[str, type]] = {
     "why": {"target": str},
     "dashboard": {"name": str},
     "validate": {},
+    "health": {},
+    "shell": {},
+    "files": {"pipe": str, "status": str, "name": str, "before": int, "limit": int},
+    "file": {"load": int},
+    "reject_samples": {
+        **dict.fromkeys(("pipe", "category", "column", "reason"), str),
+        "limit": int,
+    },
+    "runs": {"before": str, "limit": int},
+    "run_detail": {"run": str},
+    "dashboards": {},
+    "tables": {},
 }
 POSTS: dict[str, dict[str, type]] = {
     "check": {"file": str, "pipe": str},
@@ -83,18 +91,33 @@ Metrics = Callable[[], tuple[str, bytes]]
 """Returns how everything stands in numbers: the content's type, and the content."""
 
 
-def make_app(commands: Commands, metrics: Metrics) -> Starlette:
-    """Return the application: one route for each verb of Commands, and `/metrics`."""
+def make_app(
+    commands: Commands, metrics: Metrics, make_link: Callable[[], Document]
+) -> Starlette:
+    """Return the application: one route for each verb of Commands, and `/metrics`.
+
+    `make_link` makes links that open the pages: who may open the socket is the owner.
+    """
     routes = [
-        Route(f"/api/v1/{verb}", _endpoint(commands, verb, names), methods=[method])
+        Route(f"/api/v1/{verb}", endpoint(commands, verb, names), methods=[method])
         for method, verbs in (("GET", GETS), ("POST", POSTS))
         for verb, names in verbs.items()
     ]
-    routes.append(Route("/metrics", _numbers(metrics), methods=["GET"]))
+
+    async def start_link(_: Request) -> Response:
+        try:
+            return JSONResponse(make_link())
+        except SnowmeltError as error:
+            return JSONResponse({"error": error.as_document()}, status_code=422)
+
+    routes.append(Route("/api/v1/start_link", start_link, methods=["GET"]))
+    routes.append(Route("/metrics", numbers(metrics), methods=["GET"]))
     return Starlette(routes=routes)
 
 
-def _numbers(metrics: Metrics) -> Callable[[Request], Any]:
+def numbers(metrics: Metrics) -> Callable[[Request], Any]:
+    """Return what answers `/metrics`."""
+
     async def answer(_: Request) -> Response:
         kind, content = await run_in_threadpool(metrics)
         return Response(content, headers={"Content-Type": kind})
@@ -102,9 +125,11 @@ def _numbers(metrics: Metrics) -> Callable[[Request], Any]:
     return answer
 
 
-def _endpoint(
+def endpoint(
     commands: Commands, verb: str, names: dict[str, type]
 ) -> Callable[[Request], Any]:
+    """Return what answers one verb."""
+
     async def answer(request: Request) -> Response:
         given: Any = request.query_params
         if request.method == "POST":
@@ -112,7 +137,7 @@ def _endpoint(
         call: Callable[..., Document] = getattr(commands, verb)
         try:
             arguments = {
-                name: _read_argument(name, given.get(name), kind)
+                name: read_argument(name, given.get(name), kind)
                 for name, kind in names.items()
             }
             return JSONResponse(await run_in_threadpool(call, **arguments))
@@ -122,48 +147,11 @@ def _endpoint(
     return answer
 
 
-def _read_argument(name: str, given: object, kind: type) -> object:
+def read_argument(name: str, given: object, kind: type) -> object:
+    """Return an argument as its verb takes it. Raises UsageError for another kind."""
     if given is None or isinstance(given, kind):
         return given
     try:
         return kind(given)
     except (TypeError, ValueError):
         raise UsageError(name, f"{given!r} is no {kind.__name__}") from None
-
-
-class ApiServer:
-    """Serves an application on a unix socket, in a thread of its own."""
-
-    def __init__(self, commands: Commands, metrics: Metrics, path: Path) -> None:
-        self._path = path
-        config = uvicorn.Config(
-            make_app(commands, metrics),
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-        )
-        self._server = uvicorn.Server(config)
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._thread = threading.Thread(target=self._serve, name="api", daemon=True)
-
-    def start(self) -> None:
-        """Bind, readable and writable for the owner alone, and answer."""
-        self._path.unlink(missing_ok=True)
-        before = os.umask(0o177)
-        try:
-            with reachable(self._path) as path:
-                self._socket.bind(path)
-        finally:
-            os.umask(before)
-        self._socket.listen(64)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        asyncio.run(self._server.serve(sockets=[self._socket]))
-
-    def stop(self) -> None:
-        """Answer what was asked, then stop."""
-        self._server.should_exit = True
-        self._thread.join(timeout=10)
-        self._socket.close()
-        self._path.unlink(missing_ok=True)

@@ -12,10 +12,11 @@ import httpx
 from snowmelt import errors
 from snowmelt.serve.api import POSTS
 from snowmelt.serve.commands import Document
+from snowmelt.serve.page_client import PageQuestions
 from snowmelt.serve.socket_path import reachable
 
 
-class ServiceClient:
+class ServiceClient(PageQuestions):
     """Asks a service; raises the errors that the service raised."""
 
     def __init__(self, client: httpx.Client) -> None:

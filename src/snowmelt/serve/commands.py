@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-Document = dict[str, Any]
+from snowmelt.serve.page_commands import Document as Document
+from snowmelt.serve.page_commands import PageCommands
 
 
-class Commands(Protocol):
+class Commands(PageCommands, Protocol):
     """The verbs that need the warehouse."""
 
     def status(self) -> Document:

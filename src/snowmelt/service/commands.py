@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ from snowmelt.service.lagging import check_goals
 from snowmelt.service.loading import Loading
 from snowmelt.service.loop import Loop
 from snowmelt.service.operating import Operating
+from snowmelt.service.pages.answers import PageAnswers
+from snowmelt.service.pages.shell import shell_document
 from snowmelt.service.pipe_status import asks_pipe_status
 from snowmelt.service.quarantining import Quarantining
 from snowmelt.service.questions import find_pipe
@@ -47,7 +50,7 @@ from snowmelt.transform.row_rules import require_fitting_rules
 from snowmelt.warehouse.duckdb.backup import backup
 
 
-class OwnCommands:
+class OwnCommands(PageAnswers):
     """Answers from a loop. `serving`: another thread turns it; else each verb does."""
 
     def __init__(self, loop: Loop, *, serving: bool) -> None:
@@ -114,7 +117,8 @@ class OwnCommands:
         }
 
     def dashboard(self, name: str) -> Document:
-        return dashboard_document(self._parts, name)
+        shell = partial(shell_document, self._loop)
+        return dashboard_document(self._parts, name, shell)
 
     def validate(self) -> Document:
         dbt = Dbt(self._parts.project.root, self._parts.project.warehouse_path)

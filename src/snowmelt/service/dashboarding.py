@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -25,25 +25,29 @@ from snowmelt.transform.recording import load_recordings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from snowmelt.warehouse.port import Table
+    from snowmelt.warehouse.port import Session, Table
 
 ROWS_MAX = 10_000
 """How many rows a card may have: what a person can look at, and a page can draw."""
 
 
-def dashboard_document(parts: Parts, name: str) -> Document:
-    """Return a dashboard's cards with the rows of each.
+def dashboard_document(
+    parts: Parts, name: str, shell: Callable[[Session], Document] | None = None
+) -> Document:
+    """Return a dashboard's cards with the rows and the SQL of each.
+
+    `shell` reads what stands beside a page, from the same snapshot.
 
     Raises UsageError for an unknown name, ConfigError for a card that cannot be
     answered.
     """
     dashboard = load_dashboard(parts.project.root, name)
+    with parts.warehouse.snapshot() as session:
+        _require_published(session)  # before dbt is asked, which may take its time
     relations = relations_of(_published_graph(parts))
     cards: list[Document] = []
     with parts.warehouse.snapshot() as session:
-        run_id = published_run(session)
-        if run_id is None:
-            raise UsageError("dashboards", "nothing is published yet", "snowmelt run")
+        run_id = _require_published(session)
         for card in dashboard.cards:
             with _told_of(name, card):
                 sql = render_sql(card.sql, relations)
@@ -52,14 +56,27 @@ def dashboard_document(parts: Parts, name: str) -> Document:
                 _require_shown(card, table)
             shown = card.model_dump(exclude_none=True, exclude={"sql"})
             rows = [plain(row) for row in table.rows]
-            cards.append({"card": shown, "columns": table.columns, "rows": rows})
+            cards.append(
+                {"card": shown, "columns": table.columns, "rows": rows, "sql": sql}
+            )
+        beside = shell(session) if shell else None
     return {
         "schema_version": SCHEMA_VERSION,
         "name": name,
         "title": dashboard.title,
         "run_id": run_id,
         "cards": cards,
+        "layout": [len(row) for row in dashboard.rows],
+        "shell": beside,
     }
+
+
+def _require_published(session: Session) -> str:
+    """Return the run that readers see. Raises UsageError before the first."""
+    run_id = published_run(session)
+    if run_id is None:
+        raise UsageError("dashboards", "nothing is published yet", "snowmelt run")
+    return run_id
 
 
 def check_dashboards(parts: Parts, graph: Graph) -> list[str]:

@@ -120,11 +120,12 @@ def rejects_document(session: Session, chosen: RejectFilter, limit: int) -> Docu
         "order by rejects.load_seq, rejects.file_row limit ?",
         [*parameters, limit],
     )
-    rejects = [_reject(dict(zip(columns, row, strict=True))) for row in rows]
+    rejects = [reject_document(dict(zip(columns, row, strict=True))) for row in rows]
     return {"schema_version": SCHEMA_VERSION, "count": total, "rejects": rejects}
 
 
-def _reject(row: dict[str, Any]) -> Document:
+def reject_document(row: dict[str, Any]) -> Document:
+    """Return one refused record: its raw text, and its bytes if they are no text."""
     raw = bytes(row["rejected_record"])
     row["rejected_record"] = raw.decode("utf-8", "backslashreplace")
     row["errors"] = json.loads(row["errors"])

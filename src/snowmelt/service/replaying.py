@@ -24,13 +24,19 @@ from snowmelt.service.documents import (
     run_document,
 )
 from snowmelt.service.loop import Loop
+from snowmelt.service.pages.remembered import remembered
 from snowmelt.service.quarantining import Quarantining
 from snowmelt.service.questions import find_pipe, name_in_stage, read_instant
 from snowmelt.transform.project_digest import project_digest
+from snowmelt.warehouse.port import Row, Session
 
 GROUP_COLUMNS = (
     *("pipe_name", "category", "column_name", "reason", "count", "first", "newest"),
 )
+
+
+def _all_groups(session: Session) -> list[Row]:
+    return group_rejects(session, RejectFilter())
 
 
 class Replaying:
@@ -49,8 +55,12 @@ class Replaying:
     def reject_groups(self, pipe: str | None, file: str | None) -> Document:
         """Return refused records counted by what is wrong with them."""
         chosen = self._filter(pipe=pipe, file=file)
-        with self._parts.warehouse.snapshot() as session:
-            rows = group_rejects(session, chosen)
+        warehouse = self._parts.warehouse
+        with warehouse.snapshot() as session:
+            if chosen == RejectFilter():
+                rows = remembered(warehouse, session, _all_groups)
+            else:
+                rows = group_rejects(session, chosen)
         groups = as_documents(GROUP_COLUMNS, rows)
         return {
             "schema_version": SCHEMA_VERSION,

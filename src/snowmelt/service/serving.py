@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 
@@ -15,8 +15,8 @@ from snowmelt.errors import UnreachableError
 from snowmelt.events import Events
 from snowmelt.observe.metrics import Metrics
 from snowmelt.project.project import Project
-from snowmelt.serve.api import ApiServer
 from snowmelt.serve.client import connect_service
+from snowmelt.serve.web_server import Opening
 from snowmelt.service.alerting import Alerting, has_to_alert
 from snowmelt.service.commands import OwnCommands
 from snowmelt.service.loop import Loop
@@ -25,16 +25,22 @@ from snowmelt.service.opening import opened_patiently
 from snowmelt.service.supervisor import Supervisor
 from snowmelt.service.upkeep import Upkeep
 from snowmelt.service.vacuuming import Vacuuming
+from snowmelt.service.windows import Windows
 
 log = logging.getLogger("snowmelt")
 
 
 def serve(
-    project: Project, clock: Clock, events: Events, metrics_port: int | None = None
+    project: Project,
+    clock: Clock,
+    events: Events,
+    tell: Callable[[Opening], None],
+    metrics_port: int | None = None,
 ) -> int:
     """Run until SIGTERM or SIGINT; return how many files are still pending.
 
-    The numbers are served on `metrics_port` of loopback, if there is one.
+    `tell` is told where the pages are, or why there are none. The numbers are served
+    on `metrics_port` of loopback, too, if there is one.
 
     Raises UnreachableError when a service runs for this project already.
     """
@@ -51,7 +57,7 @@ def serve(
     port = metrics_port or project.settings.observe.metrics_port
     with opened_patiently(project, clock, events) as parts:
         loop = _kept_up(Loop(parts), project)
-        with _stopped_by_signals(stopping, loop), _answering(loop, port):
+        with _stopped_by_signals(stopping, loop), _answering(loop, port, tell):
             supervisor.ready()
             while not stopping.is_set():
                 loop.wake.clear()
@@ -77,8 +83,10 @@ def _stopped_by_signals(stopping: threading.Event, loop: Loop) -> Iterator[None]
 
 
 @contextmanager
-def _answering(loop: Loop, port: int | None) -> Iterator[None]:
-    """Answer commands and scrapes, and watch the stage, while the block lasts.
+def _answering(
+    loop: Loop, port: int | None, tell: Callable[[Opening], None]
+) -> Iterator[None]:
+    """Answer commands, browsers and scrapes, and watch the stage.
 
     At its end everything that is under way ends, and nothing else begins.
     """
@@ -86,9 +94,9 @@ def _answering(loop: Loop, port: int | None) -> Iterator[None]:
     metrics = Metrics(partial(standing, loop))
     parts.events.subscribe(metrics)
     commands = OwnCommands(loop, serving=True)
-    server = ApiServer(commands, metrics.read, parts.project.socket)
+    windows = Windows(loop, commands, metrics)
     end_numbers = metrics.serve(port)
-    server.start()
+    windows.start(tell)
     parts.stage.watch(loop.wake.set)
     try:
         yield
@@ -96,7 +104,7 @@ def _answering(loop: Loop, port: int | None) -> Iterator[None]:
         loop.stopping = True
         parts.stage.unwatch()
         loop.close()
-        server.stop()
+        windows.stop()
         end_numbers()
         parts.publication.close()
         with parts.loading:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +70,21 @@ class Session(Protocol):
         ...
 
 
+class Snapshot(Session, Protocol):
+    """A connection inside one read-only transaction."""
+
+    def batches(self, sql: str, size: int) -> tuple[list[str], Iterator[list[Row]]]:
+        """Run a query and return columns, and rows `size` at a time as they are read.
+
+        The session must stay open for as long.
+        """
+        ...
+
+    def arrow(self, sql: str, size: int) -> Iterator[bytes]:
+        """Run a query and yield it as a stream of Arrow; needs pyarrow."""
+        ...
+
+
 class Warehouse(Protocol):
     """A place where tables live, owned by this process while it is open."""
 
@@ -79,7 +94,7 @@ class Warehouse(Protocol):
         """Open a connection for the length of a block."""
         ...
 
-    def snapshot(self) -> AbstractContextManager[Session]:
+    def snapshot(self) -> AbstractContextManager[Snapshot]:
         """Open a connection inside one read-only transaction."""
         ...
 

@@ -426,6 +426,19 @@ create table snowmelt.task_states (
     reason varchar
 );
 
+-- every verb that somebody asked for and that changes something; arguments: JSON
+-- door: pages, api, socket, command; result: done, or the kind of the error
+create table snowmelt.action_log (
+    who varchar not null,
+    door varchar not null,
+    action varchar not null,
+    arguments varchar not null,
+    result varchar not null,
+    problem varchar,
+    started_at timestamptz not null,
+    ended_at timestamptz not null
+);
+
 create index load_history_file_name on snowmelt.load_history (file_name);
 create index load_history_content on snowmelt.load_history (content_sha256);
 create index staged_files_file_name on snowmelt.staged_files (file_name);

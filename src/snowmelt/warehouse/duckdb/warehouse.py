@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
@@ -25,6 +26,7 @@ from typing import Any, TypeGuard, cast
 import duckdb
 
 from snowmelt.errors import EngineError, InUseError, UnreachableError, UsageError
+from snowmelt.warehouse.duckdb.arrow import arrow_chunks
 from snowmelt.warehouse.duckdb.file_copy import LOG_SUFFIX
 from snowmelt.warehouse.port import Row, Table
 from snowmelt.warehouse.sql import literal
@@ -87,6 +89,14 @@ class DuckDBSession:
             types=[str(column[1]) for column in described],
             rows=rows,
         )
+
+    def batches(self, sql: str, size: int) -> tuple[list[str], Iterator[list[Row]]]:
+        cursor = self._ask(sql, ())
+        columns = [column[0] for column in cursor.description or []]
+        return columns, iter(partial(cursor.fetchmany, size), [])
+
+    def arrow(self, sql: str, size: int) -> Iterator[bytes]:
+        return arrow_chunks(self._ask(sql, ()), size)
 
     def insert(self, table: str, columns: dict[str, Sequence[object]]) -> None:
         names = list(columns)

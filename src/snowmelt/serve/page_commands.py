@@ -1,0 +1,61 @@
+"""What the pages ask, beside what commands ask: the same way, the same documents."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+Document = dict[str, Any]
+
+
+class PageCommands(Protocol):
+    """Questions whose answers fill a page, each from one snapshot."""
+
+    def health(self) -> Document:
+        """One verdict, what needs a person, and how everything stands."""
+        ...
+
+    def shell(self) -> Document:
+        """What is beside every page: counts, and the run that readers see."""
+        ...
+
+    def files(
+        self,
+        pipe: str | None,
+        status: str | None,
+        name: str | None,
+        before: int | None,
+        limit: int,
+    ) -> Document:
+        """Load records before a position, newest first, and what is pending."""
+        ...
+
+    def file(self, load: int) -> Document:
+        """One load: its record, everything that was refused of it, its past."""
+        ...
+
+    def reject_samples(
+        self,
+        pipe: str | None,
+        category: str | None,
+        column: str | None,
+        reason: str | None,
+        limit: int,
+    ) -> Document:
+        """Open rejects of one kind, with their raw text."""
+        ...
+
+    def runs(self, before: str | None, limit: int) -> Document:
+        """Runs before one, newest first."""
+        ...
+
+    def run_detail(self, run: str) -> Document:
+        """One run: its nodes with their times, failing rows, how it was built."""
+        ...
+
+    def dashboards(self) -> Document:
+        """The project's dashboards, and whether their figures are current."""
+        ...
+
+    def tables(self) -> Document:
+        """The tables of gold, which can be downloaded whole."""
+        ...

@@ -1,0 +1,1 @@
+"""Pages: what people see, made on the server from the documents of Commands."""

@@ -1,0 +1,162 @@
+"""Buttons: each is a verb of the command line, and says which."""
+
+from __future__ import annotations
+
+import shlex
+from functools import partial
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from snowmelt.errors import SnowmeltError, UsageError
+from snowmelt.serve.commands import Document
+from snowmelt.serve.guard import csrf_problem, identity_of, read_form
+from snowmelt.serve.pages.site import Site
+from snowmelt.serve.pages.wording import plural
+
+VERBS: dict[str, tuple[tuple[str, ...], str]] = {
+    "run": ((), "snowmelt run"),
+    "refresh": (("pipe",), "snowmelt refresh"),
+    "reload": (("file",), "snowmelt reload"),
+    "replay": (("pipe", "file", "reason", "category"), "snowmelt replay"),
+    "pause": (("pipe",), "snowmelt pause"),
+    "resume": (("pipe",), "snowmelt resume"),
+    "hold": (("file",), "snowmelt hold"),
+    "release": (("file",), "snowmelt release"),
+    "approve": (("file",), "snowmelt drift approve"),
+    "reject": (("file",), "snowmelt drift reject"),
+}
+"""Verb → what a form may send with it, and the command that does the same."""
+_WITHOUT_OPTION = {
+    "reload": "file",
+    "pause": "pipe",
+    "resume": "pipe",
+    "hold": "file",
+    "release": "file",
+    "approve": "file",
+    "reject": "file",
+}
+
+
+async def act(site: Site, request: Request) -> Response:
+    """Answer `/actions/VERB`: do it, and say what came of it."""
+    form = await read_form(request)
+    given = request.headers.get("x-csrf-token") or form.get("csrf")
+    refused = csrf_problem(request, given)
+    if refused is not None:
+        return refused
+    verb = request.path_params["verb"]
+    if verb not in VERBS:
+        raise UsageError(verb, "there is no such action")
+    names, command = VERBS[verb]
+    words = {name: form[name] for name in names if form.get(name)}
+    commands = site.acting(request, "pages")
+    try:
+        call = partial(getattr(commands, verb), **arguments_of(verb, words))
+        document = await run_in_threadpool(call)
+        said = {"fine": True, "told": say(verb, words, document), "remedy": ""}
+    except SnowmeltError as error:
+        told = f"{error.where}: {error.problem}" if error.where else error.problem
+        said = {"fine": False, "told": told, "remedy": error.remedy}
+    site.asked.forget()
+    site.broadcast.tell(frozenset({"files", "pending", "rejects", "runs", "pipes"}))
+    said["same_as"] = _same_as(command, verb, words)
+    status = 200 if said["fine"] else 422
+    if request.headers.get("hx-request") == "true":
+        return HTMLResponse(site.render("said.html", **said), status)
+    answer = await site.page(
+        request,
+        "said_page.html",
+        heading=verb.capitalize(),
+        section="",
+        shell=await site.ask("shell"),
+        back=_back(request),
+        identity=identity_of(request),
+        **said,
+    )
+    answer.status_code = status
+    return answer
+
+
+def arguments_of(verb: str, words: dict[str, str]) -> dict[str, Any]:
+    """Return a verb's arguments from what a form or a request gives.
+
+    Raises UsageError for what is missing, and for a name that leads out of the stage.
+    """
+    file = words.get("file")
+    if file is not None:
+        require_inside(file)
+    needed = _WITHOUT_OPTION.get(verb)
+    if needed and needed not in words:
+        raise UsageError(verb, f"it needs a {needed}")
+    if verb == "run":
+        return {"on_error": None}
+    if verb == "refresh":
+        return {"pipe": words.get("pipe"), "prefix": None, "modified_after": None}
+    if verb == "reload":
+        return {"files": [file]}
+    if verb in ("pause", "hold"):
+        return {**words, "reason": None}
+    if verb == "approve":
+        return {"file": file, "pipe": None}
+    return dict(words)
+
+
+def require_inside(file: str) -> None:
+    """Raise UsageError for a name that is no name of the stage."""
+    path = PurePosixPath(file)
+    if path.is_absolute() or ".." in path.parts or "\0" in file:
+        raise UsageError(file, "write its name in the landing folder")
+
+
+def _same_as(command: str, verb: str, words: dict[str, str]) -> str:
+    bare = _WITHOUT_OPTION.get(verb)
+    told = [
+        shlex.quote(value) if name == bare else f"--{name} {shlex.quote(value)}"
+        for name, value in words.items()
+    ]
+    return " ".join([command, *told])
+
+
+def _back(request: Request) -> str:
+    """Return the page that an action was asked for on; only of this site."""
+    path = urlsplit(request.headers.get("referer", "")).path
+    return path if path.startswith("/") and not path.startswith("//") else "/"
+
+
+def say(verb: str, words: dict[str, str], document: Document) -> str:
+    """Say in a sentence what came of an action."""
+    if verb == "replay":
+        tried = sum(each["tried"] for each in document["replayed"])
+        loaded = sum(each["loaded"] for each in document["replayed"])
+        if not tried:
+            return "Nothing was tried: no record like that is open."
+        records = plural(tried, "record")
+        return f"{records} tried again, {loaded:,} loaded. {_of_run(document)}"
+    if verb in ("run", "refresh", "reload"):
+        loads = document.get("loads", [])
+        rows = sum(each["row_count"] for each in loads)
+        files, loaded = plural(len(loads), "file"), plural(rows, "row")
+        return f"{files} settled, {loaded} loaded. {_of_run(document)}"
+    told = {
+        "pause": "Pipe {pipe} is paused: its files wait.",
+        "resume": "Pipe {pipe} goes on.",
+        "hold": "{file} is held.",
+        "release": "{file} goes on.",
+        "approve": "{file} is approved, and will be loaded.",
+        "reject": "{file} is refused.",
+    }
+    return told[verb].format(**words)
+
+
+def _of_run(document: Document) -> str:
+    run = document.get("run")
+    if run is None:
+        return "There was nothing to publish."
+    if run["state"] == "FAILED":
+        return f"The run was not published: {run['error']}"
+    return f"Published in {run['seconds']:.1f} s."

@@ -1,0 +1,218 @@
+"""Health, files, rejects, runs, pipes: how the pipeline is."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from snowmelt.errors import UsageError
+from snowmelt.serve.commands import Document
+from snowmelt.serve.pages.drawing import (
+    draw_lineage,
+    draw_times,
+    waterfall_bars,
+    waterfall_height,
+)
+from snowmelt.serve.pages.site import Site
+from snowmelt.serve.pages.wording import link
+
+FILES_SHOWN = 50
+RUNS_SHOWN = 50
+SAMPLES_SHOWN = 50
+
+
+def chosen_of(request: Request, *names: str) -> dict[str, str | None]:
+    """Return what the address says of each name; nothing where it is empty."""
+    return {name: request.query_params.get(name) or None for name in names}
+
+
+def whole(name: str, given: str | None) -> int | None:
+    """Read a whole number of an address. Raises UsageError for anything else."""
+    if given is None:
+        return None
+    if not given.isascii() or not given.isdigit() or len(given) > 18:
+        raise UsageError(name, f"'{given[:40]}' is no number")
+    return int(given)
+
+
+async def show_health(site: Site, request: Request) -> Response:
+    """Answer `/`."""
+    document = await site.ask("health")
+    for each in document["attention"]:
+        each["href"] = _attention_href(each)
+    drawing = draw_lineage(document["lineage"])
+    for box in drawing.boxes:
+        box.node["href"] = _node_href(box.node, document["last_run"])
+    bars = waterfall_bars(document["waterfall"])
+    return await site.page(
+        request,
+        "health.html",
+        heading="Health",
+        section="/",
+        drawing=drawing,
+        bars=bars,
+        bars_height=waterfall_height(bars),
+        **document,
+    )
+
+
+def _attention_href(each: Document) -> str:
+    name = each["name"]
+    pages = {
+        "run": link("runs", name),
+        "file": link("files", name),
+        "files": "/files?" + urlencode({"status": "Load failed"}),
+        "pipe": "/pipes",
+        "held": "/files#waiting",
+        "unmatched": "/files#waiting",
+        "rejects": "/rejects",
+        "quarantine": "/rejects#quarantine",
+    }
+    return pages.get(each["kind"], "/pipes")
+
+
+def _node_href(node: Document, last_run: Document | None) -> str:
+    kind, _, name = node["id"].partition(":")
+    if kind == "pipe":
+        return "/files?" + urlencode({"pipe": name})
+    return link("runs", last_run["run_id"]) if last_run else "/runs"
+
+
+async def show_files(site: Site, request: Request) -> Response:
+    """Answer `/files`: a page of load history, and what waits."""
+    chosen: dict[str, Any] = chosen_of(request, "pipe", "status", "name", "before")
+    before = whole("before", chosen["before"])
+    document = await site.ask(
+        "files",
+        pipe=chosen["pipe"],
+        status=chosen["status"],
+        name=chosen["name"],
+        before=before,
+        limit=FILES_SHOWN,
+    )
+    filters = {name: chosen[name] for name in ("pipe", "status", "name")}
+    kept = {name: value for name, value in filters.items() if value}
+    return await site.page(
+        request,
+        "files.html",
+        heading="Files",
+        section="/files",
+        chosen=chosen,
+        next_href="/files?" + urlencode(kept | {"before": document["next"] or 0}),
+        first_href="/files?" + urlencode(kept),
+        same_as=_history_command(filters),
+        **document,
+    )
+
+
+def _history_command(filters: dict[str, str | None]) -> str:
+    words = ["snowmelt history"]
+    if filters["pipe"]:
+        words.append(f"--pipe {filters['pipe']}")
+    if filters["status"]:
+        words.append(f"--status '{filters['status']}'")
+    return " ".join(words)
+
+
+async def show_file(site: Site, request: Request) -> Response:
+    """Answer `/files/NUMBER`: everything about one load."""
+    document = await site.ask("file", load=request.path_params["load"])
+    heading = document["load"]["file_name"]
+    return await site.page(
+        request, "file.html", heading=heading, section="/files", **document
+    )
+
+
+async def show_rejects(site: Site, request: Request) -> Response:
+    """Answer `/rejects`: what was refused, by reason, or records of one reason."""
+    names = ("pipe", "category", "column", "reason")
+    chosen: dict[str, Any] = chosen_of(request, *names)
+    samples: Document
+    if chosen["reason"] or chosen["category"]:
+        samples = await site.ask("reject_samples", **chosen, limit=SAMPLES_SHOWN)
+        grouped: Document = {"groups": [], "count": samples["count"]}
+    else:
+        grouped = await site.ask("reject_groups", pipe=chosen["pipe"], file=None)
+        samples = {"rejects": [], "count": 0, "shell": await site.ask("shell")}
+    for each in grouped["groups"]:
+        kept = {
+            "pipe": each["pipe_name"],
+            "category": each["category"],
+            "column": each["column_name"],
+            "reason": each["reason"],
+        }
+        known = {name: value for name, value in kept.items() if value}
+        each["href"] = "/rejects?" + urlencode(known)
+    quarantine = await site.ask("quarantine_groups", model=None, rule=None)
+    return await site.page(
+        request,
+        "rejects.html",
+        heading="Rejects",
+        section="/rejects",
+        shell=samples["shell"],
+        chosen=chosen,
+        count=grouped["count"],
+        groups=grouped["groups"],
+        samples=samples["rejects"],
+        sample_count=samples["count"],
+        quarantine=quarantine["groups"],
+    )
+
+
+async def show_runs(site: Site, request: Request) -> Response:
+    """Answer `/runs`."""
+    before = chosen_of(request, "before")["before"]
+    document = await site.ask("runs", before=before, limit=RUNS_SHOWN)
+    return await site.page(
+        request, "runs.html", heading="Runs", section="/runs", before=before, **document
+    )
+
+
+async def show_run(site: Site, request: Request) -> Response:
+    """Answer `/runs/ID`."""
+    document = await site.ask("run_detail", run=request.path_params["run"])
+    stretches = {
+        document["nodes"].index(each.node): each
+        for each in draw_times(document["run"], document["nodes"])
+    }
+    return await site.page(
+        request,
+        "run.html",
+        heading=f"Run {document['run']['run_id'][-8:]}",
+        section="/runs",
+        stretches=stretches,
+        **document,
+    )
+
+
+async def show_pipes(site: Site, request: Request) -> Response:
+    """Answer `/pipes`."""
+    document = await site.ask("status")
+    return await site.page(
+        request,
+        "pipes.html",
+        heading="Pipes",
+        section="/pipes",
+        shell=await site.ask("shell"),
+        pipes=document["pipes"],
+    )
+
+
+async def search(site: Site, request: Request) -> Response:
+    """Answer `/search`: lead to what has this name, else to files that contain it."""
+    asked = request.query_params.get("q", "").strip()[:200]
+    listed = await site.ask("dashboards")
+    files = await site.ask(
+        "files", pipe=None, status=None, name=None, before=None, limit=1
+    )
+    for each in listed["dashboards"]:
+        if asked.lower() in (each["name"].lower(), each["title"].lower()):
+            return RedirectResponse(link("dashboards", each["name"]), 303)
+    if asked in files["pipes"]:
+        return RedirectResponse("/files?" + urlencode({"pipe": asked}), 303)
+    if len(asked) == 36 and asked.count("-") == 4:
+        return RedirectResponse(link("runs", asked), 303)
+    return RedirectResponse("/files?" + urlencode({"name": asked}), 303)

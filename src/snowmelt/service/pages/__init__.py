@@ -1,0 +1,1 @@
+"""Answers that fill a page: each is read from one snapshot."""

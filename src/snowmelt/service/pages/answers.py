@@ -1,0 +1,83 @@
+"""The pages' questions, answered by the process that owns the warehouse."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from snowmelt.serve.commands import Document
+from snowmelt.service.pages.dashboards import dashboards_document
+from snowmelt.service.pages.files import file_document, files_document
+from snowmelt.service.pages.health import health_document
+from snowmelt.service.pages.rejects import samples_document
+from snowmelt.service.pages.runs import run_document, runs_document
+from snowmelt.service.pages.shell import shell_document
+from snowmelt.service.pages.tables import GoldTables
+from snowmelt.service.questions import find_pipe
+
+if TYPE_CHECKING:
+    from snowmelt.service.loop import Loop
+
+
+class PageAnswers:
+    """A part of `OwnCommands`: answers from a loop."""
+
+    _loop: Loop
+
+    def _look(self) -> None:
+        """See what is pending now, without loading anything."""
+
+    def health(self) -> Document:
+        self._look()
+        return health_document(self._loop)
+
+    def shell(self) -> Document:
+        with self._loop.parts.warehouse.snapshot() as session:
+            return shell_document(self._loop, session)
+
+    def files(
+        self,
+        pipe: str | None,
+        status: str | None,
+        name: str | None,
+        before: int | None,
+        limit: int,
+    ) -> Document:
+        self._look()
+        if pipe:
+            find_pipe(self._loop.parts.project, pipe)
+        return files_document(
+            self._loop, pipe=pipe, status=status, name=name, before=before, limit=limit
+        )
+
+    def file(self, load: int) -> Document:
+        self._loop.parts.pipeline_log.write()
+        return file_document(self._loop, load)
+
+    def reject_samples(
+        self,
+        pipe: str | None,
+        category: str | None,
+        column: str | None,
+        reason: str | None,
+        limit: int,
+    ) -> Document:
+        return samples_document(
+            self._loop,
+            pipe=pipe,
+            category=category,
+            column=column,
+            reason=reason,
+            limit=limit,
+        )
+
+    def runs(self, before: str | None, limit: int) -> Document:
+        return runs_document(self._loop, before, limit)
+
+    def run_detail(self, run: str) -> Document:
+        return run_document(self._loop, run)
+
+    def dashboards(self) -> Document:
+        return dashboards_document(self._loop)
+
+    def tables(self) -> Document:
+        return GoldTables(self._loop.parts).document()

@@ -1,0 +1,77 @@
+"""Tables of gold, read for a download."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+
+from snowmelt.errors import UsageError
+from snowmelt.gold.run_history import published_run
+from snowmelt.serve.commands import Document
+from snowmelt.serve.downloads import Reading
+from snowmelt.service.documents import SCHEMA_VERSION, plain
+from snowmelt.service.parts import Parts
+from snowmelt.warehouse.port import Session
+from snowmelt.warehouse.sql import identifier
+
+BATCH_ROWS = 2000
+
+
+class GoldTables:
+    """Opens tables of the schema that readers see; no other can be named."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def document(self) -> Document:
+        """Return the tables there are, with about how many rows each has."""
+        with self._parts.warehouse.snapshot() as session:
+            listed = [
+                {"name": f"{schema}.{table}", "rows": rows}
+                for schema, table, rows in self._known(session)
+            ]
+            run_id = published_run(session)
+        return {"schema_version": SCHEMA_VERSION, "run_id": run_id, "tables": listed}
+
+    @contextmanager
+    def reading(self, name: str, *, as_arrow: bool) -> Iterator[Reading]:
+        """Open a table inside one snapshot, for as long as it is read.
+
+        Raises UsageError for an unknown name, and where Arrow is not installed.
+        """
+        if as_arrow and find_spec("pyarrow") is None:
+            raise UsageError(
+                "arrow", "pyarrow is not installed", "pip install 'snowmelt[arrow]'"
+            )
+        with self._parts.warehouse.snapshot() as session:
+            known = {
+                f"{schema}.{table}": (schema, table)
+                for schema, table, _ in self._known(session)
+            }
+            if name not in known:
+                raise UsageError(name[:80], "there is no such table of gold")
+            run_id = published_run(session)
+            if run_id is None:
+                raise UsageError(name, "nothing is published yet")
+            sql = f"select * from {'.'.join(map(identifier, known[name]))}"
+            if as_arrow:
+                yield Reading(run_id, [], iter(()), session.arrow(sql, BATCH_ROWS))
+                return
+            columns, batches = session.batches(sql, BATCH_ROWS)
+            rows = ([plain(row) for row in batch] for batch in batches)
+            yield Reading(run_id, columns, rows, iter(()))
+
+    def _known(self, session: Session) -> list[tuple[str, str, int | None]]:
+        settings = self._parts.project.settings
+        schemas = ["gold"]
+        if settings.layers.default != "main":
+            schemas.append(settings.layers.default)
+        rows = session.rows(
+            "select schema_name, table_name, estimated_size from duckdb_tables() "
+            "where schema_name in (select unnest($1::json::varchar[])) "
+            "union all select schema_name, view_name, null from duckdb_views() "
+            "where schema_name in (select unnest($1::json::varchar[])) order by 1, 2",
+            [schemas],
+        )
+        return [(schema, table, size) for schema, table, size in rows]

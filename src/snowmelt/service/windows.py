@@ -1,0 +1,76 @@
+"""What a service opens for people and programs: its socket, and its pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from snowmelt.errors import SnowmeltError, UnreachableError
+from snowmelt.observe.metrics import Metrics
+from snowmelt.serve.api import make_app
+from snowmelt.serve.commands import Commands, Document
+from snowmelt.serve.live import Broadcast
+from snowmelt.serve.pages.site import Site
+from snowmelt.serve.server_thread import SocketServer
+from snowmelt.serve.sessions import Sessions
+from snowmelt.serve.users import Users
+from snowmelt.serve.web import make_web_app
+from snowmelt.serve.web_server import Opening, WebDoor, WebServer, open_door
+from snowmelt.service.action_log import WarehouseActionLog, recording
+from snowmelt.service.loop import Loop
+from snowmelt.service.pages.tables import GoldTables
+
+
+class Windows:
+    """The socket, which a service cannot do without, and pages, which it can."""
+
+    def __init__(self, loop: Loop, commands: Commands, metrics: Metrics) -> None:
+        self._loop = loop
+        self._pages: WebServer | None = None
+        self._door: WebDoor | None = None
+        self.opening = Opening()
+        self._open_pages(commands, metrics)
+        app = make_app(
+            recording(commands, loop, "socket"), metrics.read, self._make_link
+        )
+        self._socket = SocketServer(app, loop.parts.project.socket)
+
+    def start(self, tell: Callable[[Opening], None]) -> None:
+        """Answer from now on, and say where."""
+        self._socket.start()
+        if self._pages is not None:
+            self._pages.start()
+        tell(self.opening)
+
+    def stop(self) -> None:
+        """Answer what was asked, then stop."""
+        if self._pages is not None:
+            self._pages.stop()
+        self._socket.stop()
+
+    def _open_pages(self, commands: Commands, metrics: Metrics) -> None:
+        """Bind the pages' port; a service without a window goes on all the same."""
+        parts = self._loop.parts
+        config = parts.project.settings.serve
+        if not config.pages:
+            self.opening = Opening(problem="serve: {pages: false} in snowmelt.yml")
+            return
+        try:
+            users = Users(parts.project.users_path)
+            sessions = Sessions(parts.project.session_key_path, users, parts.clock)
+            door = open_door(config, sessions, users)
+        except SnowmeltError as error:
+            self.opening = Opening(problem=str(error))
+            return
+        broadcast = Broadcast()
+        action_log = WarehouseActionLog(parts.warehouse)
+        site = Site(commands, action_log, door.door, users, parts.clock, broadcast)
+        parts.events.subscribe(site.asked)
+        parts.events.subscribe(broadcast)
+        app = make_web_app(site, metrics.read, GoldTables(parts))
+        self._door, self._pages = door, WebServer(app, door.bound, broadcast)
+        self.opening = Opening(url=door.url, link=door.make_link()["link"])
+
+    def _make_link(self) -> Document:
+        if self._door is None:
+            raise UnreachableError("pages", self.opening.problem)
+        return self._door.make_link()

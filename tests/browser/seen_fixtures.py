@@ -1,0 +1,35 @@
+"""One service with its pages, for all tests of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+from seen_project import Served, make_seen, serving
+
+from snowmelt.serve.assets import LACKING, Assets
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    if not Assets().are_built:
+        pytest.skip(LACKING)
+    root = tmp_path_factory.mktemp("seen")
+    make_seen(root)
+    with serving(root) as service:
+        yield service
+
+
+@pytest.fixture
+def owner(served: Served) -> Iterator[httpx.Client]:
+    """A client with a session of the owner."""
+    with served.client() as client:
+        yield client
+
+
+@pytest.fixture
+def stranger(served: Served) -> Iterator[httpx.Client]:
+    """A client that nobody knows."""
+    with served.client(signed_in=False) as client:
+        yield client

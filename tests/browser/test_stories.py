@@ -1,0 +1,246 @@
+"""Stories that people live on the pages, in a real browser on a real service.
+
+Beside each story: no error in the console, no request that leaves the origin, and no
+violation that axe finds.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from chromium import require_chromium
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from seen_project import Served
+
+PICTURES = Path(__file__).with_name("pictures")
+FIRST_LOAD_BYTES_MAX = 350_000
+WAIT_MS = 30_000
+LOOKS = [("light", 1440), ("dark", 1440), ("light", 400), ("dark", 400)]
+PAGES = {
+    "health": "/",
+    "files": "/files",
+    "file": "/files/2",
+    "rejects": "/rejects",
+    "runs": "/runs",
+    "pipes": "/pipes",
+    "dashboards": "/dashboards",
+    "dashboard": "/dashboards/sales",
+}
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = require_chromium()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        yield browser
+        browser.close()
+
+
+class Looked:
+    """What a page did while it was looked at."""
+
+    def __init__(self, page: Page, origin: str) -> None:
+        self.problems: list[str] = []
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("request", lambda request: self._request(request.url, origin))
+        page.on("dialog", lambda dialog: dialog.accept())
+
+    def _console(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.problems.append(message.text)
+
+    def _request(self, url: str, origin: str) -> None:
+        if not url.startswith((origin, "data:")):
+            self.problems.append(f"a request left the origin: {url}")
+
+
+def _bytes(headers: dict[str, str]) -> int:
+    return int(headers.get("content-length", "0"))
+
+
+@contextmanager
+def looking(
+    browser: Browser,
+    served: Served,
+    scheme: str = "light",
+    width: int = 1440,
+    loaded: list[int] | None = None,
+) -> Iterator[Page]:
+    """Yield a page that is logged in; nothing may go wrong on it meanwhile.
+
+    `loaded` is told the bytes of everything that the page loads.
+    """
+    color: Any = scheme
+    with browser.new_context(
+        base_url=served.url,
+        color_scheme=color,
+        viewport={"width": width, "height": 900},
+        timezone_id="America/Sao_Paulo",
+    ) as context:
+        page = context.new_page()
+        page.set_default_timeout(WAIT_MS)
+        looked = Looked(page, served.url)
+        sizes = loaded if loaded is not None else []
+        page.on("response", lambda answer: sizes.append(_bytes(answer.headers)))
+        page.goto(served.link())
+        page.wait_for_url(f"{served.url}/")
+        page.wait_for_selector("html[data-ready]")
+        yield page
+        assert not looked.problems
+
+
+def require_accessible(page: Page) -> None:
+    found = Axe().run(page)
+    told = [
+        f"{each['id']}: {node['html'][:120]}"
+        for each in found.response["violations"]
+        for node in each["nodes"][:3]
+    ]
+    assert not told, told
+
+
+def sentence(page: Page) -> Any:
+    return page.locator("#sentence")
+
+
+def test_a_broken_file_is_found_mended_and_replayed_without_a_reload(
+    browser: Browser, served: Served
+) -> None:
+    """From Health it is one click to the very line; the dashboard follows by itself."""
+    with (
+        looking(browser, served) as page,
+        looking(browser, served) as dashboard,
+    ):
+        dashboard.goto("/dashboards/sales")
+        dashboard.wait_for_selector("html[data-connection=live]")
+        figure = dashboard.locator("#card-0 .figure")
+        before = figure.inner_text()
+        page.wait_for_selector("html[data-connection=live]")
+        page.evaluate("window.notReloaded = true")
+
+        lines = "200,north,1000000.00,2026-03-01\n201,south,2000000.00,03/04/2026\n"
+        served.land("orders_9.csv", f"order_id,region,amount,ordered_on\n{lines}")
+
+        recent = page.locator("#recent")
+        expect(recent).to_contain_text("orders_9.csv", timeout=WAIT_MS)
+        expect(sentence(page)).to_contain_text("attention")
+        expect(figure).not_to_have_text(before, timeout=WAIT_MS)
+        assert page.evaluate("window.notReloaded")
+
+        recent.get_by_role("link", name="orders_9.csv").click()
+        row = page.locator("#line-3")
+        expect(row).to_contain_text("ordered_on")
+        expect(row).to_contain_text("201,south,2000000.00,03/04/2026")
+        require_accessible(page)
+
+        page.get_by_role("button", name="Replay what was refused").click()
+        said = page.locator("#said")
+        expect(said).to_contain_text("1 record tried again, 0 loaded")
+        expect(said).to_contain_text("snowmelt replay --file orders_9.csv")
+
+        halfway = figure.inner_text()
+        mended = lines.replace("03/04/2026", "2026-03-04")
+        served.land("orders_9.csv", f"order_id,region,amount,ordered_on\n{mended}")
+        expect(figure).not_to_have_text(halfway, timeout=WAIT_MS)
+        expect(page.locator("#facts")).to_contain_text("Superseded by")
+        page.get_by_role("link", name="Rejects").click()
+        assert "orders_9" not in page.locator("#groups").inner_text()
+
+
+def test_a_file_that_lands_is_on_screen_within_a_second_or_so(
+    browser: Browser, served: Served
+) -> None:
+    with looking(browser, served) as page:
+        page.goto("/files")
+        page.wait_for_selector("html[data-connection=live]")
+        served.land("visits_7.csv", "visit_id\n1\n2\n")
+        expect(page.locator("#loads")).to_contain_text("visits_7.csv", timeout=WAIT_MS)
+        page.get_by_label("Name contains").fill("visits")
+        page.get_by_role("button", name="Filter").click()
+        expect(page).to_have_url(re.compile("name=visits"))
+        assert page.locator("#loads tbody tr").count() == 1
+
+
+def test_a_pipe_is_paused_from_the_keyboard_alone(
+    browser: Browser, served: Served
+) -> None:
+    with looking(browser, served) as page:
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("link", name="Skip to the page")).to_be_focused()
+        page.keyboard.press("/")
+        expect(page.locator("#search")).to_be_focused()
+        page.keyboard.type("visits")
+        page.keyboard.press("Enter")
+        expect(page).to_have_url(re.compile("pipe=visits"))
+        page.goto("/pipes")
+        row = page.get_by_role("row", name=re.compile("^visits"))
+        row.get_by_role("button", name="Pause").focus()
+        page.keyboard.press("Enter")
+        expect(page.locator("#said")).to_contain_text("snowmelt pause visits")
+        expect(row).to_contain_text("paused")
+        row.get_by_role("button", name="Resume").press("Enter")
+        expect(row).to_contain_text("running")
+
+
+def test_every_page_is_small_accessible_and_as_wide_as_the_screen(
+    browser: Browser, served: Served
+) -> None:
+    with looking(browser, served) as page:
+        for name, path in PAGES.items():
+            page.goto(path)
+            page.wait_for_selector("html[data-ready]")
+            require_accessible(page)
+            if name in ("health", "files", "file", "runs"):
+                assert page.locator("time[title$=UTC]").count(), name
+    with looking(browser, served, "dark", 400) as page:
+        for path in PAGES.values():
+            page.goto(path)
+            page.wait_for_selector("html[data-ready]")
+            over = "document.documentElement.scrollWidth - innerWidth"
+            assert page.evaluate(over) <= 0, path
+        require_accessible(page)
+
+
+def test_charts_are_drawn_and_a_card_shows_its_query(
+    browser: Browser, served: Served
+) -> None:
+    loaded: list[int] = []
+    with looking(browser, served, loaded=loaded) as page:
+        page.goto("/dashboards/sales")
+        expect(page.locator("#card-2 svg")).to_be_visible()
+        assert 150_000 < sum(loaded) <= FIRST_LOAD_BYTES_MAX, "two pages, and charts"
+        drawn = page.locator("#card-2 svg text").all_text_contents()
+        assert {"r0", "r1", "r2", "r3"} <= set(drawn)
+        page.locator("#card-2 summary", has_text="SQL").click()
+        expect(page.locator("#card-2 pre")).to_contain_text("by_region")
+        with page.expect_download() as download:
+            page.get_by_role("link", name="CSV of Regions").click()
+        assert "r0" in Path(download.value.path()).read_text()
+        require_accessible(page)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
+def test_pictures_of_each_page(
+    browser: Browser, served: Served, scheme: str, width: int
+) -> None:
+    PICTURES.mkdir(exist_ok=True)
+    with looking(browser, served, scheme, width) as page:
+        for name, path in PAGES.items():
+            page.goto(path)
+            page.wait_for_selector("html[data-ready]")
+            page.wait_for_timeout(400)
+            target = PICTURES / f"{name}_{scheme}_{width}.png"
+            page.screenshot(path=target, full_page=True)
+            assert target.stat().st_size > 5000
+            require_accessible(page)

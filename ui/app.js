@@ -1,0 +1,236 @@
+// What every page does: times in the viewer's zone, live regions, theme, search.
+import htmx from "htmx.org";
+
+window.htmx = htmx;
+const page = document.documentElement;
+const BACKOFF = [1, 2, 4, 8, 15];
+
+// Times: the page holds UTC; people read their own zone.
+
+const absolute = new Intl.DateTimeFormat("en-GB", {
+  day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23",
+});
+const relative = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "short" });
+const STEPS = [["second", 60], ["minute", 60], ["hour", 24], ["day", 7], ["week", 5]];
+
+function ago(at) {
+  let value = (at - Date.now()) / 1000;
+  if (Math.abs(value) < 5) return "just now";
+  for (const [unit, size] of STEPS) {
+    if (Math.abs(value) < size) return relative.format(Math.round(value), unit);
+    value /= size;
+  }
+  return absolute.format(at).replace(/, \d\d:.*/, "");
+}
+
+function showTimes(root = document) {
+  root.querySelectorAll("time[datetime]").forEach((element) => {
+    const at = new Date(element.dateTime);
+    if (Number.isNaN(at.getTime())) return;
+    const text = "ago" in element.dataset ? ago(at) : absolute.format(at).replace(",", "");
+    if (element.textContent !== text) element.textContent = text;
+    if (!element.title) element.title = `${element.dateTime.replace("T", " ").replace(/(\.\d+)?\+00:00$/, "$1")} UTC`;
+  });
+}
+setInterval(showTimes, 5000);
+
+// Live regions: when something happened, the page is asked for again, and what is
+// otherwise in it is put in place. What a person has open or is typing in stays.
+
+const regions = () => [...document.querySelectorAll("[data-live][id]")];
+const known = new Map();
+let asking = false;
+let askAgain = false;
+
+function isBusy(region) {
+  const active = document.activeElement;
+  const typing = active && region.contains(active) && active.matches("input, select, textarea");
+  return typing || region.querySelector("details[open]:not([data-keep])") !== null;
+}
+
+function settle(root) {
+  htmx.process(root);
+  showTimes(root);
+  markScrolling();
+  drawCharts();
+}
+
+async function refresh() {
+  if (asking) {
+    askAgain = true;
+    return;
+  }
+  asking = true;
+  try {
+    const answer = await fetch(location.href, { headers: { "X-Live": "1" }, cache: "no-store" });
+    if (answer.ok) replace(new DOMParser().parseFromString(await answer.text(), "text/html"));
+  } catch {
+    // the next connection asks again
+  } finally {
+    asking = false;
+    if (askAgain) {
+      askAgain = false;
+      setTimeout(refresh, 100);
+    }
+  }
+}
+
+function replace(fresh) {
+  for (const region of regions()) {
+    const found = fresh.getElementById(region.id);
+    if (!found || known.get(region.id) === found.outerHTML || isBusy(region)) continue;
+    known.set(region.id, found.outerHTML);
+    const focused = region.contains(document.activeElement) ? document.activeElement.id : "";
+    const placed = document.importNode(found, true);
+    region.replaceWith(placed);
+    if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
+    settle(placed);
+  }
+}
+
+// What scrolls sideways can be reached and scrolled from the keyboard.
+
+function markScrolling() {
+  document.querySelectorAll(".scroll").forEach((element) => {
+    if (element.scrollWidth > element.clientWidth) {
+      element.tabIndex = 0;
+      element.setAttribute("role", "group");
+      if (!element.hasAttribute("aria-label")) element.setAttribute("aria-label", "Scrolls sideways");
+    } else {
+      element.removeAttribute("tabindex");
+    }
+  });
+}
+addEventListener("resize", markScrolling);
+addEventListener("toggle", markScrolling, true);
+
+// The line to the service.
+
+let failures = 0;
+let source = null;
+
+function say(state, text) {
+  page.dataset.connection = state;
+  const line = document.getElementById("connection");
+  if (!line) return;
+  line.hidden = state === "live";
+  line.querySelector("[data-said]").textContent = text;
+}
+
+function connect() {
+  if (!document.querySelector("[data-live]")) return;
+  source = new EventSource("/events");
+  source.addEventListener("ready", () => {
+    if (failures) refresh();
+    failures = 0;
+    say("live", "");
+  });
+  source.addEventListener("changed", (event) => {
+    const topics = JSON.parse(event.data).topics;
+    const wanted = regions().some((region) => region.dataset.live.split(" ").some((topic) => topics.includes(topic)));
+    if (wanted) refresh();
+  });
+  source.addEventListener("error", lost);
+}
+
+async function lost() {
+  source.close();
+  const seconds = BACKOFF[Math.min(failures, BACKOFF.length - 1)];
+  failures += 1;
+  let state = "stopped";
+  try {
+    const answer = await fetch("/session", { cache: "no-store" });
+    state = answer.status === 401 ? "ended" : "busy";
+  } catch {
+    state = "stopped";
+  }
+  if (state === "ended") {
+    say("ended", "Your session has ended. Open the link that “snowmelt link” prints.");
+  } else if (state === "stopped") {
+    say("stopped", `The service does not answer: this is how things stood. Start it with “snowmelt up”. Trying again every ${seconds} s.`);
+  } else if (failures > 1) {
+    say("busy", "The live updates were interrupted. Trying again.");
+  }
+  setTimeout(connect, seconds * 1000);
+}
+addEventListener("pagehide", () => source?.close());
+addEventListener("pageshow", (event) => { if (event.persisted) connect(); });
+
+// Charts are a script of their own, for the pages that have some.
+
+let charts = null;
+
+function drawCharts() {
+  if (!document.querySelector("[data-chart]")) return;
+  if (window.snowmeltCharts) {
+    window.snowmeltCharts.drawAll();
+  } else if (!charts) {
+    charts = document.createElement("script");
+    charts.src = document.querySelector("meta[name=charts]").content;
+    document.head.append(charts);
+  }
+}
+
+// Theme, search, copying, the menu of small screens.
+
+function toggleTheme() {
+  const dark = getComputedStyle(page).colorScheme === "dark" ||
+    (page.dataset.theme === undefined && matchMedia("(prefers-color-scheme: dark)").matches);
+  page.dataset.theme = dark ? "light" : "dark";
+  try {
+    localStorage.setItem("theme", page.dataset.theme);
+  } catch {
+    // it holds for this page
+  }
+  drawCharts();
+}
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawCharts);
+
+addEventListener("keydown", (event) => {
+  const typing = event.target.matches?.("input, select, textarea");
+  if (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey) {
+    event.preventDefault();
+    const search = document.getElementById("search");
+    search?.focus();
+    search?.select();
+  } else if (event.key === "Escape" && typing) {
+    event.target.blur();
+  }
+});
+
+addEventListener("click", async (event) => {
+  const button = event.target.closest?.("[data-copy], [data-theme-toggle], [data-menu]");
+  if (!button) return;
+  if ("themeToggle" in button.dataset) toggleTheme();
+  if ("menu" in button.dataset) {
+    const open = page.toggleAttribute("data-menu-open");
+    button.setAttribute("aria-expanded", String(open));
+  }
+  if ("copy" in button.dataset) {
+    await navigator.clipboard?.writeText(button.dataset.copy);
+    const before = button.textContent;
+    button.textContent = "Copied";
+    setTimeout(() => (button.textContent = before), 1500);
+  }
+});
+
+// A filter that is chosen is asked for at once.
+addEventListener("change", (event) => {
+  if (event.target.matches?.("form[data-filters] select")) event.target.form.requestSubmit();
+});
+
+document.addEventListener("htmx:afterSwap", (event) => showTimes(event.detail.target));
+document.addEventListener("htmx:afterRequest", (event) => {
+  if (event.detail.requestConfig?.verb === "post") refresh();
+});
+// An answer that is an error has something to say, too.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const status = event.detail.xhr.status;
+  if (status >= 400 && status < 600 && event.detail.xhr.responseText) event.detail.shouldSwap = true;
+});
+
+showTimes();
+markScrolling();
+drawCharts();
+connect();
+page.dataset.ready = "";
