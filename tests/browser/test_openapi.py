@@ -15,7 +15,8 @@ from seen_project import Served
 
 from snowmelt.pipe.history import COLUMNS
 from snowmelt.serve.openapi import openapi_document
-from snowmelt.serve.schemas import ANSWERS, LOAD
+from snowmelt.serve.records import LOAD
+from snowmelt.serve.schemas import ANSWERS
 from snowmelt.serve.web_api import ACTS, READS
 
 PLAIN: dict[str, dict[str, Any]] = {

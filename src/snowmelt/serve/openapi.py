@@ -7,7 +7,8 @@ from typing import Any
 from snowmelt import __version__
 from snowmelt.serve.commands import Commands
 from snowmelt.serve.downloads import KINDS
-from snowmelt.serve.schemas import ANSWERS, ERROR
+from snowmelt.serve.records import ERROR
+from snowmelt.serve.schemas import ANSWERS
 from snowmelt.serve.web_api import (
     ACTS,
     LIMIT,
