@@ -285,8 +285,11 @@ class History:
         if not self.commands.export_rejects(str(path), "ndjson", None, None)["count"]:
             return
         lines = []
-        for text in path.read_text().splitlines():
-            record = json.loads(text)
+        records = map(json.loads, path.read_text().splitlines())
+        # lanes load side by side: the order of loads is not the history's
+        for record in sorted(
+            records, key=lambda each: (each["file_name"], each["file_row"])
+        ):
             if self.rng.random() < 0.7:
                 raw = record["rejected_record"]
                 record["rejected_record"] = raw.replace(

@@ -20,6 +20,7 @@ from snowmelt.cli.main import main
 from snowmelt.serve.api import GETS, POSTS
 from snowmelt.serve.client import ServiceClient
 from snowmelt.serve.commands import Commands
+from snowmelt.serve.page_commands import PageCommands
 from snowmelt.service.commands import OwnCommands
 
 ORDERS = (
@@ -211,7 +212,8 @@ def test_the_service_tells_its_events_as_lines_of_json(shop: Shop) -> None:
 
 def test_every_verb_can_be_asked_of_whoever_answers() -> None:
     """The protocol, the API, its client and the owner of the warehouse agree."""
-    verbs = {name for name in vars(Commands) if not name.startswith("_")}
+    asked = vars(Commands) | vars(PageCommands)
+    verbs = {name for name in asked if not name.startswith("_")}
     assert verbs == set(GETS) | set(POSTS)
     assert not set(GETS) & set(POSTS)
     for answerer in (OwnCommands, ServiceClient):

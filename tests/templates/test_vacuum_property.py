@@ -22,7 +22,7 @@ from snowmelt.warehouse.port import Session
 
 CASES = 6
 SHORT, LONG = range(1), range(1, 30)
-MET = ("vacuumed", "correction: changed", "replay", "rejects vacuumed")
+MET = ("vacuumed", "correction below a blind model", "replay", "rejects vacuumed")
 _OWN = ("_load_seq", "_version_at", "_loaded_at", "_replayed_from")
 """What depends on the moment at which a file was loaded, in which lane."""
 _TABLES = (

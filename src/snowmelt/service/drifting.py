@@ -109,7 +109,8 @@ def approve(loop: Loop, file: str | None, pipe: str | None) -> Document:
     with parts.warehouse.snapshot() as session:
         loads = loads_since(session, before)
     run = None
-    if loop.publishes and any(load["row_count"] for load in loads):
+    publishes = loop.publishes and loop.publishes_on_arrival
+    if publishes and any(load["row_count"] for load in loads):
         run = parts.publication.publish(project_digest(parts.project.root))
     return {
         "schema_version": SCHEMA_VERSION,

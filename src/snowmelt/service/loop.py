@@ -43,6 +43,8 @@ class Loop:
 
     parts: Parts
     publishes: bool = True
+    publishes_on_arrival: bool = True
+    """Are runs this loop's to begin, or tasks', unless a person asks?"""
     publishes_once: bool = False
     """Does a run wait until every file is loaded, however long that takes?"""
     wake: threading.Event = field(default_factory=threading.Event)
@@ -163,8 +165,7 @@ class Loop:
 
     @property
     def _publishing(self) -> bool:
-        """Are runs this loop's to begin? Else they are tasks', unless asked for."""
-        return self.publishes or self._run_asked
+        return self.publishes and (self.publishes_on_arrival or self._run_asked)
 
     def has_loaded(self, pipe: str | None) -> bool:
         """Is the stage listed, and nothing of a pipe, or of any, left to load?"""

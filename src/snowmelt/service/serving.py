@@ -118,7 +118,7 @@ def _kept_up(loop: Loop, project: Project) -> Loop:
     if has_to_alert(parts):
         loop.alerting = Alerting(parts, loop.wake.set)
         parts.events.subscribe(loop.alerting)
-    loop.publishes = not loop.tasks.publishes
+    loop.publishes_on_arrival = not loop.tasks.publishes
     loop.tasks.schedule(parts.clock.now())
     return loop
 

@@ -163,7 +163,7 @@ class TaskVerbs:
         loop, clock, never = self._loop, self._parts.clock, threading.Event()
         loop.wake.set()
         if not self._serving:
-            loop.publishes = not tasks.graph.publishes
+            loop.publishes_on_arrival = not tasks.graph.publishes
         while not tasks.ended(group_id):
             if self._serving:
                 if loop.stopping:
@@ -174,7 +174,7 @@ class TaskVerbs:
             loop.turn()
             if not tasks.ended(group_id):
                 clock.wait(loop.wake, loop.seconds_to_next())
-        if not self._serving and loop.publishes:
+        if not self._serving and loop.publishes_on_arrival:
             Loading(loop, serving=False).wait_until_quiet()
         with self._parts.warehouse.snapshot() as session:
             return graph_run_document(session, group_id)
