@@ -98,7 +98,8 @@ class StagedRun:
         self._building: Building | None = None
         self._offsets: dict[str, int] = {}
         self._done: list[Stage] = []
-        self._known: set[int] = set()
+        self._known: dict[int, NodeResult] = {}
+        """What came of the stages before, by identity: kept, so that none is reused."""
         self._given_up: str | None = None
         self._one_at_a_time = threading.RLock()
         self._breaking = threading.Lock()
@@ -244,7 +245,7 @@ class StagedRun:
             self._session.require_alive()
             building = self._building or self._begin()
             for stage in stages:
-                self._known = {id(node) for node in building.built.nodes}
+                self._known = {id(node): node for node in building.built.nodes}
                 stage(building)
                 self._require_success(building)
         except _Refused:
