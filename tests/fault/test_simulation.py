@@ -38,6 +38,7 @@ SEEDS = 100
 SEEDS_LONG = 10_500
 # Where a mutation shows itself rarely, and how many histories it may take.
 RARE = {
+    mutations.settled_before_commit: 300,
     mutations.commits_beside_one_another: 400,
     mutations.overtaken_forgotten: 1000,
     mutations.log_left_to_the_engine: 1000,
