@@ -428,6 +428,7 @@ def test_a_landing_folder_may_have_any_name(shop: Shop) -> None:
     assert [(load["status"], load["row_count"]) for load in loads] == [("Loaded", 1)]
 
 
+@pytest.mark.long
 def test_a_project_in_a_deep_folder_has_a_socket_too(tmp_path: Path) -> None:
     deep = make_shop(tmp_path / ("long" * 20) / ("deep" * 20) / "shop")
     with service(deep):

@@ -108,7 +108,7 @@ def of_pipe(shop: Shop, name: str) -> dict[str, Any]:
     return next(each for each in pipes if each["pipe_name"] == name)
 
 
-@pytest.mark.parametrize("serving", [False, True])
+@pytest.mark.parametrize("serving", [pytest.param(False, marks=pytest.mark.long), True])
 def test_a_day_of_an_operator(shop: Shop, tmp_path: Path, serving: bool) -> None:
     with service(shop, serving=serving):
         said = shop("pause", "order_payments", "--reason", "the bank is late")

@@ -56,8 +56,15 @@ def test_refused_rows_are_listed_with_rule_file_record_and_line(tmp_path: Path) 
             shop.commands.quarantine("order", None, 9)
 
 
-@pytest.mark.parametrize("file_format", ["csv", "ndjson"])
-@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize(
+    ("file_format", "there"),
+    [
+        ("csv", True),
+        ("ndjson", False),
+        pytest.param("csv", False, marks=pytest.mark.long),
+        pytest.param("ndjson", True, marks=pytest.mark.long),
+    ],
+)
 def test_corrected_rows_come_back_once(
     tmp_path: Path, file_format: str, there: bool
 ) -> None:

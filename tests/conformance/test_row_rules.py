@@ -379,12 +379,17 @@ def replayed(shop: GatedShop) -> None:
     ("broken", "told"),
     [
         ("delete from snowmelt.row_tallies where load_seq = 2", "has read 8 rows"),
-        (
+        pytest.param(
             'delete from quarantine."silver__orders" where _load_seq = 2',
             "in quarantine",
+            marks=pytest.mark.long,
         ),
         ("delete from silver.orders where id = 'a1'", "should have 5 rows"),
-        ("insert into silver.orders from silver.orders limit 1", "should have 5 rows"),
+        pytest.param(
+            "insert into silver.orders from silver.orders limit 1",
+            "should have 5 rows",
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_a_lost_or_doubled_row_fails_the_next_run(

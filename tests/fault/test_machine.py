@@ -43,6 +43,7 @@ def on_a_disk(act: str, root: Path) -> dict[str, Any]:
     return seen
 
 
+@pytest.mark.long
 def test_a_full_disk_is_said_and_the_load_goes_on_when_there_is_room(
     tmp_path: Path,
 ) -> None:

@@ -179,6 +179,7 @@ def check_all_read(server: S3Server, faults: Faults, count: int) -> None:
         assert reader.read[name][-1] == digests[-1], f"{name}: the last is not read"
 
 
+@pytest.mark.long
 def test_every_file_comes_through_a_bad_network(server: S3Server) -> None:
     with told_on_failure(Faults(SEED, rate=0.2)) as faults:
         check_all_read(server, faults, 100)

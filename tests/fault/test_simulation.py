@@ -34,7 +34,7 @@ from simulation.driver import Site, made_site, simulate
 from simulation.mutations import MUTATIONS
 
 IN_ONE_TEST = 50
-SEEDS = 100
+SEEDS = 50
 SEEDS_LONG = 10_500
 # Where a mutation shows itself rarely, and how many histories it may take.
 RARE = {

@@ -122,6 +122,7 @@ def test_without_vacuum_the_file_grows(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.long
 def test_objects_in_memory_are_not_those_of_files(tmp_path: Path) -> None:
     """Neither files that were loaded nor files that are gone stay in memory."""
     counts = []

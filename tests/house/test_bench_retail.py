@@ -31,6 +31,7 @@ READS = {
 }
 
 
+@pytest.mark.long
 def test_by_hand_and_by_the_template_gold_is_the_same(tmp_path: Path) -> None:
     files = tmp_path / "files"
     make_retail(files, replace(COMPANY.retailer, dirty=0.2), parts=2)
