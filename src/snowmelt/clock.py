@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
+import uuid
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -35,3 +37,12 @@ class SystemClock:
 
     def wait(self, wake: threading.Event, seconds: float) -> bool:
         return wake.wait(seconds)
+
+
+def uuid7(now: datetime) -> str:
+    """Return a UUID that sorts by time (RFC 9562, section 5.7)."""
+    milliseconds = int(now.timestamp() * 1000)
+    value = (milliseconds << 80) | int.from_bytes(os.urandom(10))
+    value = (value & ~(0xF << 76)) | (0x7 << 76)
+    value = (value & ~(0x3 << 62)) | (0x2 << 62)
+    return str(uuid.UUID(int=value))

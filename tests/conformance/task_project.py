@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import yaml
 
-from snowmelt.clock import SystemClock
+from snowmelt.clock import SystemClock, uuid7
 from snowmelt.errors import RunError
 from snowmelt.events import Event, Events, TaskFinished
 from snowmelt.gold.run_history import RunEnd, RunStart, RunState, close_run, open_run
@@ -26,7 +26,6 @@ from snowmelt.project.project import load_project
 from snowmelt.service.commands import OwnCommands
 from snowmelt.service.loop import Loop
 from snowmelt.service.opening import opened
-from snowmelt.service.tasks.live_run import new_id
 from snowmelt.service.tasks.scheduler import Tasks
 from snowmelt.transform.building import Built
 from snowmelt.transform.node_result import NodeResult
@@ -68,7 +67,7 @@ class FakeStaged:
         self._held, self._clock = ExitStack(), clock
         self.session: Session = self._held.enter_context(warehouse.session())
         now = clock.now()
-        self.run_id = new_id(now)
+        self.run_id = uuid7(now)
         open_run(self.session, RunStart(self.run_id, reason, now, "digest"))
         self._result = RunResult(self.run_id, RunState.FAILED, reason, now)
         self._transaction = ExitStack()

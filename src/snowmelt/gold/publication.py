@@ -11,14 +11,14 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
-from snowmelt.clock import Clock
+from snowmelt.clock import Clock, uuid7
 from snowmelt.errors import UnreachableError
 from snowmelt.events import Events
 from snowmelt.gold.audit import Audit, AuditResult
 from snowmelt.gold.publish_config import PublishConfig
 from snowmelt.gold.run_history import find_changes
 from snowmelt.gold.run_result import RunResult
-from snowmelt.gold.staged_run import Means, Order, StagedRun, uuid7
+from snowmelt.gold.staged_run import Means, Order, StagedRun
 from snowmelt.transform.build import Builder
 from snowmelt.transform.graph import Graph
 from snowmelt.warehouse.port import Warehouse

@@ -7,16 +7,14 @@ rows are read, everything is rolled back, and a second transaction writes the ev
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from types import TracebackType
 from typing import Self
 
-from snowmelt.clock import Clock
+from snowmelt.clock import Clock, uuid7
 from snowmelt.errors import RunError, SnowmeltError
 from snowmelt.events import Events, NodeFinished, RunStarted, concerning
 from snowmelt.gold.publish_config import PublishConfig
@@ -371,13 +369,3 @@ class StagedRun:
     def _let_go(self) -> None:
         self.is_open, self._building = False, None
         self.held.close()
-
-
-def uuid7(now: datetime) -> str:
-    """Return a UUID that sorts by time (RFC 9562, section 5.7)."""
-    milliseconds = int(now.timestamp() * 1000)
-    value = (milliseconds << 80) | int.from_bytes(os.urandom(10))
-    value = (value & ~(0xF << 76)) | (0x7 << 76)
-    value = (value & ~(0x3 << 62)) | (0x2 << 62)
-    text = f"{value:032x}"
-    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))

@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
+from snowmelt.clock import uuid7
 from snowmelt.errors import SnowmeltError
-from snowmelt.service.tasks.live_run import LiveRun, new_id
+from snowmelt.service.tasks.live_run import LiveRun
 from snowmelt.service.tasks.rows import planned_row
 from snowmelt.service.tasks.runner import Means, Runner
 from snowmelt.transform.tasks.attempt import TaskState
@@ -184,7 +185,7 @@ class Calendar:
         self.look_at = trigger_at(now, self._last, reached, least)
         if self.look_at <= now:
             self.look_at = None
-            run = begin(Origin.TRIGGER, new_id(now), now, None)
+            run = begin(Origin.TRIGGER, uuid7(now), now, None)
             self._last = LastTriggered(now, run.record.read_through)
 
 

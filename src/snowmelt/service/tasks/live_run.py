@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import uuid
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
@@ -138,12 +136,3 @@ def standing_before(
         if run.state is TaskState.SUCCEEDED and run.attempt_number < attempt_number
     }
     return states, {name: values.get(name) for name in states}
-
-
-def new_id(now: datetime) -> str:
-    """Return a UUID that sorts by time (RFC 9562, section 5.7)."""
-    milliseconds = int(now.timestamp() * 1000)
-    value = (milliseconds << 80) | int.from_bytes(os.urandom(10))
-    value = (value & ~(0xF << 76)) | (0x7 << 76)
-    value = (value & ~(0x3 << 62)) | (0x2 << 62)
-    return str(uuid.UUID(int=value))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from snowmelt.clock import uuid7
 from snowmelt.events import TaskFinished, TaskStarted
-from snowmelt.service.tasks.live_run import LiveRun, new_id
+from snowmelt.service.tasks.live_run import LiveRun
 from snowmelt.transform.tasks.attempt import TaskState
 from snowmelt.transform.tasks.graph import TaskGraph
 from snowmelt.transform.tasks.ledger import GraphRun, TaskRun, config_text
@@ -73,7 +74,7 @@ def first_row(run: LiveRun, name: str, now: datetime) -> TaskRun:
     is_root = name == run.graph.root
     timetable = run.graph.timetable if is_root else None
     return TaskRun(
-        task_run_id=new_id(now),
+        task_run_id=uuid7(now),
         graph_run_group_id=record.graph_run_group_id,
         attempt_number=record.attempt_number,
         name=name,
@@ -97,8 +98,8 @@ def planned_row(graph: TaskGraph, version: int, at: datetime, now: datetime) -> 
     """Return the row of a root that is scheduled."""
     task = graph.root_task
     return TaskRun(
-        task_run_id=new_id(now),
-        graph_run_group_id=new_id(now),
+        task_run_id=uuid7(now),
+        graph_run_group_id=uuid7(now),
         attempt_number=1,
         name=graph.root,
         root_name=graph.root,

@@ -8,8 +8,9 @@ from concurrent.futures import wait
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from snowmelt.clock import uuid7
 from snowmelt.service.tasks.calendar import Calendar
-from snowmelt.service.tasks.live_run import LiveRun, new_id, standing_before
+from snowmelt.service.tasks.live_run import LiveRun, standing_before
 from snowmelt.service.tasks.rows import record_of
 from snowmelt.service.tasks.runner import Means, Runner
 from snowmelt.transform.tasks.attempt import BROKEN, Attempt, TaskState
@@ -250,7 +251,7 @@ class Tasks:
         """Begin a run of the graph, or of one task alone; return its group's id."""
         now = self.means.clock.now()
         graph = self.graph if name == self.graph.root else self.graph.only(name)
-        group_id = new_id(now)
+        group_id = uuid7(now)
         run = self._begin_graph(graph, Origin.EXECUTE_TASK, group_id, now, None)
         if config is not None:
             merged = {**graph.root_task.config, **config}
