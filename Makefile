@@ -50,7 +50,7 @@ bench: setup     ## Speed, as ratios against raw DuckDB in the same run.
 
 bench-full: setup  ## All of it: 10 GB, live, at full size; hours, and 60 GB of disk.
 	@missed=0; \
-	for each in "" "huge peers" freshness tasks "batch-growth --small 1000000 --large 10000000" \
+	for each in "" "huge peers" freshness tasks viewers "batch-growth --small 1000000 --large 10000000" \
 	  rebuild "retail --small-scale 0.1" retail-peers soak; \
 	do $(BIN)/python -m bench $$each || missed=$$?; done; exit $$missed
 

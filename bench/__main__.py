@@ -21,6 +21,7 @@ LIVE = {
     "soak": "bench.live.soak",
     "trace": "bench.live.trace",
     "tasks": "bench.live.tasks",
+    "viewers": "bench.live.viewers",
     "retail": "bench.scale.retail",
     "retail-peers": "bench.scale.peers",
 }

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from once import made_once
 from shop import Shop, make_warm_shop
 from small_project import Warm, warm_up
 
@@ -15,15 +17,19 @@ pytest_plugins = ["seen_fixtures"]
 
 @pytest.fixture(scope="session")
 def warm(tmp_path_factory: pytest.TempPathFactory) -> Warm:
-    return warm_up(tmp_path_factory.mktemp("warm") / "shop")
+    """The small project, which was built and runs by replay."""
+    return Warm.of(made_once(tmp_path_factory, "small", warm_up))
+
+
+def _warm_shop(factory: pytest.TempPathFactory, template: str) -> Path:
+    """A project of a template that was built, and needs dbt no more."""
+    make = partial(make_warm_shop, template=template)
+    return made_once(factory, template, make)
 
 
 @pytest.fixture(scope="session")
 def built_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project of the olist template that was built, and needs dbt no more."""
-    root = tmp_path_factory.mktemp("built") / "shop"
-    make_warm_shop(root)
-    return root
+    return _warm_shop(tmp_path_factory, "olist")
 
 
 @pytest.fixture
@@ -36,31 +42,19 @@ def built_shop(tmp_path: Path, built_once: Path) -> Shop:
 
 @pytest.fixture(scope="session")
 def warm_storefront(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project of the storefront template that was built, and needs dbt no more."""
-    root = tmp_path_factory.mktemp("storefront") / "shop"
-    make_warm_shop(root, "storefront")
-    return root
+    return _warm_shop(tmp_path_factory, "storefront")
 
 
 @pytest.fixture(scope="session")
 def warm_crm_erp(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project of the crm-erp template that was built, and needs dbt no more."""
-    root = tmp_path_factory.mktemp("crm_erp") / "shop"
-    make_warm_shop(root, "crm-erp")
-    return root
+    return _warm_shop(tmp_path_factory, "crm-erp")
 
 
 @pytest.fixture(scope="session")
 def warm_realtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project of the realtime template that was built, and needs dbt no more."""
-    root = tmp_path_factory.mktemp("realtime") / "feed"
-    make_warm_shop(root, "realtime")
-    return root
+    return _warm_shop(tmp_path_factory, "realtime")
 
 
 @pytest.fixture(scope="session")
 def warm_retail(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project of the retail template that was built, and needs dbt no more."""
-    root = tmp_path_factory.mktemp("retail") / "shop"
-    make_warm_shop(root, "retail")
-    return root
+    return _warm_shop(tmp_path_factory, "retail")

@@ -7,6 +7,7 @@ confirmed, and it is copied for a test in milliseconds.
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -34,6 +35,7 @@ NOT_COMPARED = ("gold.order_movements",)
 ORDERS = "order_id,customer_id,ship_state,status,amount,ordered_on,updated_at\n"
 CUSTOMERS = "customer_id,state,score\n"
 VISITS = "visit_id,customer_id,pages\n"
+SENT = "rebuild.json"
 
 Tables = dict[str, list[str]]
 
@@ -44,6 +46,11 @@ class Warm:
 
     root: Path
     rebuild: tuple[str, ...]
+
+    @classmethod
+    def of(cls, folder: Path) -> Warm:
+        """Return what `warm_up` put there."""
+        return cls(folder / "shop", tuple(json.loads((folder / SENT).read_text())))
 
     def copy(self, root: Path) -> Shop:
         """Make a project of one's own of it."""
@@ -83,9 +90,10 @@ def make_small(root: Path) -> Shop:
     return Shop(root)
 
 
-def warm_up(root: Path) -> Warm:
+def warm_up(folder: Path) -> None:
     """Build the project, and let dbt say twice what it sends."""
-    shop = make_small(root)
+    folder.mkdir()
+    shop = make_small(folder / "shop")
     with open_small(shop) as commands:
         ways = []
         for number in range(4):
@@ -118,7 +126,7 @@ def warm_up(root: Path) -> Warm:
         for statement in sent
         if has_effect(statement)
     ]
-    return Warm(root, tuple(statements))
+    (folder / SENT).write_text(json.dumps(statements))
 
 
 WAYS = "select way, fallback_reason from snowmelt.run_history"

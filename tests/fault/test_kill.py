@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from once import made_once
 from shop import SNOWMELT, Shop, contents, make_shop
 from small_histories import customer_row, item, item_row, order_row
 from small_project import (
@@ -150,14 +151,17 @@ def live_through(shop: Shop, made: Path, seed: int, kills_wanted: int) -> Kills:
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, made: Path) -> Path:
     """A project that took the same waves in peace."""
-    shop = make_shop(tmp_path_factory.mktemp("undisturbed") / "shop")
-    with shop.commands() as commands:
-        for wave in waves(made):
-            for path in wave:
-                shop.land(path)
-            run = commands.run(None)["run"]
-            assert run is None or run["state"] == "SUCCEEDED"
-    return shop.root
+
+    def make(root: Path) -> None:
+        shop = make_shop(root)
+        with shop.commands() as commands:
+            for wave in waves(made):
+                for path in wave:
+                    shop.land(path)
+                run = commands.run(None)["run"]
+                assert run is None or run["state"] == "SUCCEEDED"
+
+    return made_once(tmp_path_factory, "undisturbed", make)
 
 
 def check(shop: Shop, undisturbed: Path, tmp_path: Path, told: str) -> None:
