@@ -11,7 +11,7 @@ from snowmelt.warehouse.sql import literal
 
 COLUMNS = (
     *("consumer", "source", "position", "moved_at", "rows_inserted", "rows_deleted"),
-    *("has_data", "waiting_since", "stale", "stale_after"),
+    *("has_data", "waiting_since", "stale", "stale_after", "loads_waiting", "of_log"),
 )
 # Rows of a load that came and went again behind the offset are neither. Bronze and
 # logs keep every row that a stream has not read: it becomes stale by a rebuild of its
@@ -31,7 +31,11 @@ _OF_BRONZE = """
         min(loads.last_load_time) filter (
             loads.load_seq > streams.position and loads.superseded_by is null
         ) as waiting_since,
-        bool_or(stale.position is not null) as stale
+        bool_or(stale.position is not null) as stale,
+        count(loads.load_seq) filter (
+            loads.load_seq > streams.position and loads.superseded_by is null
+        ) as loads_waiting,
+        false as of_log
     from snowmelt.stream_offsets as streams
     left join snowmelt.stale_streams as stale
         on stale.consumer = streams.consumer and stale.source = streams.source
@@ -132,7 +136,8 @@ def find_streams(session: Session) -> list[Row]:
     return session.rows(
         "select consumer, source, position, moved_at, rows_inserted, "  # noqa: S608
         "rows_deleted, stale or rows_inserted + rows_deleted > 0, waiting_since, "
-        f"stale, null::timestamptz from ({every}) order by consumer, source"
+        "stale, null::timestamptz, loads_waiting, of_log "
+        f"from ({every}) order by consumer, source"
     )
 
 
@@ -147,7 +152,9 @@ def _of_log(source: str) -> str:
             count(*) filter (changes."METADATA$ACTION" = 'INSERT'),
             count(*) filter (changes."METADATA$ACTION" = 'DELETE'),
             null::timestamptz,
-            streams.position < logs.cut_through
+            streams.position < logs.cut_through,
+            0,
+            true
         from snowmelt.stream_offsets as streams
         join snowmelt.change_logs as logs on logs.relation = streams.source
         left join {log_table(source)} as changes
