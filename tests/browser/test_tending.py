@@ -14,8 +14,10 @@ from playwright.sync_api import Browser, Page, expect
 from seen_project import Served, until
 
 from shop import SNOWMELT
+from snowmelt.serve.users import Role, Users
 
 PASSWORD = "correct horse battery"
+EARLIER = "2026-01-01T00:00:00+00:00"
 LIVE = "html[data-connection=live]"
 
 
@@ -79,19 +81,18 @@ def test_a_task_that_a_command_suspends_is_seen_at_once_and_resumed(
 ) -> None:
     with looking(browser, served, "dark", 400) as page:
         live(page, "/tasks/measure")
-        words = ("tasks", "suspend", "measure", "--reason", "<b>moving</b>")
-        subprocess.run([SNOWMELT, *words], cwd=served.root, check=True)
-        suspended = page.locator("#task-suspended")
+        with served.socket() as service:
+            service.task_suspend("measure", "<b>moving</b>")
         page.reload()
+        suspended = page.locator("#task-suspended")
         expect(suspended).to_contain_text("<b>moving</b>. It is passed over")
         page.wait_for_selector(LIVE)
         page.goto("/tasks")
         page.wait_for_selector(LIVE)
         box = page.get_by_role("link", name=re.compile("^measure.*suspended"))
         expect(box).to_be_visible()
-        subprocess.run(
-            [SNOWMELT, "tasks", "resume", "measure"], cwd=served.root, check=True
-        )
+        with served.socket() as service:
+            service.task_resume("measure")
         expect(box).to_have_count(0, timeout=WAIT_MS)
         page.goto("/tasks/measure")
         page.get_by_label("Let it not run for now").fill("inventory")
@@ -233,15 +234,9 @@ def test_doctor_says_what_is_wrong_and_looks_again_when_asked(
 def test_a_viewer_looks_an_operator_acts_and_who_left_is_out(
     browser: Browser, served: Served
 ) -> None:
-    for name, role in (("vera", "viewer"), ("omar", "operator")):
-        words = ("users", "add", name, "--role", role, "--password-stdin")
-        subprocess.run(
-            [SNOWMELT, *words],
-            cwd=served.root,
-            input=f"{PASSWORD}\n",
-            text=True,
-            check=True,
-        )
+    users = Users(served.root / ".snowmelt" / "users.json")
+    users.add("vera", Role.VIEWER, PASSWORD, EARLIER)
+    users.add("omar", Role.OPERATOR, PASSWORD, EARLIER)
     with browser.new_context(base_url=served.url) as context:
         page = context.new_page()
         page.goto("/tasks/report?state=failed")
@@ -266,9 +261,7 @@ def test_a_viewer_looks_an_operator_acts_and_who_left_is_out(
         expect(page.get_by_role("button", name="Send a test").first).to_be_visible()
         page.goto("/doctor")
         page.wait_for_selector(LIVE)
-        subprocess.run(
-            [SNOWMELT, "users", "remove", "omar"], cwd=served.root, check=True
-        )
+        users.remove("omar")
         page.get_by_role("button", name="Check again").click()
         page.goto("/doctor")
         expect(page).to_have_url(re.compile("/login"))

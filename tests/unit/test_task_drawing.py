@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snowmelt.serve.pages.task_drawing import (
@@ -44,6 +44,7 @@ def ends(path: str) -> tuple[tuple[float, float], tuple[float, float]]:
     return (numbers[0], numbers[1]), (numbers[-2], numbers[-1])
 
 
+@settings(max_examples=40, deadline=None)
 @given(graphs())
 def test_boxes_never_touch_and_children_stand_to_the_right(
     graph: tuple[list[str], list[tuple[str, str]]],
@@ -62,6 +63,7 @@ def test_boxes_never_touch_and_children_stand_to_the_right(
     assert picture == draw_tasks(names, edges), "the same graph, the same drawing"
 
 
+@settings(max_examples=40, deadline=None)
 @given(graphs())
 def test_lines_go_from_box_to_box_and_under_none(
     graph: tuple[list[str], list[tuple[str, str]]],

@@ -245,20 +245,20 @@ def _show_runs(runs: list[Document]) -> None:
 
 def _show_graph_run(document: Document, as_json: bool) -> int:
     graph_run = document["graph_run"]
+    broken = graph_run["state"] in ("FAILED", "CANCELLED")
     if as_json:
         output.show_json(document)
+    elif graph_run["state"] == "EXECUTING":
+        output.show(f"The graph run of {graph_run['root_task_name']} has begun.")
+        output.tell("See how it goes: snowmelt tasks history")
     else:
         _show_runs(document["task_runs"])
-        if graph_run["state"] == "EXECUTING":
-            name = graph_run["root_task_name"]
-            output.show(f"Graph run of {name} has begun. See: snowmelt tasks history")
-            return 0
         attempt = graph_run["attempt_number"]
         again = f" in attempt {attempt}" if attempt > 1 else ""
         output.show(f"Graph run {graph_run['state']}{again}.")
-        if graph_run["state"] in ("FAILED", "CANCELLED"):
+        if broken:
             output.tell("When it is mended: snowmelt tasks retry")
-    return 1 if graph_run["state"] in ("FAILED", "CANCELLED") else 0
+    return 1 if broken else 0
 
 
 def _read_config(text: str | None) -> Document | None:

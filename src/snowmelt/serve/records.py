@@ -176,7 +176,7 @@ ADVICE = record(
     change=TEXT,
     figures={"type": "object"},
 )
-ABOUT = record(kind=TEXT, name=TEXT, held=FLAG, load_seq=maybe(WHOLE))
+ABOUT = record(kind=TEXT, name=TEXT, held=maybe(TEXT), load_seq=maybe(WHOLE))
 ALERT = record(
     alert_id=TEXT,
     rule=TEXT,

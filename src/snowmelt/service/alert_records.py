@@ -66,7 +66,7 @@ def read_alerts(
 def what_about(
     rule: Rule | None, cause: str, pipe: str | None, details: Mapping[str, Any]
 ) -> Document:
-    """Return what a cause is about: a kind, and a name there."""
+    """Return what a cause is about: a kind, a name there, and if it is held why."""
     on, kind, name = rule.on if rule else None, "nothing", ""
     if on == "failed" and cause == "run":
         kind, name = "run", str(details.get("about") or "")
@@ -78,11 +78,12 @@ def what_about(
         kind, name = "task", cause
     elif on in _PLACES:
         kind = _PLACES[on]
-    return {"kind": kind, "name": name, "held": on == "held", "load_seq": None}
+    held = "held" if on == "held" else None
+    return {"kind": kind, "name": name, "held": held, "load_seq": None}
 
 
 def _add_loads(session: Session, alerts: Sequence[Document]) -> None:
-    """Say of each alert about a file which its newest load is; found by index."""
+    """Say of each alert about a file its newest load, by index, and why it waits."""
     abouts = [each["about"] for each in alerts if each["about"]["kind"] == "file"]
     newest: dict[str, int] = {}
     for chosen in in_parts(session, "load_history", {each["name"] for each in abouts}):
@@ -93,5 +94,13 @@ def _add_loads(session: Session, alerts: Sequence[Document]) -> None:
             parameters,
         )
         newest |= dict(rows)
+    reasons = dict(
+        session.rows(
+            "select file_name, reason from snowmelt.held_files where decided is null "
+            "and file_name in (select unnest($1::json::varchar[]))",
+            [[each["name"] for each in abouts if each["held"]]],
+        )
+    )
     for about in abouts:
         about["load_seq"] = newest.get(about["name"])
+        about["held"] = about["held"] and reasons.get(about["name"])

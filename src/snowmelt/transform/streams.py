@@ -16,7 +16,16 @@ COLUMNS = (
 # Rows of a load that came and went again behind the offset are neither. Bronze and
 # logs keep every row that a stream has not read: it becomes stale by a rebuild of its
 # source, or where it was not read for so long that the vacuum did not wait for it.
+# Only what came or went behind the slowest of them is looked at.
 _OF_BRONZE = """
+    with unread as (
+        select
+            load_seq, row_count, superseded_by, last_load_time,
+            table_schema_name || '.' || table_name as source
+        from snowmelt.load_history
+        where (load_seq > {slowest} or superseded_by > {slowest}) and row_count > 0
+    )
+
     select
         streams.consumer,
         streams.source,
@@ -40,9 +49,8 @@ _OF_BRONZE = """
     left join snowmelt.stale_streams as stale
         on stale.consumer = streams.consumer and stale.source = streams.source
         and stale.position = streams.position
-    left join snowmelt.load_history as loads
-        on loads.table_schema_name || '.' || loads.table_name = streams.source
-        and loads.row_count > 0
+    left join unread as loads
+        on loads.source = streams.source
         and (loads.load_seq > streams.position
             or loads.superseded_by > streams.position)
     where streams.source not in (select relation from snowmelt.change_logs)
@@ -132,7 +140,12 @@ def find_streams(session: Session) -> list[Row]:
         "select distinct source from snowmelt.stream_offsets "
         "join snowmelt.change_logs on relation = source order by source"
     )
-    every = " union all ".join([_OF_BRONZE, *(_of_log(source) for (source,) in logs)])
+    slowest = session.value(
+        "select min(position) from snowmelt.stream_offsets "
+        "where source not in (select relation from snowmelt.change_logs)"
+    )
+    of_bronze = _OF_BRONZE.format(slowest=int(slowest or 0))
+    every = " union all ".join([of_bronze, *(_of_log(source) for (source,) in logs)])
     return session.rows(
         "select consumer, source, position, moved_at, rows_inserted, "  # noqa: S608
         "rows_deleted, stale or rows_inserted + rows_deleted > 0, waiting_since, "

@@ -22,12 +22,8 @@ _PLACES = {"streams": "/tasks#streams", "runs": "/runs", "machine": "/doctor"}
 def about_href(about: Document) -> str:
     """Return the page of what an alert is about; empty if there is none."""
     kind, name = about["kind"], about["name"]
-    if kind == "file" and about["held"]:
-        return "/files#waiting"
-    if kind == "file" and about["load_seq"]:
-        return link("files", about["load_seq"])
     if kind == "file":
-        return "/files?" + urlencode({"name": name})
+        return _file_href(about)
     if kind == "run":
         return link("runs", name) if name else "/runs"
     if kind == "pipe":
@@ -35,6 +31,14 @@ def about_href(about: Document) -> str:
     if kind == "task":
         return link("tasks", name)
     return _PLACES.get(kind, "")
+
+
+def _file_href(about: Document) -> str:
+    if about["held"]:
+        return "/drift" if about["held"] == "drift" else "/files#waiting"
+    if about["load_seq"]:
+        return link("files", about["load_seq"])
+    return "/files?" + urlencode({"name": about["name"]})
 
 
 def _shown(alert: Document) -> Document:

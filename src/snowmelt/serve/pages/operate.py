@@ -53,7 +53,7 @@ def _attention_href(each: Document) -> str:
         "file": link("files", name),
         "files": "/files?" + urlencode({"status": "Load failed"}),
         "pipe": "/pipes",
-        "held": "/files#waiting",
+        "held": "/drift" if " drift " in each["command"] else "/files#waiting",
         "unmatched": "/files#waiting",
         "rejects": "/rejects",
         "quarantine": "/rejects#quarantine",

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 BOX_WIDTH, BOX_HEIGHT = 204, 52
 _GAP_X, _GAP_Y, _LINE_GAP = 44, 16, 14
-_ROUNDS = 4
+_ROUNDS = 5
 Point = tuple[float, float]
 
 

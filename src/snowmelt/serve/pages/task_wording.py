@@ -25,11 +25,11 @@ STATES: dict[str | None, tuple[str, str]] = {
 SHAPES = {"good": "tick", "bad": "cross", "warn": "dash", "busy": "ring", "": "hollow"}
 CHOICES = ("SUCCEEDED", "FAILED", "CANCELLED", "SKIPPED", "EXECUTING")
 ORIGINS = {
-    "SCHEDULE": "by its timetable",
-    "TRIGGER": "by new data",
-    "EXECUTE_TASK": "by a person",
-    "MANUAL RETRY": "tried again by a person",
-    "AUTOMATIC RETRY": "tried again by itself",
+    "SCHEDULE": "timetable",
+    "TRIGGER": "new data",
+    "EXECUTE_TASK": "a person",
+    "MANUAL RETRY": "a person, retry",
+    "AUTOMATIC RETRY": "itself, retry",
 }
 
 
@@ -80,6 +80,18 @@ def of_task(task: Document, waiting: bool) -> Document:
     if state in ("SUCCEEDED", "FAILED") and took is not None:
         hint = f"{hint}, {seconds(took)}"
     return {**told, "hint": hint}
+
+
+def counted(runs: list[Document]) -> list[Document]:
+    """Return how many tasks of a run stand how: level, count and word of each."""
+    counts: dict[tuple[str, str], int] = {}
+    for each in runs:
+        key = each["level"], each["word"]
+        counts[key] = counts.get(key, 0) + 1
+    return [
+        {"level": level, "word": word, "count": count}
+        for (level, word), count in counts.items()
+    ]
 
 
 def in_words(runs: list[Document]) -> str:

@@ -17,6 +17,7 @@ from snowmelt.serve.pages.task_wording import (
     CHOICES,
     ORIGINS,
     STATES,
+    counted,
     in_words,
     of_task,
     schedule_words,
@@ -27,7 +28,7 @@ from snowmelt.serve.pages.wording import link
 
 RUNS_SHOWN = 25
 DRAWN_MAX = 120
-MARKS_MAX = 40
+MARKS_MAX = 12
 _OF_THE_LOOP = {"load": "/files", "silver": "/runs", "gold": "/runs"}
 _BROKEN = ("FAILED", "FAILED_AND_AUTO_SUSPENDED", "CANCELLED")
 
@@ -61,6 +62,7 @@ async def show_tasks(site: Site, request: Request) -> Response:
         states=_choices(),
         drawing=_drawing(picture, drawn, edges),
         left_out=len(tasks) - len(drawn),
+        unwell=[each for each in tasks if each["level"] in ("bad", "warn", "busy")],
         when=schedule_words(board["schedule"]),
         root_task=next(each for each in tasks if each["name"] == board["root"]),
         last=next((each for each in runs if not any(chosen.values())), None),
@@ -94,6 +96,7 @@ def _shown_run(run: Document) -> Document:
         **with_standing(run),
         "tasks": tasks,
         "in_words": in_words(tasks),
+        "counted": counted(tasks),
         "origin": ORIGINS.get(run["scheduled_from"], run["scheduled_from"].lower()),
         "href": link("tasks", "runs", run["graph_run_group_id"]),
     }

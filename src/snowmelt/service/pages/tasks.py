@@ -57,12 +57,24 @@ _RUNS = f"""
             left(arg_max_null(first_error_message, attempt_number), {MESSAGE_MAX})
                 as first_error_message
         from snowmelt.task_graph_runs
+        where graph_run_group_id in (select unnest($1::json::varchar[]))
         group by graph_run_group_id
     )
 
     select {", ".join(RUN_COLUMNS)} from last
+    order by started_at desc, graph_run_group_id desc
 """
-_NEWEST_FIRST = "order by started_at desc, graph_run_group_id desc limit"
+# a run stands where its first attempt began
+_FIRST = "from snowmelt.task_graph_runs where attempt_number = 1"
+_ENDED_SO = """
+    select graph_run_group_id from snowmelt.task_graph_runs as attempts
+    where state = upper({state}) and not exists (
+        select 1 from snowmelt.task_graph_runs as later
+        where later.attempt_number > 1
+            and later.graph_run_group_id = attempts.graph_run_group_id
+            and later.attempt_number > attempts.attempt_number
+    )
+"""
 TASK_COLUMNS = ("name", "state", "attempt_number", "started_at", "ended_at", "error")
 _TASKS_OF = f"""
     select
@@ -127,7 +139,7 @@ def _runs(
 ) -> list[Document]:
     """Return runs of the graph before one, newest first."""
     task, state = chosen
-    where, parameters = ["true"], []
+    where, parameters = "", []
 
     def put(value: object) -> str:
         parameters.append(value)
@@ -135,24 +147,28 @@ def _runs(
 
     if task is not None:
         of_state = f" and state = upper({put(state)})" if state else ""
-        where.append(
-            "graph_run_group_id in (select graph_run_group_id "
+        where += (
+            " and graph_run_group_id in (select graph_run_group_id "
             f"from snowmelt.task_runs where name = {put(task)}{of_state})"
         )
     elif state is not None:
-        where.append(f"state = upper({put(state)})")
+        ended_so = _ENDED_SO.format(state=put(state))
+        where += f" and graph_run_group_id in ({ended_so})"
     if before is not None:
         anchor = session.value(
-            "select min(started_at) from snowmelt.task_graph_runs "
-            "where graph_run_group_id = $1",
-            [before],
+            f"select started_at {_FIRST} and graph_run_group_id = $1", [before]
         )
-        where.append(
-            f"(started_at, graph_run_group_id) < ({put(anchor)}, {put(before)})"
+        where += (
+            f" and (started_at, graph_run_group_id) < ({put(anchor)}, {put(before)})"
         )
-    rows = session.rows(
-        f"{_RUNS} where {' and '.join(where)} {_NEWEST_FIRST} {limit:d}", parameters
+    groups = session.rows(
+        f"select graph_run_group_id {_FIRST}{where} "
+        f"order by started_at desc, graph_run_group_id desc limit {limit:d}",
+        parameters,
     )
+    if not groups:
+        return []
+    rows = session.rows(_RUNS, [[group for (group,) in groups]])
     return as_documents(RUN_COLUMNS, rows)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from snowmelt.project.project import Project
@@ -31,11 +32,20 @@ ATTEMPT_COLUMNS = (
     *("attempt_number", "state", "scheduled_from", "started_at", "ended_at", "cause"),
     *("first_error_task_name", "first_error_message"),
 )
+LATEST_RUNS = 200
+"""So many runs of the graph are looked through for how each task ended last."""
+_LATEST = f"""
+    select min(scheduled_time) from (
+        select scheduled_time from snowmelt.task_graph_runs
+        order by started_at desc limit {LATEST_RUNS}
+    )
+"""  # noqa: S608 - a number of ours
 # a root that is tried again keeps the time that it was due
 _LAST = """
     with placed as (
         select *, scheduled_time + attempt_number * interval 1 microsecond as place
-        from snowmelt.task_runs where state <> 'SCHEDULED'
+        from snowmelt.task_runs
+        where state <> 'SCHEDULED' and ($1 is null or scheduled_time >= $1)
     )
 
     select name, arg_max(state, place), max(scheduled_time),
@@ -90,9 +100,9 @@ def schedule_text(graph: TaskGraph) -> str:
 def tasks_document(session: Session, tasks: Tasks, *, serving: bool) -> Document:
     """Return every task: what it is, how it stands, how its last run ended."""
     graph = tasks.graph
-    last = {row[0]: row[1:] for row in session.rows(_LAST)}
-    at = tasks.next_time
     names = [*graph.order, *([graph.finalizer] if graph.finalizer else [])]
+    last = _last_runs(session, names)
+    at = tasks.next_time
     return {
         "schema_version": SCHEMA_VERSION,
         "is_default": False,
@@ -116,6 +126,16 @@ def tasks_document(session: Session, tasks: Tasks, *, serving: bool) -> Document
             "output_bytes_max": OUTPUT_BYTES_MAX,
         },
     }
+
+
+def _last_runs(session: Session, names: Sequence[str]) -> dict[str, Any]:
+    """Return how each task ended last: of the latest runs, else of all."""
+    last: dict[str, Any] = {}
+    for since in (session.value(_LATEST), None):
+        last = {row[0]: row[1:] for row in session.rows(_LAST, [since])}
+        if since is None or last.keys() >= set(names):
+            break
+    return last
 
 
 def _task(tasks: Tasks, name: str, last: Any, next_time: Any) -> Document:
