@@ -44,7 +44,7 @@ def test_a_graph_fails_is_mended_and_retried_without_a_reload(
     """The graph shows where it broke; from there it is one click to what it said."""
     with looking(browser, served) as page:
         live(page, "/tasks")
-        graph = page.locator("#graph")
+        graph = page.locator("#drawing svg")
         expect(graph.get_by_role("link", name=re.compile("^report"))).to_be_visible()
         page.get_by_role("button", name="Run now").click()
         expect(page.locator("#said")).to_contain_text("snowmelt tasks run nightly")
@@ -89,7 +89,9 @@ def test_a_task_that_a_command_suspends_is_seen_at_once_and_resumed(
         page.wait_for_selector(LIVE)
         page.goto("/tasks")
         page.wait_for_selector(LIVE)
-        box = page.get_by_role("link", name=re.compile("^measure.*suspended"))
+        box = page.locator("#drawing svg").get_by_role(
+            "link", name=re.compile("^measure.*suspended")
+        )
         expect(box).to_be_visible()
         with served.socket() as service:
             service.task_resume("measure")

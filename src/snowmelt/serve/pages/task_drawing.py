@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-BOX_WIDTH, BOX_HEIGHT = 204, 52
-_GAP_X, _GAP_Y, _LINE_GAP = 44, 16, 14
+BOX_WIDTH, BOX_HEIGHT = 190, 52
+_GAP_X, _GAP_Y, _LINE_GAP = 34, 16, 14
 _ROUNDS = 5
 Point = tuple[float, float]
 

@@ -77,7 +77,7 @@ def of_task(task: Document, waiting: bool) -> Document:
     told = standing(state)
     hint = told["word"]
     took = between(task.get("last_started_at"), task.get("last_ended_at"))
-    if state in ("SUCCEEDED", "FAILED") and took is not None:
+    if state in ("SUCCEEDED", "FAILED") and took is not None and took >= 0:
         hint = f"{hint}, {seconds(took)}"
     return {**told, "hint": hint}
 

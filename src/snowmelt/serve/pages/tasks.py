@@ -29,6 +29,7 @@ from snowmelt.serve.pages.wording import link
 RUNS_SHOWN = 25
 DRAWN_MAX = 120
 MARKS_MAX = 12
+STREAMS_TOGETHER = 8
 _OF_THE_LOOP = {"load": "/files", "silver": "/runs", "gold": "/runs"}
 _BROKEN = ("FAILED", "FAILED_AND_AUTO_SUSPENDED", "CANCELLED")
 
@@ -62,6 +63,7 @@ async def show_tasks(site: Site, request: Request) -> Response:
         states=_choices(),
         drawing=_drawing(picture, drawn, edges),
         left_out=len(tasks) - len(drawn),
+        **_streams(board["streams"]),
         unwell=[each for each in tasks if each["level"] in ("bad", "warn", "busy")],
         when=schedule_words(board["schedule"]),
         root_task=next(each for each in tasks if each["name"] == board["root"]),
@@ -73,6 +75,20 @@ async def show_tasks(site: Site, request: Request) -> Response:
         same_as=_history_command(kept),
         **{**board, "graph_runs": runs, "tasks": tasks},
     )
+
+
+def _streams(streams: list[Document]) -> Document:
+    """Return those with rows that wait first; of many, those without apart."""
+    ordered = sorted(
+        streams, key=lambda each: (not each["stale"], not each["has_data"])
+    )
+    if len(ordered) <= STREAMS_TOGETHER:
+        return {"first_streams": ordered, "more_streams": []}
+    waiting = [each for each in ordered if each["has_data"]]
+    return {
+        "first_streams": waiting,
+        "more_streams": [each for each in ordered if not each["has_data"]],
+    }
 
 
 def _choices() -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ import yaml
 
 from snowmelt.errors import UsageError
 from snowmelt.serve.commands import Document
-from snowmelt.service.documents import SCHEMA_VERSION, as_documents
+from snowmelt.service.documents import SCHEMA_VERSION, as_documents, plain
 from snowmelt.service.loop import Loop
 from snowmelt.service.pages.shell import shell_document
 from snowmelt.service.streaming import streams_document
@@ -109,6 +109,7 @@ def board_document(
     with loop.lock, parts.warehouse.snapshot() as session:
         shell = shell_document(loop, session)
         told = default_document(parts.project)
+        _add_standing(session, told["tasks"])
         names: list[str] = []
         if tasks is not None:
             told = tasks_document(session, tasks, serving=serving)
@@ -123,6 +124,25 @@ def board_document(
         "graph_runs": runs[:limit],
         "next": runs[limit - 1]["graph_run_group_id"] if len(runs) > limit else None,
     }
+
+
+def _add_standing(session: Session, tasks: list[Document]) -> None:
+    """Say how the service's own steps ended last: its newest load, its newest run."""
+    loads = session.rows(
+        "select case status when 'Load failed' then 'FAILED' else 'SUCCEEDED' end, "
+        "started_at, last_load_time, first_error_message from snowmelt.load_history "
+        "where load_seq = (select max(load_seq) from snowmelt.load_history)"
+    )
+    runs = session.rows(
+        "select state, started_at, ended_at, error from snowmelt.run_history "
+        "order by started_at desc limit 1"
+    )
+    for each in tasks:
+        found = loads if each["name"] == "load" else runs
+        for state, started_at, ended_at, error in plain(found):
+            each["last_state"] = state
+            each["last_started_at"], each["last_ended_at"] = started_at, ended_at
+            each["last_error"] = error
 
 
 def _require_state(state: str | None) -> None:
