@@ -94,7 +94,7 @@ def _add_loads(session: Session, alerts: Sequence[Document]) -> None:
             parameters,
         )
         newest |= dict(rows)
-    reasons = dict(
+    reasons: dict[str, str] = dict(
         session.rows(
             "select file_name, reason from snowmelt.held_files where decided is null "
             "and file_name in (select unnest($1::json::varchar[]))",
