@@ -9,6 +9,7 @@ import re
 import subprocess
 from typing import Any
 
+import pytest
 from looking import WAIT_MS, looking, require_accessible
 from playwright.sync_api import Browser, Page, expect
 from seen_project import Served, until
@@ -276,6 +277,7 @@ def log_in(page: Page, name: str, password: str) -> None:
     page.get_by_role("button", name="Log in").click()
 
 
+@pytest.mark.long  # without a browser it is asked of every page in test_safety.py
 def test_what_people_name_is_only_text_on_these_pages(
     browser: Browser, served: Served
 ) -> None:
