@@ -80,9 +80,11 @@ function replace(fresh) {
     const found = fresh.getElementById(region.id);
     if (!found || known.get(region.id) === found.outerHTML || isBusy(region)) continue;
     known.set(region.id, found.outerHTML);
+    const scrolled = [...region.querySelectorAll(".scroll")].map((element) => element.scrollLeft);
     const focused = region.contains(document.activeElement) ? document.activeElement.id : "";
     const placed = document.importNode(found, true);
     region.replaceWith(placed);
+    placed.querySelectorAll(".scroll").forEach((element, place) => { element.scrollLeft = scrolled[place] || 0; });
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
     settle(placed);
   }
@@ -102,6 +104,17 @@ function markScrolling() {
   });
 }
 addEventListener("resize", markScrolling);
+
+// Of a wide drawing the part that is not well is in view.
+
+function showUnwell() {
+  document.querySelectorAll(".scroll").forEach((element) => {
+    const unwell = element.querySelector("[data-look]");
+    if (!unwell) return;
+    const [frame, box] = [element.getBoundingClientRect(), unwell.getBoundingClientRect()];
+    if (box.right > frame.right) element.scrollLeft += box.right - frame.right + 60;
+  });
+}
 addEventListener("toggle", markScrolling, true);
 
 // The line to the service.
@@ -231,6 +244,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 
 showTimes();
 markScrolling();
+showUnwell();
 drawCharts();
 connect();
 page.dataset.ready = "";

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bench.live.tending import add_tasks, asked_tending, fill_tending
 from snowmelt.clock import SystemClock
 from snowmelt.events import Events
 from snowmelt.project.new import make_project
@@ -85,6 +86,7 @@ def fill(root: Path, files: int) -> None:
     """Make a project whose warehouse knows so many files."""
     make_project(root, "olist")
     (root / "landing").mkdir(exist_ok=True)
+    add_tasks(root)
     with (
         opened(load_project(root), SystemClock(), Events()) as parts,
         parts.warehouse.session() as session,
@@ -93,6 +95,7 @@ def fill(root: Path, files: int) -> None:
         session.execute(_REJECTS.format())
         session.execute(_RUNS.format(runs=max(files // 100, 10)))
         session.execute(_NODES)
+        fill_tending(session, files)
         session.execute("checkpoint")
 
 
@@ -119,6 +122,7 @@ def measure(root: Path, files: int, rounds: int) -> dict[str, float]:
             "run": lambda: commands.run_detail(last),
             "pipes": commands.status,
             "shell": commands.shell,
+            **asked_tending(commands),
         }
         found = {}
         for name, ask in asked.items():

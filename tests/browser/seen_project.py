@@ -17,12 +17,14 @@ from typing import Any
 
 import httpx
 import yaml
+from seen_operations import ALERTS, FILES, PIPE, STRICT, TASKS, VENDORS
+from seen_operations import EVIL as EVIL
 
 from shop import SNOWMELT
 from snowmelt.serve.client import ServiceClient, connect_service
+from snowmelt.transform.package import write_package
 
 WAIT_SECONDS = 90
-EVIL = "<img src=x onerror=alert(1)>"
 EVIL_FILE = "orders_<img src=x onerror=alert(1)>.csv"
 TOKEN = "a-token-for-programs"
 DBT = {
@@ -52,6 +54,8 @@ YAML: dict[str, Any] = {
         "landing": {"settle": "0s"},
         "serve": {"port": 0, "token": TOKEN},
         "warehouse": {"threads": 1},
+        "tasks": TASKS,
+        "alerts": ALERTS,
     },
     "dbt_project.yml": DBT,
     "pipes/orders.yml": {
@@ -65,13 +69,16 @@ YAML: dict[str, Any] = {
         "pattern": "visits*.csv",
         "contract": {"columns": [{"name": "visit_id", "type": "integer"}]},
     },
+    "pipes/vendors.yml": PIPE,
+    "packages.yml": {"packages": [{"local": "packages/snowmelt"}]},
     "models/schema.yml": {
         "version": 2,
         "models": [
+            STRICT,
             {
                 "name": "orders",
                 "columns": [{"name": "order_id", "data_tests": ["unique", "not_null"]}],
-            }
+            },
         ],
     },
     "dashboards/sales.yml": {
@@ -120,6 +127,7 @@ YAML: dict[str, Any] = {
     },
 }
 TEXTS = {
+    "models/silver/vendors.sql": VENDORS,
     "macros/generate_schema_name.sql": "{% macro generate_schema_name(name, node) -%}"
     "{{ name or target.schema }}{%- endmacro %}",
     "models/silver/orders.sql": "select * from {{ source('bronze', 'orders') }}",
@@ -142,6 +150,9 @@ def make_seen(root: Path) -> None:
         path.write_text(text)
     landing = root / "landing"
     landing.mkdir()
+    write_package(root)
+    for name, text in FILES.items():
+        (landing / name).write_text(text)
     head = "order_id,region,amount,ordered_on\n"
     lines = [f"{n},r{n % 4},{n}.50,2026-0{1 + n % 9}-01\n" for n in range(1, 60)]
     (landing / "orders_1.csv").write_text(head + "".join(lines))

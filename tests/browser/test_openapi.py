@@ -11,7 +11,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import ignored_auth, positive_data_acceptance
-from seen_project import Served
+from seen_project import Served, until
 
 from snowmelt.pipe.history import COLUMNS
 from snowmelt.serve.openapi import openapi_document
@@ -23,12 +23,14 @@ PLAIN: dict[str, dict[str, Any]] = {
     "why": {"target": "orders_1.csv"},
     "dashboard": {"name": "sales"},
     "file": {"load": 1},
+    "task_detail": {"task": "report"},
+    "deliveries": {"sink": "broken"},
 }
 NO_HEALTH = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 NOT_CHECKED = [ignored_auth, positive_data_acceptance]
 """Our headers are those of a session whatever it tries; and of names that fit the
 schema there are more than things that have them: then 422 says so."""
-SLOW = "/api/v1/(run|rebuild|audit|refresh|reload|replay)$"
+SLOW = "/api/v1/(run|rebuild|audit|refresh|reload|replay|task_run|task_retry)$"
 """What builds for seconds each time that it is asked."""
 
 
@@ -49,15 +51,29 @@ def test_every_verb_has_a_schema_and_a_record_has_every_column() -> None:
 
 
 @pytest.mark.parametrize("verb", sorted(READS))
-def test_what_is_read_is_what_the_document_says(owner: httpx.Client, verb: str) -> None:
+def test_what_is_read_is_what_the_document_says(
+    served: Served, owner: httpx.Client, verb: str
+) -> None:
     given = dict(PLAIN.get(verb, {}))
     if verb == "run_detail":
         given = {"run": owner.get("/api/v1/shell").json()["run_id"]}
+    if verb == "graph_run":
+        with served.socket() as service:
+            begun = service.task_run("fetch", None)["graph_run"]
+        given = {"group": begun["graph_run_group_id"]}
+    if verb == "alert":
+        until(lambda: opened(owner), "no alert")
+        given = {"alert": opened(owner)[0]["alert_id"]}
     answer = owner.get(f"/api/v1/{verb}", params=given)
     assert answer.status_code == 200, answer.text
     validator = jsonschema_rs.validator_for(ANSWERS[verb])
     found = [str(error) for error in validator.iter_errors(answer.json())]
     assert not found, found[:3]
+
+
+def opened(owner: httpx.Client) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = owner.get("/api/v1/alert_board").json()["open"]
+    return found
 
 
 @pytest.fixture(scope="session")

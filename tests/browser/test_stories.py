@@ -7,20 +7,16 @@ violation that axe finds.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from chromium import require_chromium
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from looking import WAIT_MS, looking, require_accessible
+from playwright.sync_api import Browser, Page, expect
 from seen_project import Served
 
 PICTURES = Path(__file__).with_name("pictures")
 FIRST_LOAD_BYTES_MAX = 350_000
-WAIT_MS = 30_000
 LOOKS = [("light", 1440), ("dark", 1440), ("light", 400), ("dark", 400)]
 PAGES = {
     "health": "/",
@@ -32,81 +28,15 @@ PAGES = {
     "dashboards": "/dashboards",
     "dashboard": "/dashboards/sales",
 }
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    path = require_chromium()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
-        yield browser
-        browser.close()
-
-
-class Looked:
-    """What a page did while it was looked at."""
-
-    def __init__(self, page: Page, origin: str) -> None:
-        self.problems: list[str] = []
-        page.on("console", self._console)
-        page.on("pageerror", lambda error: self.problems.append(str(error)))
-        page.on("request", lambda request: self._request(request.url, origin))
-        page.on("dialog", lambda dialog: dialog.accept())
-
-    def _console(self, message: Any) -> None:
-        if message.type in ("error", "warning"):
-            self.problems.append(message.text)
-
-    def _request(self, url: str, origin: str) -> None:
-        if not url.startswith((origin, "data:")):
-            self.problems.append(f"a request left the origin: {url}")
-
-
-def _bytes(headers: dict[str, str]) -> int:
-    return int(headers.get("content-length", "0"))
-
-
-@contextmanager
-def looking(
-    browser: Browser,
-    served: Served,
-    scheme: str = "light",
-    width: int = 1440,
-    loaded: list[int] | None = None,
-) -> Iterator[Page]:
-    """Yield a page that is logged in; nothing may go wrong on it meanwhile.
-
-    `loaded` is told the bytes of everything that the page loads.
-    """
-    color: Any = scheme
-    with browser.new_context(
-        base_url=served.url,
-        color_scheme=color,
-        viewport={"width": width, "height": 900},
-        timezone_id="America/Sao_Paulo",
-    ) as context:
-        page = context.new_page()
-        page.set_default_timeout(WAIT_MS)
-        looked = Looked(page, served.url)
-        sizes = loaded if loaded is not None else []
-        page.on("response", lambda answer: sizes.append(_bytes(answer.headers)))
-        page.goto(served.link())
-        page.wait_for_url(f"{served.url}/")
-        page.wait_for_selector("html[data-ready]")
-        yield page
-        assert not looked.problems
-
-
-def require_accessible(page: Page) -> None:
-    found = Axe().run(page)
-    told = [
-        f"{each['id']}: {node['html'][:120]}"
-        for each in found.response["violations"]
-        for node in each["nodes"][:3]
-    ]
-    assert not told, told
+TENDED = {  # axe looks at them in stories of their own
+    "tasks": "/tasks",
+    "task": "/tasks/report",
+    "alerts": "/alerts",
+    "sink": "/alerts/sinks/broken",
+    "drift": "/drift",
+    "doctor": "/doctor",
+    "quarantine": "/rejects?model=silver.vendors&rule=not_null_vendor_name",
+}
 
 
 def sentence(page: Page) -> Any:
@@ -203,7 +133,7 @@ def test_every_page_is_small_accessible_and_as_wide_as_the_screen(
             if name in ("health", "files", "file", "runs"):
                 assert page.locator("time[title$=UTC]").count(), name
     with looking(browser, served, "dark", 400) as page:
-        for path in PAGES.values():
+        for path in (PAGES | TENDED).values():
             page.goto(path)
             page.wait_for_selector("html[data-ready]")
             over = "document.documentElement.scrollWidth - innerWidth"
@@ -236,7 +166,7 @@ def test_pictures_of_each_page(
 ) -> None:
     PICTURES.mkdir(exist_ok=True)
     with looking(browser, served, scheme, width) as page:
-        for name, path in PAGES.items():
+        for name, path in (PAGES | TENDED).items():
             page.goto(path)
             page.wait_for_selector("html[data-ready]")
             page.wait_for_timeout(400)

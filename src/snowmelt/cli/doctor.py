@@ -14,16 +14,17 @@ from snowmelt.cli.project_option import json_option, project_option
 @project_option
 @json_option
 def command(directory: Path, as_json: bool) -> int:
-    """Check this machine and this project; each ✗ comes with its remedy."""
+    """Check this machine and this project; each ✗ and each ! has its remedy."""
     from snowmelt.service.diagnosis import diagnose
 
-    findings = diagnose(directory)
+    document = diagnose(directory)
+    findings = document["findings"]
     if as_json:
-        output.show_json({"schema_version": 1, "findings": findings})
+        output.show_json(document)
     else:
         for finding in findings:
-            mark = "✓" if finding["ok"] else "✗"
+            mark = {"pass": "✓", "warn": "!", "fail": "✗"}[finding["level"]]
             output.show(f"{mark} {finding['check']}: {finding['found']}")
-            if not finding["ok"]:
+            if finding["level"] != "pass":
                 output.tell(f"  {finding['remedy']}")
     return 0 if all(finding["ok"] for finding in findings) else 1

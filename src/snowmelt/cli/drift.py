@@ -38,6 +38,11 @@ def command(
     for held in document["held"]:
         if held["problem"]:
             output.tell(f"{held['file_name']}: {held['problem']}")
+        for guess in held["renamed"]:
+            output.tell(
+                f"{held['file_name']}: '{guess['missing']}' may be called "
+                f"'{guess['new']}' now; for good: path: {guess['new']} in its pipe"
+            )
         if not held["waits"]:
             output.tell(f"{held['file_name']}: it is gone or changed since")
     if document["held"]:

@@ -12,6 +12,11 @@ from snowmelt.cli import output
 from snowmelt.cli.project_option import connected, json_option, project_option
 
 Document = dict[str, Any]
+_wait_option = click.option(
+    "--wait/--no-wait",
+    default=True,
+    help="Wait until it has ended. Without that a running service goes on with it.",
+)
 
 
 @click.group("tasks", invoke_without_command=True)
@@ -42,6 +47,9 @@ def _tell_standing(document: Document) -> None:
         return
     output.tell(f"{document['root']} runs {document['schedule']}.")
     _tell_publishing(document)
+    for each in document["conditions"]:
+        holds = each["problem"] or ("so now" if each["holds"] else "not so now")
+        output.tell(f"{each['task']} runs when {each['when']}: {holds}.")
     for each in document["tasks"]:
         if each["state"] == "suspended":
             output.tell(suspended_text(each["name"], each["suspended_by"], each))
@@ -131,9 +139,12 @@ def _marks(each: Document) -> str:
 @command.command("run")
 @click.argument("name", required=False)
 @click.option("--config", default=None, help="JSON, put over the root's config.")
+@_wait_option
 @project_option
 @json_option
-def run(name: str | None, config: str | None, directory: Path, as_json: bool) -> int:
+def run(
+    name: str | None, config: str | None, wait: bool, directory: Path, as_json: bool
+) -> int:
     """Run the graph now, or one task of it alone, and wait.
 
     Exit code 1 when a task failed or was cancelled.
@@ -142,15 +153,16 @@ def run(name: str | None, config: str | None, directory: Path, as_json: bool) ->
 
     given = _read_config(config)
     with Progress() as progress, connected(directory, progress) as commands:
-        document = commands.task_run(name, given)
+        document = commands.task_run(name, given, wait)
     return _show_graph_run(document, as_json)
 
 
 @command.command("retry")
 @click.argument("target", metavar="[NAME|GRAPH_RUN]", required=False)
+@_wait_option
 @project_option
 @json_option
-def retry(target: str | None, directory: Path, as_json: bool) -> int:
+def retry(target: str | None, wait: bool, directory: Path, as_json: bool) -> int:
     """Try the last graph run again, from the tasks that failed.
 
     Of a root by its name, or of one graph run by its id.
@@ -158,7 +170,7 @@ def retry(target: str | None, directory: Path, as_json: bool) -> int:
     from snowmelt.observe.progress import Progress
 
     with Progress() as progress, connected(directory, progress) as commands:
-        document = commands.task_retry(target)
+        document = commands.task_retry(target, wait)
     return _show_graph_run(document, as_json)
 
 
@@ -233,16 +245,20 @@ def _show_runs(runs: list[Document]) -> None:
 
 def _show_graph_run(document: Document, as_json: bool) -> int:
     graph_run = document["graph_run"]
+    broken = graph_run["state"] in ("FAILED", "CANCELLED")
     if as_json:
         output.show_json(document)
+    elif graph_run["state"] == "EXECUTING":
+        output.show(f"The graph run of {graph_run['root_task_name']} has begun.")
+        output.tell("See how it goes: snowmelt tasks history")
     else:
         _show_runs(document["task_runs"])
         attempt = graph_run["attempt_number"]
         again = f" in attempt {attempt}" if attempt > 1 else ""
         output.show(f"Graph run {graph_run['state']}{again}.")
-        if graph_run["state"] in ("FAILED", "CANCELLED"):
+        if broken:
             output.tell("When it is mended: snowmelt tasks retry")
-    return 1 if graph_run["state"] in ("FAILED", "CANCELLED") else 0
+    return 1 if broken else 0
 
 
 def _read_config(text: str | None) -> Document | None:

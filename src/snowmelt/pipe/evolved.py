@@ -75,6 +75,18 @@ def evolutions_of(session: Session, pipe: Pipe) -> list[Evolution]:
     return [_read(row) for row in rows]
 
 
+def all_evolutions(session: Session) -> dict[str, list[Evolution]]:
+    """Return what evolved of every table, oldest first, by its name."""
+    rows = session.rows(
+        f"select {', '.join(_COLUMNS)} from snowmelt.schema_evolution "  # noqa: S608
+        "order by rowid"
+    )
+    found: dict[str, list[Evolution]] = {}
+    for each in map(_read, rows):
+        found.setdefault(each.table_name, []).append(each)
+    return found
+
+
 def _read(row: Row) -> Evolution:
     pipe, table, column, type_name, kind, mode, *origin = row
     return Evolution(

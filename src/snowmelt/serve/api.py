@@ -17,6 +17,18 @@ from starlette.routing import Route
 from snowmelt.errors import SnowmeltError, UsageError
 from snowmelt.serve.commands import Commands, Document
 
+TENDING_GETS: dict[str, dict[str, type]] = {
+    "task_board": {"task": str, "state": str, "before": str, "limit": int},
+    "graph_run": {"group": str},
+    "task_detail": {"task": str, "state": str, "before": str, "limit": int},
+    "alert_board": {"rule": str, "state": str, "before": str, "limit": int},
+    "alert": {"alert": str},
+    "deliveries": {"sink": str, "state": str, "before": int, "limit": int},
+    "drift_board": {"pipe": str, "limit": int},
+    "doctor": {"fresh": bool},
+    "quarantine_samples": {"model": str, "rule": str, "limit": int},
+}
+
 # Verb → the arguments it takes, with their types. GET takes them from the query
 # string and reads; POST takes a JSON object.
 GETS: dict[str, dict[str, type]] = {
@@ -49,6 +61,7 @@ GETS: dict[str, dict[str, type]] = {
     "run_detail": {"run": str},
     "dashboards": {},
     "tables": {},
+    **TENDING_GETS,
 }
 POSTS: dict[str, dict[str, type]] = {
     "check": {"file": str, "pipe": str},
@@ -72,8 +85,8 @@ POSTS: dict[str, dict[str, type]] = {
     },
     "test_alerts": {"sink": str},
     "mute_alerts": {"target": str, "duration": str},
-    "task_run": {"name": str, "config": dict},
-    "task_retry": {"target": str},
+    "task_run": {"name": str, "config": dict, "wait": bool},
+    "task_retry": {"target": str, "wait": bool},
     "task_suspend": {"name": str, "reason": str},
     "task_resume": {"name": str},
     "pause": {"pipe": str, "reason": str},
@@ -151,6 +164,10 @@ def read_argument(name: str, given: object, kind: type) -> object:
     """Return an argument as its verb takes it. Raises UsageError for another kind."""
     if given is None or isinstance(given, kind):
         return given
+    if kind is bool:
+        if given in ("true", "false"):
+            return given == "true"
+        raise UsageError(name, f"{given!r} is neither true nor false")
     try:
         return kind(given)
     except (TypeError, ValueError):

@@ -142,11 +142,18 @@ class ServiceClient(PageQuestions):
     def task_history(self, task: str | None, state: str | None, limit: int) -> Document:
         return self._ask("task_history", task=task, state=state, limit=limit)
 
-    def task_run(self, name: str | None, config: dict[str, Any] | None) -> Document:
-        return self._ask("task_run", name=name, config=config)
+    def task_run(
+        self,
+        name: str | None = None,
+        config: dict[str, Any] | None = None,
+        wait: bool | None = None,
+    ) -> Document:
+        return self._ask("task_run", name=name, config=config, wait=wait)
 
-    def task_retry(self, target: str | None) -> Document:
-        return self._ask("task_retry", target=target)
+    def task_retry(
+        self, target: str | None = None, wait: bool | None = None
+    ) -> Document:
+        return self._ask("task_retry", target=target, wait=wait)
 
     def task_suspend(self, name: str, reason: str | None) -> Document:
         return self._ask("task_suspend", name=name, reason=reason)

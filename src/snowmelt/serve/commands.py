@@ -124,11 +124,21 @@ class Commands(PageCommands, Protocol):
         """Runs of tasks, newest first."""
         ...
 
-    def task_run(self, name: str | None, config: dict[str, Any] | None) -> Document:
-        """Run the graph, or one task of it, and wait until it has ended."""
+    def task_run(
+        self,
+        name: str | None = None,
+        config: dict[str, Any] | None = None,
+        wait: bool | None = None,
+    ) -> Document:
+        """Run the graph, or one task of it, and wait until it has ended.
+
+        `wait` is False: a service begins it, and goes on with it.
+        """
         ...
 
-    def task_retry(self, target: str | None) -> Document:
+    def task_retry(
+        self, target: str | None = None, wait: bool | None = None
+    ) -> Document:
         """Try again what failed of a graph run, and what comes after it."""
         ...
 

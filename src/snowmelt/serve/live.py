@@ -28,6 +28,8 @@ from snowmelt.events import (
     RejectsReplayed,
     RunFinished,
     RunStarted,
+    TaskFinished,
+    TaskStarted,
 )
 from snowmelt.serve.guard import refusal
 
@@ -48,7 +50,11 @@ TOPICS: dict[type[object], frozenset[str]] = {
     RunStarted: frozenset({"runs"}),
     RunFinished: frozenset({"runs", "gold"}),
     AuditFinished: frozenset({"runs"}),
+    TaskStarted: frozenset({"tasks"}),
+    TaskFinished: frozenset({"tasks"}),
 }
+EVERYTHING = frozenset({"pipes", "alerts", "doctor"}).union(*TOPICS.values())
+"""What may be otherwise after somebody did something."""
 
 
 class _Listener:

@@ -33,6 +33,7 @@ _ERRORS = {
 _SECURITY: list[dict[str, list[str]]] = [{"token": []}, {"session": []}]
 _KINDS: dict[type, dict[str, Any]] = {
     str: {"type": "string", "maxLength": TEXT_LENGTH_MAX},
+    bool: {"type": "boolean"},
     int: {"type": "integer", "minimum": 0, "maximum": 10**18 - 1},
     list: {
         "type": "array",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from snowmelt.serve.commands import Document
+from snowmelt.serve.tending_client import TendingQuestions
 
 
-class PageQuestions:
+class PageQuestions(TendingQuestions):
     """A part of `ServiceClient`."""
 
     def _ask(self, verb: str, **arguments: Any) -> Document:

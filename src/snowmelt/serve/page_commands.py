@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from snowmelt.serve.tending_commands import TendingCommands
+
 Document = dict[str, Any]
 
 
-class PageCommands(Protocol):
+class PageCommands(TendingCommands, Protocol):
     """Questions whose answers fill a page, each from one snapshot."""
 
     def health(self) -> Document:

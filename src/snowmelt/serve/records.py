@@ -154,6 +154,9 @@ SHELL = record(
     published_at=maybe(INSTANT),
     last_run_failed=FLAG,
     held=WHOLE,
+    drifted=WHOLE,
+    open_alerts=WHOLE,
+    tasks_failed=FLAG,
     pending=WHOLE,
     failed_files=WHOLE,
     open_rejects=WHOLE,
@@ -173,6 +176,7 @@ ADVICE = record(
     change=TEXT,
     figures={"type": "object"},
 )
+ABOUT = record(kind=TEXT, name=TEXT, held=maybe(TEXT), load_seq=maybe(WHOLE))
 ALERT = record(
     alert_id=TEXT,
     rule=TEXT,
@@ -184,6 +188,8 @@ ALERT = record(
     seen=WHOLE,
     message=TEXT,
     evidence=listed(TEXT),
+    places=listed(record(where=TEXT, reason=TEXT)),
+    about=ABOUT,
     deliveries=listed(record(sink=TEXT, kind=TEXT, state=TEXT, tries=WHOLE)),
 )
 CAUSE = record(
@@ -195,6 +201,8 @@ CAUSE = record(
     pipe=maybe(TEXT),
     command=maybe(TEXT),
     evidence=listed(TEXT),
+    places=listed(record(where=TEXT, reason=TEXT)),
+    about=ABOUT,
     alert_id=maybe(TEXT),
 )
 TASK = record(
@@ -211,6 +219,8 @@ TASK = record(
     last_state=maybe(TEXT),
     last_scheduled_at=maybe(INSTANT),
     last_error=maybe(TEXT),
+    last_started_at=maybe(INSTANT),
+    last_ended_at=maybe(INSTANT),
     next_time=maybe(INSTANT),
 )
 TASK_RUN = record(

@@ -35,6 +35,7 @@ from snowmelt.serve.records import (
     maybe,
     record,
 )
+from snowmelt.serve.tending_schemas import TENDING
 
 ANSWERS: dict[str, Schema] = {
     "status": document(
@@ -108,7 +109,6 @@ ANSWERS: dict[str, Schema] = {
         limits={"type": "object"},
     ),
     "task_history": document(task_runs=listed(TASK_RUN)),
-    "drift": document(),
     "why": document(target=TEXT, kind={"enum": ["file", "model"]}, answer=TEXT),
     "dashboard": document(
         name=TEXT,
@@ -223,5 +223,6 @@ ANSWERS: dict[str, Schema] = {
     "approve": document(),
     "reject": document(rejected=record(file_name=TEXT, pipe_name=TEXT, reason=TEXT)),
     "rebuild": document(run=maybe(RUN_ENDED)),
+    **TENDING,
     "audit": document(audit=record(audit_id=TEXT, state=TEXT, reason=TEXT)),
 }

@@ -22,6 +22,7 @@ from snowmelt.serve.openapi import openapi_document
 from snowmelt.serve.pages import explore, operate
 from snowmelt.serve.pages.acting import act
 from snowmelt.serve.pages.site import Site
+from snowmelt.serve.pages.tending import TENDING_PAGES
 from snowmelt.serve.web_api import api_routes
 
 log = logging.getLogger("snowmelt")
@@ -47,6 +48,7 @@ def make_web_app(site: Site, metrics: Metrics, tables: Tables) -> ASGIApp:
         page("/runs/{run}", operate.show_run),
         page("/pipes", operate.show_pipes),
         page("/search", operate.search),
+        *(page(path, show) for path, show in TENDING_PAGES.items()),
         page("/dashboards", explore.show_dashboards),
         page("/dashboards/{name}", explore.show_dashboard),
         page("/dashboards/{name}/cards/{number:int}.csv", explore.card_csv),

@@ -23,12 +23,20 @@ from snowmelt.serve.guard import csrf_problem, refusal
 from snowmelt.serve.pages.acting import require_inside
 from snowmelt.serve.pages.site import Site
 
-READS = {verb: names for verb, names in GETS.items() if verb != "validate"}
+READS = {
+    verb: {name: kind for name, kind in names.items() if name != "fresh"}
+    for verb, names in GETS.items()
+    if verb != "validate"
+}
+_NOT_HERE = ("edit", "config")
+"""What is for the socket alone: a path, and what is not one text."""
 ACTS: dict[str, dict[str, type]] = {
-    verb: {name: kind for name, kind in POSTS[verb].items() if name != "edit"}
+    verb: {name: kind for name, kind in POSTS[verb].items() if name not in _NOT_HERE}
     for verb in (
         *("run", "refresh", "reload", "replay", "pause", "resume", "hold"),
         *("release", "approve", "reject", "rebuild", "audit"),
+        *("task_run", "task_retry", "task_suspend", "task_resume"),
+        *("mute_alerts", "test_alerts"),
     )
 }
 REQUIRED = {
@@ -42,6 +50,13 @@ REQUIRED = {
     "hold": ("file",),
     "release": ("file",),
     "reject": ("file",),
+    "graph_run": ("group",),
+    "task_detail": ("task",),
+    "alert": ("alert",),
+    "deliveries": ("sink",),
+    "task_suspend": ("name",),
+    "task_resume": ("name",),
+    "mute_alerts": ("target", "duration"),
 }
 LIMIT, LIMIT_MAX = 100, 1000
 TEXT_LENGTH_MAX = 500

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from snowmelt.serve.actions import Action, Actor, recorded
@@ -17,8 +18,11 @@ if TYPE_CHECKING:
 class WarehouseActionLog:
     """Writes each action as a row of `snowmelt.action_log`, in a commit of its own."""
 
-    def __init__(self, warehouse: Warehouse) -> None:
+    def __init__(
+        self, warehouse: Warehouse, told: Callable[[], None] = lambda: None
+    ) -> None:
         self._warehouse = warehouse
+        self._told = told
 
     def record(self, action: Action) -> None:
         """Write one down."""
@@ -36,6 +40,7 @@ class WarehouseActionLog:
                     "ended_at": [action.ended_at],
                 },
             )
+        self._told()
 
 
 def owner() -> str:
@@ -46,7 +51,15 @@ def owner() -> str:
         return "owner"
 
 
-def recording(commands: Commands, loop: Loop, door: str) -> Commands:
-    """Return commands whose actions by this machine's owner are put on record."""
-    action_log = WarehouseActionLog(loop.parts.warehouse)
+def recording(
+    commands: Commands,
+    loop: Loop,
+    door: str,
+    told: Callable[[], None] = lambda: None,
+) -> Commands:
+    """Return commands whose actions by this machine's owner are put on record.
+
+    `told` is called after each.
+    """
+    action_log = WarehouseActionLog(loop.parts.warehouse, told)
     return recorded(commands, Actor(owner(), door), action_log, loop.parts.clock)

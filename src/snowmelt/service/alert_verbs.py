@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -21,19 +21,11 @@ from snowmelt.observe.alerts.sinks.sending import SendError
 from snowmelt.observe.alerts.time_limit import TimeLimit
 from snowmelt.serve.commands import Document
 from snowmelt.service.alert_queries import Rendering
+from snowmelt.service.alert_records import read_alerts, what_about
 from snowmelt.service.alerting import around_of
 from snowmelt.service.documents import SCHEMA_VERSION, as_documents, plain
 from snowmelt.service.loop import Loop
 from snowmelt.warehouse.port import Session
-
-_ALERT = (
-    *("alert_id", "rule", "cause", "severity", "opened_at", "resolved_at"),
-    *("last_seen_at", "seen", "message", "details"),
-)
-_DELIVERY = (
-    *("alert_id", "sink", "kind", "state", "tries", "created_at", "next_try_at"),
-    *("sent_at", "error"),
-)
 
 
 class AlertVerbs:
@@ -56,7 +48,7 @@ class AlertVerbs:
         rules = self._config.rules or DEFAULT_RULES
         now = self._parts.clock.now()
         with self._parts.warehouse.snapshot() as session:
-            alerts = _alerts(session, "resolved_at is null", [], 10_000)
+            alerts = read_alerts(session, "resolved_at is null", [], 10_000, rules)
             muted = mutes(session, now)
             summary = alerts_summary(session)
         looked = {name: self._find(name, rule, alerts) for name, rule in rules.items()}
@@ -75,7 +67,7 @@ class AlertVerbs:
                 for name, found in looked.items()
                 if found.problem is not None
             ],
-            "rules": [_rule_document(self._config, *each) for each in rules.items()],
+            "rules": [rule_document(self._config, *each) for each in rules.items()],
             "sinks": [
                 {"sink": name, "kind": sink.kind, **_of(summary, name)}
                 for name, sink in self._config.sinks.items()
@@ -97,7 +89,7 @@ class AlertVerbs:
     def history(self, limit: int) -> Document:
         """Return alerts, newest first, each with what was sent of it."""
         with self._parts.warehouse.snapshot() as session:
-            alerts = _alerts(session, "true", [], limit)
+            alerts = read_alerts(session, "true", [], limit, self._config.rules)
         return {"schema_version": SCHEMA_VERSION, "alerts": alerts}
 
     def test(self, sink: str | None) -> Document:
@@ -191,33 +183,6 @@ def _of(summary: Mapping[str, Any], sink: str) -> Document:
     return {name: found[name] for name in nothing}
 
 
-def _alerts(
-    session: Session, condition: str, parameters: list[object], limit: int
-) -> list[Document]:
-    rows = session.rows(
-        f"select {', '.join(_ALERT)} from snowmelt.alerts "  # noqa: S608 - ours
-        f"where {condition} order by opened_at desc, alert_id limit {limit:d}",
-        parameters,
-    )
-    alerts = as_documents(_ALERT, rows)
-    sent = session.rows(
-        f"select {', '.join(_DELIVERY)} from snowmelt.alert_deliveries "  # noqa: S608
-        "where alert_id in (select unnest($1::json::varchar[])) order by delivery_id",
-        [[each["alert_id"] for each in alerts]],
-    )
-    deliveries = as_documents(_DELIVERY, sent)
-    for alert in alerts:
-        details = json.loads(alert.pop("details"))
-        alert |= {name: details.get(name) for name in ("since", "pipe", "command")}
-        alert["evidence"] = [each.line() for each in read_evidence(details)]
-        alert["deliveries"] = [
-            {name: each[name] for name in _DELIVERY[1:]}
-            for each in deliveries
-            if each["alert_id"] == alert["alert_id"]
-        ]
-    return alerts
-
-
 def _cause_document(
     name: str, rule: Rule, cause: Cause, by_key: Mapping[tuple[str, str], str]
 ) -> Document:
@@ -232,13 +197,17 @@ def _cause_document(
         "command": cause.command,
         "evidence": [each.line() for each in read_evidence(details)],
         "alert_id": by_key.get((name, cause.key)),
+        "places": [plain(asdict(each)) for each in read_evidence(details)],
+        "about": what_about(rule, cause.key, cause.pipe, details),
     }
 
 
-def _rule_document(config: AlertsConfig, name: str, rule: Rule) -> Document:
+def rule_document(config: AlertsConfig, name: str, rule: Rule) -> Document:
+    """Return what a rule looks for, and who hears of it."""
     return {
         "rule": name,
         "on": rule.on or "sql",
         "severity": rule.severity.value,
         "to": list(config.told_by(rule)),
+        "every_seconds": rule.every.total_seconds(),
     }

@@ -67,6 +67,8 @@ class Alerting:
         self._judge_at: datetime | None = None
         self.problems: dict[str, str] = {}
         """Rules that cannot be asked, and why."""
+        self.changed: Callable[[], None] = lambda: None
+        """Called when what is on record of alerts is otherwise."""
         self._take_up()
 
     def __call__(self, event: Event) -> None:
@@ -127,6 +129,8 @@ class Alerting:
                     log.warning("alert rule %s cannot be asked: %s", rule, problem)
         if report.deliveries:
             self._send_at |= dict.fromkeys(self._lanes, now)
+        if report.opened or report.resolved or report.deliveries:
+            self.changed()
 
     def _take_round(self, sink: str, now: datetime) -> None:
         work = self._lanes[sink].take()
@@ -137,6 +141,8 @@ class Alerting:
         except Exception:
             log.exception("alerts could not be sent through %s", sink)
             ended = Round(0, now + _LATER)
+        if ended.sent or ended.problem is not None:
+            self.changed()
         if ended.problem is not None:
             log.warning("sink %s of alerts: %s", sink, ended.problem)
         known = self._send_at.get(sink)

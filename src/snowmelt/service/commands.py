@@ -17,6 +17,7 @@ from snowmelt.service.alerting import alerted_after
 from snowmelt.service.became import became_document
 from snowmelt.service.checking import check_file
 from snowmelt.service.dashboarding import check_dashboards, dashboard_document
+from snowmelt.service.diagnosing import Diagnosing
 from snowmelt.service.documents import (
     SCHEMA_VERSION,
     audit_document,
@@ -61,6 +62,7 @@ class OwnCommands(PageAnswers):
         self._operating = Operating(loop)
         self._replaying = Replaying(loop)
         self._task_verbs = TaskVerbs(loop, serving=serving)
+        self._diagnosing = Diagnosing(loop, serving=serving)
 
     def _look(self) -> None:
         """See what is pending now, without loading anything."""
@@ -246,11 +248,18 @@ class OwnCommands(PageAnswers):
     def task_history(self, task: str | None, state: str | None, limit: int) -> Document:
         return self._task_verbs.history(task, state, limit)
 
-    def task_run(self, name: str | None, config: dict[str, Any] | None) -> Document:
-        return self._task_verbs.run(name, config)
+    def task_run(
+        self,
+        name: str | None = None,
+        config: dict[str, Any] | None = None,
+        wait: bool | None = None,
+    ) -> Document:
+        return self._task_verbs.run(name, config, wait=wait is not False)
 
-    def task_retry(self, target: str | None) -> Document:
-        return self._task_verbs.retry(target)
+    def task_retry(
+        self, target: str | None = None, wait: bool | None = None
+    ) -> Document:
+        return self._task_verbs.retry(target, wait=wait is not False)
 
     def task_suspend(self, name: str, reason: str | None) -> Document:
         return self._task_verbs.suspend(name, reason)

@@ -21,6 +21,7 @@ from snowmelt.pipe.evolved import (
     Evolution,
     EvolutionMode,
     EvolutionType,
+    all_evolutions,
     effective_pipe,
     evolutions_of,
     insert_evolutions,
@@ -48,6 +49,7 @@ from snowmelt.service.documents import (
     plain,
     run_document,
 )
+from snowmelt.service.drift_documents import Contracts, held_document
 from snowmelt.service.loop import Loop
 from snowmelt.service.parts import Parts
 from snowmelt.service.questions import find_pipe, name_in_stage
@@ -57,18 +59,18 @@ from snowmelt.warehouse.port import Session
 
 log = logging.getLogger("snowmelt")
 REJECTED = "rejected by a person"
-_LISTS = ("new", "missing", "retyped")
 
 
 def drift_document(parts: Parts, pipe: str | None) -> Document:
     """Return the files held for their columns, and how their contracts evolved."""
     pipes = [find_pipe(parts.project, pipe)] if pipe else parts.project.pipes
     with parts.warehouse.snapshot() as session:
-        held = _held(session, pipe)
+        held = held_for_drift(session, pipe)
         evolved = [each for known in pipes for each in evolutions_of(session, known)]
+        contracts = Contracts(parts.project.pipes, all_evolutions(session))
     return {
         "schema_version": SCHEMA_VERSION,
-        "held": [_held_document(parts, each) for each in held],
+        "held": [held_document(parts, each, contracts) for each in held],
         "evolution": [plain(vars(each)) for each in evolved],
     }
 
@@ -160,26 +162,13 @@ def reject(loop: Loop, file: str) -> Document:
     }
 
 
-def _held(session: Session, pipe: str | None) -> list[HeldFile]:
+def held_for_drift(session: Session, pipe: str | None) -> list[HeldFile]:
+    """Return the files that wait for a decision about their columns."""
     return [
         each
         for each in held_files(session).values()
         if each.reason is HeldReason.DRIFT and pipe in (None, each.pipe_name)
     ]
-
-
-def _held_document(parts: Parts, held: HeldFile) -> Document:
-    staged = parts.stage.look(held.file_name)
-    known = parts.pending.pipe_of(held.file_name)
-    there = staged is not None and known is not None
-    return {
-        "file_name": held.file_name,
-        "pipe_name": held.pipe_name,
-        "held_at": plain(held.held_at),
-        "reason": held.detail.get("reason", ""),
-        "problem": held.detail.get("problem") or None,
-        "waits": bool(there and staged and known and held.holds(staged, known.digest)),
-    } | {name: held.detail.get(name, []) for name in _LISTS}
 
 
 def _choose(parts: Parts, file: str | None, pipe: str | None) -> list[HeldFile]:
@@ -190,7 +179,7 @@ def _choose(parts: Parts, file: str | None, pipe: str | None) -> list[HeldFile]:
     if not (name or pipe):
         raise UsageError("drift approve", "it needs a FILE or --pipe")
     with parts.warehouse.snapshot() as session:
-        held = _held(session, pipe)
+        held = held_for_drift(session, pipe)
     chosen = [each for each in held if name in (None, each.file_name)]
     if not chosen:
         raise UsageError(

@@ -39,3 +39,5 @@ class Parts:
     trial: Trial
     """Tries a file in a process of its own."""
     make_lane: MakeLane = Lane
+    pages: str = ""
+    """Where pages are seen, or why there are none; empty where nobody asked."""

@@ -64,7 +64,7 @@ def status_document(loop: Loop, *, serving: bool) -> Document:
         "service": {"running": serving, "pid": os.getpid()},
         "landing": project.location,
         "channel": plain(asdict(channel)) if channel else None,
-        "problems": [*_problems(loop), *stuck],
+        "problems": [*problems_of(loop), *stuck],
         "warnings": list(loop.warnings),
         "log": {
             "rows_waiting": parts.pipeline_log.waiting,
@@ -80,7 +80,7 @@ def status_document(loop: Loop, *, serving: bool) -> Document:
         "reconciliation": reconciliation,
         "lag": lag_document(loop),
         "tasks": standing_document(loop.tasks.tasks, serving=serving),
-        "limits": _limits(loop),
+        "limits": limits_document(loop),
     }
 
 
@@ -113,7 +113,8 @@ def _first(instants: list[Any]) -> Any:
     return min(instants, default=None)
 
 
-def _problems(loop: Loop) -> list[str]:
+def problems_of(loop: Loop) -> list[str]:
+    """Return what the loop, its stage and its queue have trouble with."""
     parts = loop.parts
     unreadable = [
         f"{parts.stage.location}/{folder}: this folder cannot be read"
@@ -125,7 +126,8 @@ def _problems(loop: Loop) -> list[str]:
     return [*stage, *queue, *unreadable, *loop.problems]
 
 
-def _limits(loop: Loop) -> Document:
+def limits_document(loop: Loop) -> Document:
+    """Return how much of anything is done at once, waited for, or kept."""
     limits, tasks = loop.parts.project.settings, loop.tasks.tasks
     return {
         "tasks_lanes_max": tasks.graph.root_task.lanes_max if tasks else None,

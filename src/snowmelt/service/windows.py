@@ -27,12 +27,20 @@ class Windows:
         self._loop = loop
         self._pages: WebServer | None = None
         self._door: WebDoor | None = None
+        self._refresh: Callable[[], None] = lambda: None
         self.opening = Opening()
         self._open_pages(commands, metrics)
+        loop.parts.pages = self.opening.url or self.opening.problem
         app = make_app(
-            recording(commands, loop, "socket"), metrics.read, self._make_link
+            recording(commands, loop, "socket", self._told),
+            metrics.read,
+            self._make_link,
         )
         self._socket = SocketServer(app, loop.parts.project.socket)
+
+    def _told(self) -> None:
+        """Have pages that are open ask anew: somebody did something."""
+        self._refresh()
 
     def start(self, tell: Callable[[Opening], None]) -> None:
         """Answer from now on, and say where."""
@@ -62,10 +70,13 @@ class Windows:
             self.opening = Opening(problem=str(error))
             return
         broadcast = Broadcast()
-        action_log = WarehouseActionLog(parts.warehouse)
+        action_log = WarehouseActionLog(parts.warehouse, self._told)
         site = Site(commands, action_log, door.door, users, parts.clock, broadcast)
         parts.events.subscribe(site.asked)
         parts.events.subscribe(broadcast)
+        self._refresh = site.refresh
+        if self._loop.alerting is not None:
+            self._loop.alerting.changed = self._told
         app = make_web_app(site, metrics.read, GoldTables(parts))
         self._door, self._pages = door, WebServer(app, door.bound, broadcast)
         self.opening = Opening(url=door.url, link=door.make_link()["link"])

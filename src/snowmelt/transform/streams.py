@@ -11,12 +11,21 @@ from snowmelt.warehouse.sql import literal
 
 COLUMNS = (
     *("consumer", "source", "position", "moved_at", "rows_inserted", "rows_deleted"),
-    *("has_data", "waiting_since", "stale", "stale_after"),
+    *("has_data", "waiting_since", "stale", "stale_after", "loads_waiting", "of_log"),
 )
 # Rows of a load that came and went again behind the offset are neither. Bronze and
 # logs keep every row that a stream has not read: it becomes stale by a rebuild of its
 # source, or where it was not read for so long that the vacuum did not wait for it.
+# Only what came or went behind the slowest of them is looked at.
 _OF_BRONZE = """
+    with unread as (
+        select
+            load_seq, row_count, superseded_by, last_load_time,
+            table_schema_name || '.' || table_name as source
+        from snowmelt.load_history
+        where (load_seq > {slowest} or superseded_by > {slowest}) and row_count > 0
+    )
+
     select
         streams.consumer,
         streams.source,
@@ -31,14 +40,17 @@ _OF_BRONZE = """
         min(loads.last_load_time) filter (
             loads.load_seq > streams.position and loads.superseded_by is null
         ) as waiting_since,
-        bool_or(stale.position is not null) as stale
+        bool_or(stale.position is not null) as stale,
+        count(loads.load_seq) filter (
+            loads.load_seq > streams.position and loads.superseded_by is null
+        ) as loads_waiting,
+        false as of_log
     from snowmelt.stream_offsets as streams
     left join snowmelt.stale_streams as stale
         on stale.consumer = streams.consumer and stale.source = streams.source
         and stale.position = streams.position
-    left join snowmelt.load_history as loads
-        on loads.table_schema_name || '.' || loads.table_name = streams.source
-        and loads.row_count > 0
+    left join unread as loads
+        on loads.source = streams.source
         and (loads.load_seq > streams.position
             or loads.superseded_by > streams.position)
     where streams.source not in (select relation from snowmelt.change_logs)
@@ -128,11 +140,17 @@ def find_streams(session: Session) -> list[Row]:
         "select distinct source from snowmelt.stream_offsets "
         "join snowmelt.change_logs on relation = source order by source"
     )
-    every = " union all ".join([_OF_BRONZE, *(_of_log(source) for (source,) in logs)])
+    slowest = session.value(
+        "select min(position) from snowmelt.stream_offsets "
+        "where source not in (select relation from snowmelt.change_logs)"
+    )
+    of_bronze = _OF_BRONZE.format(slowest=int(slowest or 0))
+    every = " union all ".join([of_bronze, *(_of_log(source) for (source,) in logs)])
     return session.rows(
         "select consumer, source, position, moved_at, rows_inserted, "  # noqa: S608
         "rows_deleted, stale or rows_inserted + rows_deleted > 0, waiting_since, "
-        f"stale, null::timestamptz from ({every}) order by consumer, source"
+        "stale, null::timestamptz, loads_waiting, of_log "
+        f"from ({every}) order by consumer, source"
     )
 
 
@@ -147,7 +165,9 @@ def _of_log(source: str) -> str:
             count(*) filter (changes."METADATA$ACTION" = 'INSERT'),
             count(*) filter (changes."METADATA$ACTION" = 'DELETE'),
             null::timestamptz,
-            streams.position < logs.cut_through
+            streams.position < logs.cut_through,
+            0,
+            true
         from snowmelt.stream_offsets as streams
         join snowmelt.change_logs as logs on logs.relation = streams.source
         left join {log_table(source)} as changes

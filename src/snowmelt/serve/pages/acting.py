@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
@@ -16,6 +17,7 @@ from snowmelt.errors import SnowmeltError, UsageError
 from snowmelt.serve.commands import Document
 from snowmelt.serve.guard import csrf_problem, identity_of, read_form
 from snowmelt.serve.pages.site import Site
+from snowmelt.serve.pages.tending_acts import OPTIONS, TENDING, was_fine
 from snowmelt.serve.pages.wording import plural
 
 VERBS: dict[str, tuple[tuple[str, ...], str]] = {
@@ -27,8 +29,9 @@ VERBS: dict[str, tuple[tuple[str, ...], str]] = {
     "resume": (("pipe",), "snowmelt resume"),
     "hold": (("file",), "snowmelt hold"),
     "release": (("file",), "snowmelt release"),
-    "approve": (("file",), "snowmelt drift approve"),
+    "approve": (("file", "pipe"), "snowmelt drift approve"),
     "reject": (("file",), "snowmelt drift reject"),
+    **{verb: (each.names, each.command) for verb, each in TENDING.items()},
 }
 """Verb → what a form may send with it, and the command that does the same."""
 _WITHOUT_OPTION = {
@@ -37,8 +40,8 @@ _WITHOUT_OPTION = {
     "resume": "pipe",
     "hold": "file",
     "release": "file",
-    "approve": "file",
     "reject": "file",
+    **{verb: each.bare for verb, each in TENDING.items() if each.bare},
 }
 
 
@@ -54,24 +57,24 @@ async def act(site: Site, request: Request) -> Response:
         raise UsageError(verb, "there is no such action")
     names, command = VERBS[verb]
     words = {name: form[name] for name in names if form.get(name)}
-    commands = site.acting(request, "pages")
+    commands, status = site.acting(request, "pages"), 200
     try:
         call = partial(getattr(commands, verb), **arguments_of(verb, words))
         document = await run_in_threadpool(call)
-        said = {"fine": True, "told": say(verb, words, document), "remedy": ""}
+        told = say(verb, words, document)
+        said = {"fine": was_fine(verb, document), "told": told, "remedy": ""}
     except SnowmeltError as error:
         told = f"{error.where}: {error.problem}" if error.where else error.problem
         said = {"fine": False, "told": told, "remedy": error.remedy}
-    site.asked.forget()
-    site.broadcast.tell(frozenset({"files", "pending", "rejects", "runs", "pipes"}))
+        status = 422
+    site.refresh()
     said["same_as"] = _same_as(command, verb, words)
-    status = 200 if said["fine"] else 422
     if request.headers.get("hx-request") == "true":
         return HTMLResponse(site.render("said.html", **said), status)
     answer = await site.page(
         request,
         "said_page.html",
-        heading=verb.capitalize(),
+        heading=verb.replace("_", " ").capitalize(),
         section="",
         shell=await site.ask("shell"),
         back=_back(request),
@@ -91,19 +94,31 @@ def arguments_of(verb: str, words: dict[str, str]) -> dict[str, Any]:
     if file is not None:
         require_inside(file)
     needed = _WITHOUT_OPTION.get(verb)
-    if needed and needed not in words:
+    if verb not in TENDING and needed and needed not in words:
         raise UsageError(verb, f"it needs a {needed}")
-    if verb == "run":
-        return {"on_error": None}
-    if verb == "refresh":
-        return {"pipe": words.get("pipe"), "prefix": None, "modified_after": None}
-    if verb == "reload":
-        return {"files": [file]}
-    if verb in ("pause", "hold"):
-        return {**words, "reason": None}
-    if verb == "approve":
-        return {"file": file, "pipe": None}
-    return dict(words)
+    return _READ.get(verb, dict)(words)
+
+
+def _to_approve(words: dict[str, str]) -> dict[str, Any]:
+    if not words:
+        raise UsageError("approve", "it needs a file or a pipe")
+    return {"file": words.get("file"), "pipe": words.get("pipe")}
+
+
+def _to_refresh(words: dict[str, str]) -> dict[str, Any]:
+    return {"pipe": words.get("pipe"), "prefix": None, "modified_after": None}
+
+
+_READ: dict[str, Callable[[dict[str, str]], dict[str, Any]]] = {
+    "run": lambda _: {"on_error": None},
+    "refresh": _to_refresh,
+    "reload": lambda words: {"files": [words["file"]]},
+    "pause": lambda words: {**words, "reason": None},
+    "hold": lambda words: {**words, "reason": None},
+    "approve": _to_approve,
+    **{verb: each.read for verb, each in TENDING.items()},
+}
+"""Verb → its arguments, from the words of a form; as they are for any other."""
 
 
 def require_inside(file: str) -> None:
@@ -114,9 +129,11 @@ def require_inside(file: str) -> None:
 
 
 def _same_as(command: str, verb: str, words: dict[str, str]) -> str:
-    bare = _WITHOUT_OPTION.get(verb)
+    bare = "file" if verb == "approve" else _WITHOUT_OPTION.get(verb)
     told = [
-        shlex.quote(value) if name == bare else f"--{name} {shlex.quote(value)}"
+        shlex.quote(value)
+        if name == bare
+        else f"--{OPTIONS.get(name, name)} {shlex.quote(value)}"
         for name, value in words.items()
     ]
     return " ".join([command, *told])
@@ -130,6 +147,8 @@ def _back(request: Request) -> str:
 
 def say(verb: str, words: dict[str, str], document: Document) -> str:
     """Say in a sentence what came of an action."""
+    if verb in TENDING:
+        return TENDING[verb].say(words, document)
     if verb == "replay":
         tried = sum(each["tried"] for each in document["replayed"])
         loaded = sum(each["loaded"] for each in document["replayed"])
@@ -142,15 +161,33 @@ def say(verb: str, words: dict[str, str], document: Document) -> str:
         rows = sum(each["row_count"] for each in loads)
         files, loaded = plural(len(loads), "file"), plural(rows, "row")
         return f"{files} settled, {loaded} loaded. {_of_run(document)}"
+    if verb == "approve":
+        return _approved(document)
     told = {
         "pause": "Pipe {pipe} is paused: its files wait.",
         "resume": "Pipe {pipe} goes on.",
         "hold": "{file} is held.",
         "release": "{file} goes on.",
-        "approve": "{file} is approved, and will be loaded.",
         "reject": "{file} is refused.",
     }
     return told[verb].format(**words)
+
+
+def _approved(document: Document) -> str:
+    """Say what an approval changed, and loaded."""
+    changed = []
+    for each in document["approved"]:
+        changed += [
+            *(f"{new['column_name']} is a column now" for new in each["added"]),
+            *(f"{name} is optional now" for name in each["made_optional"]),
+            *(
+                f"{new['column_name']} is {new['column_type']} now"
+                for new in each["widened"]
+            ),
+        ]
+    rows = sum(each["row_count"] for each in document["loads"])
+    told = ", ".join(dict.fromkeys(changed)) or "nothing had to change"
+    return f"Approved: {told}. {plural(rows, 'row')} loaded."
 
 
 def _of_run(document: Document) -> str:

@@ -8,34 +8,21 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from snowmelt.errors import UsageError
 from snowmelt.serve.commands import Document
+from snowmelt.serve.pages.addresses import chosen_of, whole
 from snowmelt.serve.pages.drawing import (
     draw_lineage,
     draw_times,
     waterfall_bars,
     waterfall_height,
 )
+from snowmelt.serve.pages.quarantine import quarantine_part
 from snowmelt.serve.pages.site import Site
 from snowmelt.serve.pages.wording import link
 
 FILES_SHOWN = 50
 RUNS_SHOWN = 50
 SAMPLES_SHOWN = 50
-
-
-def chosen_of(request: Request, *names: str) -> dict[str, str | None]:
-    """Return what the address says of each name; nothing where it is empty."""
-    return {name: request.query_params.get(name) or None for name in names}
-
-
-def whole(name: str, given: str | None) -> int | None:
-    """Read a whole number of an address. Raises UsageError for anything else."""
-    if given is None:
-        return None
-    if not given.isascii() or not given.isdigit() or len(given) > 18:
-        raise UsageError(name, f"'{given[:40]}' is no number")
-    return int(given)
 
 
 async def show_health(site: Site, request: Request) -> Response:
@@ -66,10 +53,12 @@ def _attention_href(each: Document) -> str:
         "file": link("files", name),
         "files": "/files?" + urlencode({"status": "Load failed"}),
         "pipe": "/pipes",
-        "held": "/files#waiting",
+        "held": "/drift" if " drift " in each["command"] else "/files#waiting",
         "unmatched": "/files#waiting",
         "rejects": "/rejects",
         "quarantine": "/rejects#quarantine",
+        "task": link("tasks", name) if name else "/tasks",
+        "alert": link("alerts", name),
     }
     return pages.get(each["kind"], "/pipes")
 
@@ -146,7 +135,6 @@ async def show_rejects(site: Site, request: Request) -> Response:
         }
         known = {name: value for name, value in kept.items() if value}
         each["href"] = "/rejects?" + urlencode(known)
-    quarantine = await site.ask("quarantine_groups", model=None, rule=None)
     return await site.page(
         request,
         "rejects.html",
@@ -158,7 +146,7 @@ async def show_rejects(site: Site, request: Request) -> Response:
         groups=grouped["groups"],
         samples=samples["rejects"],
         sample_count=samples["count"],
-        quarantine=quarantine["groups"],
+        **await quarantine_part(site, request),
     )
 
 
@@ -204,7 +192,7 @@ async def show_pipes(site: Site, request: Request) -> Response:
 async def search(site: Site, request: Request) -> Response:
     """Answer `/search`: lead to what has this name, else to files that contain it."""
     asked = request.query_params.get("q", "").strip()[:200]
-    listed = await site.ask("dashboards")
+    listed, tasks = await site.ask("dashboards"), await site.ask("tasks")
     files = await site.ask(
         "files", pipe=None, status=None, name=None, before=None, limit=1
     )
@@ -213,6 +201,8 @@ async def search(site: Site, request: Request) -> Response:
             return RedirectResponse(link("dashboards", each["name"]), 303)
     if asked in files["pipes"]:
         return RedirectResponse("/files?" + urlencode({"pipe": asked}), 303)
+    if asked in {each["name"] for each in tasks["tasks"]} and not tasks["is_default"]:
+        return RedirectResponse(link("tasks", asked), 303)
     if len(asked) == 36 and asked.count("-") == 4:
         return RedirectResponse(link("runs", asked), 303)
     return RedirectResponse("/files?" + urlencode({"name": asked}), 303)

@@ -22,7 +22,7 @@ from snowmelt.serve.actions import ActionLog, Actor, recorded
 from snowmelt.serve.assets import Assets
 from snowmelt.serve.commands import Commands, Document
 from snowmelt.serve.guard import Door, identity_of
-from snowmelt.serve.live import Broadcast
+from snowmelt.serve.live import EVERYTHING, Broadcast
 from snowmelt.serve.pages.wording import FILTERS, GLOBALS
 from snowmelt.serve.users import Users
 
@@ -104,6 +104,11 @@ class Site:
         """Return the commands, which put on record what this person does."""
         actor = Actor(identity_of(request).name, door)
         return recorded(self.commands, actor, self.action_log, self.clock)
+
+    def refresh(self) -> None:
+        """Forget every answer, and have pages that are open ask anew."""
+        self.asked.forget()
+        self.broadcast.tell(EVERYTHING)
 
     def render(self, template: str, /, **values: Any) -> str:
         """Return a template filled in."""

@@ -18,6 +18,7 @@ from snowmelt.service.documents import (
     reconciliation_documents,
 )
 from snowmelt.service.loop import Loop
+from snowmelt.service.pages.attention import alerts_attention, tasks_attention
 from snowmelt.service.pages.lineage import lineage_document
 from snowmelt.service.pages.remembered import remembered
 from snowmelt.service.pages.shell import failed_files, shell_document
@@ -45,6 +46,8 @@ def health_document(loop: Loop) -> Document:
             *_of_held(loop),
             *_of_rejects(shell["open_rejects"]),
             *_of_quarantine(accounts),
+            *tasks_attention(loop, session),
+            *alerts_attention(loop, session),
         ]
         attention.sort(key=lambda each: each["level"] != "bad")
         return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from snowmelt.bronze.rejects import OPEN
+from snowmelt.pipe.held import HeldReason
 from snowmelt.serve.commands import Document
 from snowmelt.service.documents import SCHEMA_VERSION, plain
 from snowmelt.service.loop import Loop
@@ -34,6 +35,9 @@ def shell_document(loop: Loop, session: Session) -> Document:
     """Return the counts beside every page, and the run that this snapshot shows."""
     with loop.lock:
         held = len(loop.parts.pending.held)
+        drifted = sum(
+            each.reason is HeldReason.DRIFT for each in loop.parts.pending.held.values()
+        )
         pending = loop.parts.pending.count
     rows = session.rows(
         "select run_id, ended_at from snowmelt.run_history "
@@ -50,11 +54,29 @@ def shell_document(loop: Loop, session: Session) -> Document:
         "published_at": plain(ended_at),
         "last_run_failed": last == "FAILED",
         "held": held,
+        "drifted": drifted,
+        "open_alerts": session.value(
+            "select count(*) from snowmelt.alerts where resolved_at is null"
+        ),
+        "tasks_failed": _tasks_failed(loop, session),
         "pending": pending,
         "failed_files": len(failed_files(loop, session)),
         "open_rejects": remembered(loop.parts.warehouse, session, _open_rejects),
         "as_of": plain(loop.parts.clock.now()),
     }
+
+
+def _tasks_failed(loop: Loop, session: Session) -> bool:
+    """Did the last run of the graph fail, or is it suspended because too many did?"""
+    tasks = loop.tasks.tasks
+    if tasks is None:
+        return False
+    root = tasks.standings[tasks.graph.root]
+    last = session.value(
+        "select state from snowmelt.task_graph_runs where state <> 'SKIPPED' "
+        "order by started_at desc limit 1"
+    )
+    return last == "FAILED" or (root.suspended and root.by == "failures")
 
 
 def failed_files(loop: Loop, session: Session) -> list[Document]:

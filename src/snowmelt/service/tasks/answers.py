@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from snowmelt.project.project import Project
 from snowmelt.serve.commands import Document
 from snowmelt.service.documents import SCHEMA_VERSION, as_documents, plain
+from snowmelt.service.tasks.conditions import condition_documents
 from snowmelt.service.tasks.scheduler import Tasks
 from snowmelt.service.tasks.work import OUTPUT_BYTES_MAX, RETURN_BYTES_MAX
 from snowmelt.transform.tasks.checking import TASKS_MAX
 from snowmelt.transform.tasks.graph import TaskGraph
-from snowmelt.transform.tasks.ledger import graph_runs
+from snowmelt.transform.tasks.ledger import GraphRun, graph_runs
 from snowmelt.warehouse.port import Session
 
 HISTORY_COLUMNS = (
@@ -26,11 +28,30 @@ HISTORY_COLUMNS = (
         "task_run_id",
     ),
 )
+ATTEMPT_COLUMNS = (
+    *("attempt_number", "state", "scheduled_from", "started_at", "ended_at", "cause"),
+    *("first_error_task_name", "first_error_message"),
+)
+LATEST_RUNS = 200
+"""So many runs of the graph are looked through for how each task ended last."""
+_LATEST = f"""
+    select min(scheduled_time) from (
+        select scheduled_time from snowmelt.task_graph_runs
+        order by started_at desc limit {LATEST_RUNS}
+    )
+"""  # noqa: S608 - a number of ours
+# a root that is tried again keeps the time that it was due
 _LAST = """
-    select name, arg_max(state, scheduled_time), max(scheduled_time),
-        arg_max(completed_time, scheduled_time),
-        arg_max_null(error_message, scheduled_time)
-    from snowmelt.task_runs where state <> 'SCHEDULED' group by name
+    with placed as (
+        select *, scheduled_time + attempt_number * interval 1 microsecond as place
+        from snowmelt.task_runs
+        where state <> 'SCHEDULED' and ($1 is null or scheduled_time >= $1)
+    )
+
+    select name, arg_max(state, place), max(scheduled_time),
+        arg_max_null(query_start_time, place), arg_max_null(completed_time, place),
+        arg_max_null(error_message, place)
+    from placed group by name
 """
 _OF_THE_LOOP = (
     ("load", "every file that lands, as soon as it is whole", ()),
@@ -46,7 +67,8 @@ def default_document(project: Project) -> Document:
     tasks = [
         {"name": name, "kind": "service", "text": text, "after": list(after)}
         | dict.fromkeys(("when", "suspended_by", "reason", "since"))
-        | dict.fromkeys(("last_state", "last_scheduled_at", "last_error", "next_time"))
+        | dict.fromkeys(("last_state", "last_scheduled_at", "last_started_at"))
+        | dict.fromkeys(("last_ended_at", "last_error", "next_time"))
         | {"state": "started", "finalize": "load" if name == "finalize" else None}
         for name, text, after in _OF_THE_LOOP
     ]
@@ -61,6 +83,7 @@ def default_document(project: Project) -> Document:
         "next_time": None,
         "graph_runs_under_way": 0,
         "tasks": tasks,
+        "conditions": [],
         "limits": {},
     }
 
@@ -77,9 +100,9 @@ def schedule_text(graph: TaskGraph) -> str:
 def tasks_document(session: Session, tasks: Tasks, *, serving: bool) -> Document:
     """Return every task: what it is, how it stands, how its last run ended."""
     graph = tasks.graph
-    last = {row[0]: row[1:] for row in session.rows(_LAST)}
-    at = tasks.next_time
     names = [*graph.order, *([graph.finalizer] if graph.finalizer else [])]
+    last = _last_runs(session, names)
+    at = tasks.next_time
     return {
         "schema_version": SCHEMA_VERSION,
         "is_default": False,
@@ -95,6 +118,7 @@ def tasks_document(session: Session, tasks: Tasks, *, serving: bool) -> Document
             )
             for name in names
         ],
+        "conditions": condition_documents(session, tasks),
         "limits": {
             "lanes_max": graph.root_task.lanes_max,
             "tasks_max": TASKS_MAX,
@@ -104,9 +128,19 @@ def tasks_document(session: Session, tasks: Tasks, *, serving: bool) -> Document
     }
 
 
+def _last_runs(session: Session, names: Sequence[str]) -> dict[str, Any]:
+    """Return how each task ended last: of the latest runs, else of all."""
+    last: dict[str, Any] = {}
+    for since in (session.value(_LATEST), None):
+        last = {row[0]: row[1:] for row in session.rows(_LAST, [since])}
+        if since is None or last.keys() >= set(names):
+            break
+    return last
+
+
 def _task(tasks: Tasks, name: str, last: Any, next_time: Any) -> Document:
     task, standing = tasks.graph.tasks[name], tasks.standings[name]
-    state, scheduled_at, ended_at, error = last or (None, None, None, None)
+    state, scheduled_at, started_at, ended_at, error = last or [None] * 5
     return {
         "name": name,
         "kind": task.kinds[0],
@@ -121,6 +155,7 @@ def _task(tasks: Tasks, name: str, last: Any, next_time: Any) -> Document:
         "since": plain(standing.since),
         "last_state": state,
         "last_scheduled_at": plain(scheduled_at),
+        "last_started_at": plain(started_at),
         "last_ended_at": plain(ended_at),
         "last_error": error,
         "next_time": next_time,
@@ -144,7 +179,7 @@ def history_document(
 
 def graph_run_document(session: Session, group_id: str) -> Document:
     """Return how a graph run ended: its newest attempt, and the tasks of all."""
-    newest = graph_runs(session, "graph_run_group_id = $1", [group_id])[0]
+    newest, *before = graph_runs(session, "graph_run_group_id = $1", [group_id])
     rows = session.rows(
         f"select {', '.join(HISTORY_COLUMNS)} from snowmelt.task_runs "  # noqa: S608
         "where graph_run_group_id = $1 "
@@ -153,19 +188,38 @@ def graph_run_document(session: Session, group_id: str) -> Document:
     )
     return {
         "schema_version": SCHEMA_VERSION,
-        "graph_run": {
-            "graph_run_group_id": group_id,
-            "attempt_number": newest.attempt_number,
-            "root_task_name": newest.root_name,
-            "state": newest.state.value,
-            "scheduled_from": newest.scheduled_from,
-            "scheduled_time": plain(newest.scheduled_time),
-            "started_at": plain(newest.started_at),
-            "ended_at": plain(newest.ended_at),
-            "first_error_task_name": newest.first_error_task_name,
-            "first_error_message": newest.first_error_message,
-        },
+        "graph_run": _graph_run(newest),
+        "attempts": [_attempt(each) for each in (*reversed(before), newest)],
         "task_runs": as_documents(HISTORY_COLUMNS, rows),
+    }
+
+
+def begun_document(record: GraphRun) -> Document:
+    """Return a graph run that has just begun, before anything of it is on record."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "graph_run": _graph_run(record),
+        "attempts": [_attempt(record)],
+        "task_runs": [],
+    }
+
+
+def _attempt(record: GraphRun) -> Document:
+    return {name: plain(getattr(record, name)) for name in ATTEMPT_COLUMNS}
+
+
+def _graph_run(record: GraphRun) -> Document:
+    return {
+        "graph_run_group_id": record.graph_run_group_id,
+        "attempt_number": record.attempt_number,
+        "root_task_name": record.root_name,
+        "state": record.state.value,
+        "scheduled_from": record.scheduled_from,
+        "scheduled_time": plain(record.scheduled_time),
+        "started_at": plain(record.started_at),
+        "ended_at": plain(record.ended_at),
+        "first_error_task_name": record.first_error_task_name,
+        "first_error_message": record.first_error_message,
     }
 
 

@@ -14,6 +14,7 @@ from snowmelt.service.documents import SCHEMA_VERSION
 from snowmelt.service.loading import Loading
 from snowmelt.service.loop import Loop
 from snowmelt.service.tasks.answers import (
+    begun_document,
     default_document,
     graph_run_document,
     history_document,
@@ -53,25 +54,29 @@ class TaskVerbs:
         with self._parts.warehouse.snapshot() as session:
             return history_document(session, task, state, limit)
 
-    def run(self, name: str | None, config: dict[str, Any] | None) -> Document:
+    def run(
+        self, name: str | None, config: dict[str, Any] | None, *, wait: bool = True
+    ) -> Document:
         """Run the graph, or one task of it, and wait until it has ended."""
-        tasks = self._require()
+        tasks = self._require(wait)
         chosen = name or tasks.graph.root
         self._require_known(tasks, chosen)
         _require_config(config)
         with self._loop.lock:
             self._require_free(tasks)
             group_id = tasks.execute(chosen, config)
-        return self._wait(tasks, group_id)
+            begun = None if wait else self._begun(tasks, group_id)
+        return begun or self._wait(tasks, group_id)
 
-    def retry(self, target: str | None) -> Document:
+    def retry(self, target: str | None, *, wait: bool = True) -> Document:
         """Try again what failed of a graph run, and what comes after it."""
-        tasks = self._require()
+        tasks = self._require(wait)
         with self._loop.lock:
             record = self._to_retry(tasks, target or tasks.graph.root)
             self._require_free(tasks)
             group_id = tasks.retry(record)
-        return self._wait(tasks, group_id)
+            begun = None if wait else self._begun(tasks, group_id)
+        return begun or self._wait(tasks, group_id)
 
     def suspend(self, name: str, reason: str | None) -> Document:
         """Let a task not run until it is resumed."""
@@ -99,7 +104,13 @@ class TaskVerbs:
             "is_root": name == tasks.graph.root,
         }
 
-    def _require(self) -> Tasks:
+    def _require(self, wait: bool = True) -> Tasks:
+        if not (wait or self._serving):
+            raise UsageError(
+                "--no-wait",
+                "no service runs that would go on with it",
+                "Leave it out, or start one: snowmelt up",
+            )
         tasks = self._loop.tasks.tasks
         if tasks is None:
             raise UsageError(
@@ -157,6 +168,16 @@ class TaskVerbs:
                 "Run the graph: snowmelt tasks run",
             )
         return newest
+
+    def _begun(self, tasks: Tasks, group_id: str) -> Document:
+        """Say that a graph run has begun; the service's loop goes on with it."""
+        self._loop.wake.set()
+        record = next(
+            run.record
+            for run in tasks.runner.runs
+            if run.record.graph_run_group_id == group_id
+        )
+        return begun_document(record)
 
     def _wait(self, tasks: Tasks, group_id: str) -> Document:
         """Wait until a graph run is over; without a service, turn the loop for it."""

@@ -1,0 +1,21 @@
+"""What an address says, read as what it stands for."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+
+from snowmelt.errors import UsageError
+
+
+def chosen_of(request: Request, *names: str) -> dict[str, str | None]:
+    """Return what the address says of each name; nothing where it is empty."""
+    return {name: request.query_params.get(name) or None for name in names}
+
+
+def whole(name: str, given: str | None) -> int | None:
+    """Read a whole number of an address. Raises UsageError for anything else."""
+    if given is None:
+        return None
+    if not given.isascii() or not given.isdigit() or len(given) > 18:
+        raise UsageError(name, f"'{given[:40]}' is no number")
+    return int(given)
