@@ -1,5 +1,6 @@
 // What every page does: times in the viewer's zone, live regions, theme, search.
 import htmx from "htmx.org";
+import "./boards.js";
 
 window.htmx = htmx;
 const page = document.documentElement;
@@ -82,6 +83,8 @@ function replace(fresh) {
     known.set(region.id, found.outerHTML);
     const focused = region.contains(document.activeElement) ? document.activeElement.id : "";
     const placed = document.importNode(found, true);
+    const open = [...region.querySelectorAll("details[open][data-keep]")].map((each) => each.dataset.keep);
+    placed.querySelectorAll("details[data-keep]").forEach((each) => { each.open = open.includes(each.dataset.keep); });
     region.replaceWith(placed);
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
     settle(placed);
@@ -216,7 +219,7 @@ addEventListener("click", async (event) => {
 
 // A filter that is chosen is asked for at once.
 addEventListener("change", (event) => {
-  if (event.target.matches?.("form[data-filters] select")) event.target.form.requestSubmit();
+  if (event.target.matches?.("form[data-filters] select") && event.target.value !== "custom") event.target.form.requestSubmit();
 });
 
 document.addEventListener("htmx:afterSwap", (event) => showTimes(event.detail.target));

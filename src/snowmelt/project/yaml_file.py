@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -73,6 +74,14 @@ def line_of_key(path: Path, location: Location) -> int:
     """Return the line of a key of a file that was read before."""
     node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     return _line_of(node, location)[0] if node is not None else 1
+
+
+def lines_of_keys(path: Path, locations: Sequence[Location]) -> list[int]:
+    """Return the lines of several keys of a file that was read before."""
+    node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    if node is None:
+        return [1] * len(locations)
+    return [_line_of(node, location)[0] for location in locations]
 
 
 def place_of(path: Path, location: Location, shown_as: str) -> str:

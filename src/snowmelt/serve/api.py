@@ -35,7 +35,7 @@ GETS: dict[str, dict[str, type]] = {
     "task_history": {"task": str, "state": str, "limit": int},
     "drift": {"pipe": str},
     "why": {"target": str},
-    "dashboard": {"name": str},
+    "dashboard": {"name": str, "filters": str},
     "validate": {},
     "health": {},
     "shell": {},
@@ -48,6 +48,8 @@ GETS: dict[str, dict[str, type]] = {
     "runs": {"before": str, "limit": int},
     "run_detail": {"run": str},
     "dashboards": {},
+    "board": {"name": str, "filters": str},
+    "shares": {},
     "tables": {},
 }
 POSTS: dict[str, dict[str, type]] = {
@@ -84,6 +86,8 @@ POSTS: dict[str, dict[str, type]] = {
     "reject": {"file": str},
     "backup": {"folder": str},
     "vacuum": {"dry_run": bool},
+    "share": {"dashboard": str, "days": int, "origins": list, "filters": str},
+    "unshare": {"share": str},
 }
 
 

@@ -23,7 +23,9 @@ from snowmelt.serve.guard import csrf_problem, refusal
 from snowmelt.serve.pages.acting import require_inside
 from snowmelt.serve.pages.site import Site
 
-READS = {verb: names for verb, names in GETS.items() if verb != "validate"}
+OWNERS = ("validate", "shares")
+"""What only the socket answers: who may open it may do everything."""
+READS = {verb: names for verb, names in GETS.items() if verb not in OWNERS}
 ACTS: dict[str, dict[str, type]] = {
     verb: {name: kind for name, kind in POSTS[verb].items() if name != "edit"}
     for verb in (
@@ -34,6 +36,7 @@ ACTS: dict[str, dict[str, type]] = {
 REQUIRED = {
     "why": ("target",),
     "dashboard": ("name",),
+    "board": ("name",),
     "file": ("load",),
     "run_detail": ("run",),
     "reload": ("files",),

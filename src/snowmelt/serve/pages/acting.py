@@ -6,7 +6,7 @@ import shlex
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -29,6 +29,7 @@ VERBS: dict[str, tuple[tuple[str, ...], str]] = {
     "release": (("file",), "snowmelt release"),
     "approve": (("file",), "snowmelt drift approve"),
     "reject": (("file",), "snowmelt drift reject"),
+    "share": (("dashboard", "days", "origins", "filters"), "snowmelt link"),
 }
 """Verb → what a form may send with it, and the command that does the same."""
 _WITHOUT_OPTION = {
@@ -59,6 +60,9 @@ async def act(site: Site, request: Request) -> Response:
         call = partial(getattr(commands, verb), **arguments_of(verb, words))
         document = await run_in_threadpool(call)
         said = {"fine": True, "told": say(verb, words, document), "remedy": ""}
+        if "path" in document:
+            host = request.headers["host"]
+            said["opens"] = f"{request.url.scheme}://{host}{document['path']}"
     except SnowmeltError as error:
         told = f"{error.where}: {error.problem}" if error.where else error.problem
         said = {"fine": False, "told": told, "remedy": error.remedy}
@@ -93,17 +97,45 @@ def arguments_of(verb: str, words: dict[str, str]) -> dict[str, Any]:
     needed = _WITHOUT_OPTION.get(verb)
     if needed and needed not in words:
         raise UsageError(verb, f"it needs a {needed}")
-    if verb == "run":
-        return {"on_error": None}
-    if verb == "refresh":
-        return {"pipe": words.get("pipe"), "prefix": None, "modified_after": None}
-    if verb == "reload":
-        return {"files": [file]}
-    if verb in ("pause", "hold"):
-        return {**words, "reason": None}
-    if verb == "approve":
-        return {"file": file, "pipe": None}
-    return dict(words)
+    if verb == "share":
+        return share_arguments(words)
+    fixed: dict[str, dict[str, Any]] = {
+        "run": {"on_error": None},
+        "refresh": {
+            "pipe": words.get("pipe"),
+            "prefix": None,
+            "modified_after": None,
+        },
+        "reload": {"files": [file]},
+        "pause": {**words, "reason": None},
+        "hold": {**words, "reason": None},
+        "approve": {"file": file, "pipe": None},
+    }
+    return fixed.get(verb, dict(words))
+
+
+def share_arguments(words: dict[str, str]) -> dict[str, Any]:
+    """Return what a form says of a link. Raises UsageError for days that are none."""
+    days = words.get("days", "30").strip()
+    if not days.isascii() or not days.isdigit() or len(days) > 6:
+        raise UsageError("days", f"'{days[:20]}' is no number")
+    return {
+        "dashboard": words.get("dashboard", ""),
+        "days": int(days),
+        "origins": words.get("origins", "").replace(",", " ").split(),
+        "filters": words.get("filters"),
+    }
+
+
+def _options_of_share(words: dict[str, str]) -> list[tuple[str, str]]:
+    """Return a form's words as the command's options."""
+    found = share_arguments(words)
+    return [
+        ("dashboard", found["dashboard"]),
+        ("days", str(found["days"])),
+        *(("origin", origin) for origin in found["origins"]),
+        *(("filter", f"{k}={v}") for k, v in parse_qsl(found["filters"] or "")),
+    ]
 
 
 def require_inside(file: str) -> None:
@@ -115,9 +147,10 @@ def require_inside(file: str) -> None:
 
 def _same_as(command: str, verb: str, words: dict[str, str]) -> str:
     bare = _WITHOUT_OPTION.get(verb)
+    options = _options_of_share(words) if verb == "share" else list(words.items())
     told = [
         shlex.quote(value) if name == bare else f"--{name} {shlex.quote(value)}"
-        for name, value in words.items()
+        for name, value in options
     ]
     return " ".join([command, *told])
 
@@ -143,6 +176,8 @@ def say(verb: str, words: dict[str, str], document: Document) -> str:
         files, loaded = plural(len(loads), "file"), plural(rows, "row")
         return f"{files} settled, {loaded} loaded. {_of_run(document)}"
     told = {
+        "share": "A link was made. It shows {dashboard}, and nothing else, for {days} "
+        "days; take it back with: snowmelt link --revoke " + document.get("id", ""),
         "pause": "Pipe {pipe} is paused: its files wait.",
         "resume": "Pipe {pipe} goes on.",
         "hold": "{file} is held.",
