@@ -21,7 +21,7 @@ export function axis(values) {
   }
   if (dates.some((each) => each.hour || each.minute)) return times(values, dates);
   const like = String(values[0]).slice(10);
-  const isMonths = dates.length > 1 && dates.every((each) => each.day === 1);
+  const isMonths = dates.every((each) => each.day === 1);
   const filled = fill(dates, isMonths).map((at) => key(at, like));
   const all = filled.length <= FILLED_MAX ? filled : values;
   return { values: all, labels: all.map((value) => (isMonths ? month(read(value)) : day(read(value)))), kind: isMonths ? "months" : "days" };

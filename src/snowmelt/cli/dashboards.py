@@ -78,6 +78,8 @@ def _show_card(each: dict[str, Any]) -> None:
     if compared is None:
         return
     if compared["change"] is None:
+        if not compared["why"]:
+            return
         output.show(f"  nothing to compare with: {compared['why']}")
     else:
         between = f"from {compared['from']} to {compared['to']}"

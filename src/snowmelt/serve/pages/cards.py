@@ -16,7 +16,9 @@ from snowmelt.serve.pages.wording import DASH, cell, is_number, number, short
 ROWS_SHOWN = 100
 LEVELS = 8
 TILE = 46
-_TILES_IN_A_ROW = 8
+WIDE = 116
+_TILES_IN_A_ROW = 3
+_NAME_MAX = 14
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(:\d\d)?.*")
 _PLACE = re.compile(r"\{(\w+)\}")
 Write = Callable[[object], str]
@@ -150,23 +152,28 @@ def _compared(card: Document, found: Document, write: Write) -> Document:
     """Say how a figure stands to the one before it: sign, percent, good or bad."""
     than = {"previous_period": "before", "previous_year": "a year before"}
     told: Document = {"than": than[found["of"]], "why": found["why"]}
-    change = found["change"]
+    is_share = "format" in card and read_format(card["format"]).percent
+    change = found["difference" if is_share else "change"]
     if change is None:
         return told | {"change": None, "level": ""}
-    is_share = "format" in card and read_format(card["format"]).percent
-    rounded = round((found["difference"] if is_share else change) * 100, 1)
+    rounded = round(change * 100, 1)
     level = ""
     if rounded and "good" in card:
         level = "good" if (rounded > 0) == (card["good"] == "up") else "bad"
     return told | {
-        "change": f"{rounded:+,.1f}".replace("-", "\N{MINUS SIGN}")
-        + (" points" if is_share else "%"),
+        "change": _signed(rounded, " points" if is_share else "%"),
         "arrow": "▲" if rounded > 0 else "▼" if rounded < 0 else "●",
         "level": level,
         "before": write(found["value"]),
         "from": found["from"],
         "to": found["to"],
     }
+
+
+def _signed(amount: float, unit: str) -> str:
+    if not amount:
+        return "unchanged"
+    return f"{amount:+,.1f}{unit}".replace("-", "\N{MINUS SIGN}")
 
 
 def _scripted(shown: Document) -> Document:
@@ -298,11 +305,13 @@ def _map(shown: Document) -> Document:
         else:
             known[code] = told
     tiles = _placed(card["map"], known) if codes else _in_rows(left)
+    across = TILE if codes else WIDE
     return {
         "tiles": tiles,
-        "width": max([*(tile["x"] for tile in tiles), 0]) + TILE,
+        "width": max([*(tile["x"] for tile in tiles), 0]) + across,
         "height": max([*(tile["y"] for tile in tiles), 0]) + TILE,
-        "side": TILE - 3,
+        "across": across - 3,
+        "down": TILE - 3,
         "elsewhere": left if codes else [],
         "told": _told(shown, y),
     }
@@ -317,13 +326,17 @@ def _placed(name: str, known: dict[str, Document]) -> list[Document]:
     return tiles
 
 
+def _shortened(name: str) -> str:
+    return name if len(name) <= _NAME_MAX else name[: _NAME_MAX - 1].rstrip() + "…"
+
+
 def _in_rows(found: list[Document]) -> list[Document]:
     """Place tiles one after the other, as the query has them."""
     return [
         {
             **each,
-            "code": each["name"][:3].upper(),
-            "x": place % _TILES_IN_A_ROW * TILE,
+            "code": _shortened(each["name"]),
+            "x": place % _TILES_IN_A_ROW * WIDE,
             "y": place // _TILES_IN_A_ROW * TILE,
         }
         for place, each in enumerate(found)

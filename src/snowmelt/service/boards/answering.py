@@ -219,7 +219,7 @@ class Answering:
         rendering, period = compared
         before = self.asking.table(rendering.query(card), 2)
         earlier = before.rows[0][place] if before.rows else None
-        change = _change(now, earlier)
+        change = change_of(now, earlier)
         why = "" if change is not None else "there was nothing then"
         return {
             "of": card.compare,
@@ -227,7 +227,7 @@ class Answering:
             "to": plain(period.end),
             "value": plain(earlier),
             "change": change,
-            "difference": _difference(now, earlier),
+            "difference": difference_of(now, earlier),
             "why": why,
         }
 
@@ -243,7 +243,7 @@ class Answering:
                 continue
             found = _moved(choice.period, card.compare or "")
             if found is None:
-                return "no period is chosen"
+                return ""
             first = self._bounds[choice.filter.name][0]
             if first is None or (found.start and found.start < first):
                 return f"the data begins on {first}" if first else "there is no data"
@@ -264,18 +264,18 @@ def _moved(period: Period, compare: str) -> Period | None:
     return period.before()
 
 
-def _change(now: Any, before: Any) -> float | None:
+def change_of(now: Any, before: Any) -> float | None:
     """Return by which share a figure differs from one before; None: it cannot be said.
 
     Raises ConfigError for what is no figure.
     """
-    difference = _difference(now, before)
+    difference = difference_of(now, before)
     return (
         difference / abs(float(before)) if difference is not None and before else None
     )
 
 
-def _difference(now: Any, before: Any) -> float | None:
+def difference_of(now: Any, before: Any) -> float | None:
     """Return how far two figures are apart; None where one is missing."""
     if now is None or before is None:
         return None

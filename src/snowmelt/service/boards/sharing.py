@@ -53,7 +53,7 @@ class Sharing:
                     )
         share, token = self._shares.make(
             dashboard,
-            days or DAYS_DEFAULT,
+            DAYS_DEFAULT if days is None else days,
             origins,
             urlencode([pair for name in locked for pair in by_name[name].said]),
         )
