@@ -13,6 +13,7 @@ from snowmelt.errors import ConfigError, UsageError
 from snowmelt.events import Events
 from snowmelt.project.dashboards import load_dashboard
 from snowmelt.project.project import load_project
+from snowmelt.service.boards.exposures import write_exposures
 from snowmelt.service.dashboarding import Look, check_dashboards, dashboard_document
 from snowmelt.service.opening import opened
 from snowmelt.transform.build import RECORDINGS
@@ -176,3 +177,173 @@ def test_a_card_may_come_before_its_model(built_shop: Shop) -> None:
         assert "mine" in commands.validate()["dashboards"]
         with pytest.raises(ConfigError, match="there is no model 'brand_new'"):
             commands.dashboard("mine")
+
+
+HEAD = """\
+title: Mine
+filters:
+  - {name: state, type: multi, column: "{{ ref('fct_orders') }}.customer_state"}
+  - {name: period, type: date_range, column: "{{ ref('fct_orders') }}.purchased_at"}
+rows:
+"""
+BOTH = "where {{ filter('state', 'customer_state') }} and {{ filter('period') }}"
+GOOD = (
+    "  - - kpi: Orders\n      value: orders\n      sql: select count(*) as orders "
+    "from {{ ref('fct_orders') }} WHERE\n"
+).replace("WHERE", BOTH)
+FILTERED = [
+    (HEAD + GOOD, ""),
+    (
+        HEAD + GOOD.replace("filter('state'", "filter('stat'"),
+        "dashboards/mine.yml:6: Orders: there is no filter 'stat'. Did you mean",
+    ),
+    (
+        HEAD + GOOD.replace(" and {{ filter('period') }}", ""),
+        "dashboards/mine.yml:4: filters: no card takes the filter 'period'",
+    ),
+    (
+        HEAD.replace("customer_state", "customer_stat") + GOOD,
+        "dashboards/mine.yml:3: filters: Binder Error: Referenced column",
+    ),
+    (
+        HEAD.replace("ref('fct_orders') }}.purch", "ref('fct_order') }}.purch") + GOOD,
+        "dashboards/mine.yml:4: filters: there is no model 'fct_order'. Did you mean",
+    ),
+    (
+        HEAD.replace("purchased_at", "order_id") + GOOD,
+        "dashboards/mine.yml:4: filters: ",
+    ),
+    (
+        HEAD.replace(".customer_state", "") + GOOD,
+        "dashboards/mine.yml:3: filters.0.column: write it as {{ ref(",
+    ),
+    (
+        HEAD.replace("name: period", "name: state") + GOOD,
+        "dashboards/mine.yml:2: filters: two filters are called state",
+    ),
+    (
+        HEAD + GOOD.replace("customer_state", "nothing_like_it"),
+        "dashboards/mine.yml:6: Orders: Binder Error: Referenced column",
+    ),
+    (
+        HEAD + GOOD + "      drill: /d/nowhere\n",
+        "dashboards/mine.yml:6: Orders: there is no dashboard 'nowhere'",
+    ),
+    (
+        HEAD + GOOD + "      drill: /d/executive?stat={orders}\n",
+        "dashboards/mine.yml:6: Orders: there is no filter 'stat'. Did you",
+    ),
+    (
+        HEAD + GOOD + "      drill: /d/executive?state={order}\n",
+        "dashboards/mine.yml:6: Orders: its query returns no column 'order'",
+    ),
+    (
+        HEAD + GOOD + "      drill: https://evil.example/\n",
+        "dashboards/mine.yml:9: rows.0.0.drill: write it as /d/DASHBOARD",
+    ),
+    (
+        HEAD + GOOD + "  - - {metric: revenu}\n",
+        "dashboards/mine.yml:9: revenu: there is no metric 'revenu'. Did you mean",
+    ),
+    (
+        HEAD
+        + GOOD
+        + "  - - {kpi: A, value: a, compare: previous_year, sql: select 1 as a}\n",
+        "dashboards/mine.yml:9: A: compare needs a query that takes a date_range",
+    ),
+    (
+        HEAD + GOOD + "      format: 0.0 %\n",
+        "dashboards/mine.yml:9: rows.0.0.format: '0.0 %' is no format",
+    ),
+]
+
+
+def test_filters_links_and_metrics_are_checked_by_file_and_line(
+    built_shop: Shop,
+) -> None:
+    graph = load_recordings(built_shop.root / RECORDINGS).graph
+    assert graph is not None
+    with opened(load_project(built_shop.root), SystemClock(), Events()) as parts:
+        for text, told in FILTERED:
+            write(built_shop, text)
+            if not told:
+                assert "mine" in check_dashboards(parts, graph)
+                continue
+            with pytest.raises(ConfigError) as refused:
+                check_dashboards(parts, graph)
+            assert str(refused.value).startswith(told), refused.value
+
+
+def test_the_last_dashboard_that_was_right_goes_on(built_shop: Shop) -> None:
+    """A page shows it, and says what is wrong by line; a command says that alone."""
+    with opened(load_project(built_shop.root), SystemClock(), Events()) as parts:
+        write(built_shop, HEAD + GOOD)
+        page = Look("mine", is_page=True)
+        assert dashboard_document(parts, page)["problem"] is None
+        write(built_shop, HEAD + GOOD.replace("value:", "valeu:"))
+        document = dashboard_document(parts, page)
+        assert document["problem"]["where"] == "dashboards/mine.yml:7: rows.0.0.valeu"
+        assert document["cards"][0]["rows"] == [[0]]
+        with pytest.raises(ConfigError, match="unknown key"):
+            dashboard_document(parts, Look("mine"))
+        write(built_shop, HEAD + GOOD.replace("as orders", "as other"))
+        document = dashboard_document(parts, page)
+        assert document["problem"] is None
+        (card,) = document["cards"]
+        assert card["problem"]["where"] == "dashboards/mine.yml:6: Orders"
+        write(built_shop, HEAD + GOOD)
+        assert "problem" not in dashboard_document(parts, page)["cards"][0]
+
+
+def test_exposures_are_written_when_asked_for_and_never_over_another_file(
+    built_shop: Shop,
+) -> None:
+    path = built_shop.root / "models" / "exposures.yml"
+    answer = built_shop("dashboards", "--exposures")
+    assert answer.stdout == "models/exposures.yml is written.\n", answer
+    first = path.read_text()
+    assert built_shop("dashboards", "--exposures", "--json").document == {
+        "schema_version": 1,
+        "file": "models/exposures.yml",
+        "is_new": False,
+    }
+    project = load_project(built_shop.root)
+    with built_shop.commands() as commands:
+        assert commands.validate()["warnings"] == [], "dbt reads it"
+        (built_shop.root / "dashboards" / "delivery.yml").unlink()
+        (told,) = commands.validate()["warnings"]
+        assert told.startswith("models/exposures.yml is older than dashboards/")
+    write_exposures(project)
+    assert path.read_text() != first
+    for edited in (first.replace("One customer", "Another"), "exposures: []\n"):
+        path.write_text(edited)
+        with pytest.raises(ConfigError, match="Move what"):
+            write_exposures(project)
+        assert path.read_text() == edited
+
+
+def test_a_link_is_made_listed_and_taken_back(built_shop: Shop) -> None:
+    words = ("--dashboard", "customers", "--days", "2", "--filter", "segment=lost")
+    made = built_shop(
+        "link", *words, "--origin", "https://Intra.example:8443/", "--json"
+    )
+    document = made.document
+    assert document["path"].startswith("/embed/")
+    assert document["origins"] == ["https://intra.example:8443"]
+    assert document["filters"] == "segment=lost"
+    listed = built_shop("link", "--list", "--json").document["shares"]
+    assert [each["id"] for each in listed] == [document["id"]]
+    assert document["path"].rpartition(".")[2] not in str(listed)
+    assert built_shop("link", "--revoke", document["id"]).code == 0
+    assert built_shop("link", "--revoke", document["id"]).code == 2
+    for words in (
+        ("--dashboard", "nothing"),
+        ("--dashboard", "customers", "--filter", "segment"),
+        ("--dashboard", "customers", "--filter", "x=y"),
+        ("--dashboard", "customers", "--origin", "*"),
+        ("--dashboard", "customers", "--origin", "https://a.example; script-src *"),
+        ("--dashboard", "customers", "--days", "0"),
+    ):
+        answer = built_shop("link", *words)
+        assert answer.code == 2, (words, answer)
+    assert built_shop("link", "--list", "--json").document["shares"] == []

@@ -22,7 +22,7 @@ Text = Annotated[str, StringConstraints(min_length=1)]
 Chart = Literal["line", "area", "bar", "heatmap", "map", "funnel", "cohort"]
 DRAWN_BY_SCRIPT = ("line", "area", "bar")
 _XY = ("title", "x", "y", "sql")
-_DRAWN = ("series", "format", "drill", "x_label")
+_DRAWN = ("series", "format", "drill")
 _KEYS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "kpi": (("value", "sql"), ("format", "compare", "good", "drill")),
     "metric": ((), ("title", "format", "compare", "where", "drill")),
@@ -100,7 +100,6 @@ class Card(BaseModel):
         None,
         description=f"The places of a map: {', '.join(TILE_MAPS)}; any: by value.",
     )
-    x_label: Text | None = Field(None, description="What stands along a chart.")
     format: Text | None = Field(
         None, description="How figures are written: $0.0a, 0,0.00 EUR, 0.0%."
     )
