@@ -91,7 +91,7 @@ function option(spec, still, width) {
   };
   const value = {
     type: "value",
-    splitNumber: lying || narrow ? 3 : 5,
+    splitNumber: lying && narrow ? 2 : lying || narrow ? 3 : 5,
     axisLabel: { color: c.text, fontSize: 12, hideOverlap: true, formatter: (v) => brief(spec.format, v) },
     splitLine: { lineStyle: { color: c.line, opacity: 0.6 } },
   };

@@ -13,7 +13,7 @@ from snowmelt.errors import ConfigError, UsageError
 from snowmelt.events import Events
 from snowmelt.project.dashboards import load_dashboard
 from snowmelt.project.project import load_project
-from snowmelt.service.boards.exposures import write_exposures
+from snowmelt.service.boards.exposures import exposure_warnings, write_exposures
 from snowmelt.service.dashboarding import Look, check_dashboards, dashboard_document
 from snowmelt.service.opening import opened
 from snowmelt.transform.build import RECORDINGS
@@ -230,11 +230,11 @@ FILTERED = [
         "dashboards/mine.yml:6: Orders: there is no dashboard 'nowhere'",
     ),
     (
-        HEAD + GOOD + "      drill: /d/executive?stat={orders}\n",
+        HEAD + GOOD + "      drill: /d/other?stat={orders}\n",
         "dashboards/mine.yml:6: Orders: there is no filter 'stat'. Did you",
     ),
     (
-        HEAD + GOOD + "      drill: /d/executive?state={order}\n",
+        HEAD + GOOD + "      drill: /d/other?state={order}\n",
         "dashboards/mine.yml:6: Orders: its query returns no column 'order'",
     ),
     (
@@ -263,6 +263,10 @@ def test_filters_links_and_metrics_are_checked_by_file_and_line(
 ) -> None:
     graph = load_recordings(built_shop.root / RECORDINGS).graph
     assert graph is not None
+    for path in (built_shop.root / "dashboards").glob("*.yml"):
+        path.unlink()
+    other = HEAD.replace("Mine", "Other") + GOOD
+    (built_shop.root / "dashboards" / "other.yml").write_text(other)
     with opened(load_project(built_shop.root), SystemClock(), Events()) as parts:
         for text, told in FILTERED:
             write(built_shop, text)
@@ -302,17 +306,12 @@ def test_exposures_are_written_when_asked_for_and_never_over_another_file(
     answer = built_shop("dashboards", "--exposures")
     assert answer.stdout == "models/exposures.yml is written.\n", answer
     first = path.read_text()
-    assert built_shop("dashboards", "--exposures", "--json").document == {
-        "schema_version": 1,
-        "file": "models/exposures.yml",
-        "is_new": False,
-    }
     project = load_project(built_shop.root)
-    with built_shop.commands() as commands:
-        assert commands.validate()["warnings"] == [], "dbt reads it"
-        (built_shop.root / "dashboards" / "delivery.yml").unlink()
-        (told,) = commands.validate()["warnings"]
-        assert told.startswith("models/exposures.yml is older than dashboards/")
+    assert write_exposures(project) == (path, False)
+    assert exposure_warnings(project) == []
+    write(built_shop, "title: Mine\nrows: [[{table: A, sql: select 1 as one}]]\n")
+    (told,) = exposure_warnings(project)
+    assert told.startswith("models/exposures.yml is older than dashboards/"), told
     write_exposures(project)
     assert path.read_text() != first
     for edited in (first.replace("One customer", "Another"), "exposures: []\n"):
@@ -320,6 +319,13 @@ def test_exposures_are_written_when_asked_for_and_never_over_another_file(
         with pytest.raises(ConfigError, match="Move what"):
             write_exposures(project)
         assert path.read_text() == edited
+
+
+@pytest.mark.long
+def test_dbt_reads_the_exposures(built_shop: Shop) -> None:
+    write_exposures(load_project(built_shop.root))
+    with built_shop.commands() as commands:
+        assert commands.validate()["warnings"] == []
 
 
 def test_a_link_is_made_listed_and_taken_back(built_shop: Shop) -> None:
@@ -331,19 +337,21 @@ def test_a_link_is_made_listed_and_taken_back(built_shop: Shop) -> None:
     assert document["path"].startswith("/embed/")
     assert document["origins"] == ["https://intra.example:8443"]
     assert document["filters"] == "segment=lost"
-    listed = built_shop("link", "--list", "--json").document["shares"]
-    assert [each["id"] for each in listed] == [document["id"]]
-    assert document["path"].rpartition(".")[2] not in str(listed)
+    with built_shop.commands() as commands:
+        listed = commands.shares()["shares"]
+        assert [each["id"] for each in listed] == [document["id"]]
+        assert document["path"].rpartition(".")[2] not in str(listed)
+        for dashboard, days, origins, filters in (
+            ("nothing", 1, [], None),
+            ("customers", 0, [], None),
+            ("customers", 1, ["*"], None),
+            ("customers", 1, ["https://a.example; script-src *"], None),
+            ("customers", 1, ["javascript:alert(1)"], None),
+            ("customers", 1, [], "x=y"),
+            ("delivery", 1, [], "state=SP"),
+        ):
+            with pytest.raises(UsageError):
+                commands.share(dashboard, days, origins, filters)
+        assert commands.shares()["shares"] == listed
     assert built_shop("link", "--revoke", document["id"]).code == 0
     assert built_shop("link", "--revoke", document["id"]).code == 2
-    for words in (
-        ("--dashboard", "nothing"),
-        ("--dashboard", "customers", "--filter", "segment"),
-        ("--dashboard", "customers", "--filter", "x=y"),
-        ("--dashboard", "customers", "--origin", "*"),
-        ("--dashboard", "customers", "--origin", "https://a.example; script-src *"),
-        ("--dashboard", "customers", "--days", "0"),
-    ):
-        answer = built_shop("link", *words)
-        assert answer.code == 2, (words, answer)
-    assert built_shop("link", "--list", "--json").document["shares"] == []

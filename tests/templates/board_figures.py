@@ -392,6 +392,7 @@ def _compare_with_a_year_before(commands: OwnCommands) -> None:
 
 def card(document: dict[str, Any], heading: str) -> dict[str, Any]:
     """Return the card with a title."""
+    found: dict[str, Any]
     (found,) = [
         each
         for each in document["cards"]

@@ -25,7 +25,7 @@ from pydantic import (
 
 from snowmelt.errors import ConfigError
 from snowmelt.project.number_format import read_format
-from snowmelt.transform.dbt_project import read_dbt_project, read_mapping
+from snowmelt.transform.dbt_project import LOADER, read_dbt_project, read_mapping
 
 Text = Annotated[str, StringConstraints(min_length=1)]
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
@@ -130,11 +130,13 @@ def _metrics_of(path: Path, shown: str) -> Iterator[DefinedMetric]:
     content = path.read_bytes()
     if b"metrics:" not in content:
         return
+    node: yaml.Node | None = None
     for model in read_mapping(content).get("models") or ():
         if not isinstance(model, dict):
             continue
         for name, given in _given(model).items():
-            line = _line(content, str(model.get("name")), str(name))
+            node = node or yaml.compose(content, Loader=LOADER)
+            line = _line(node, str(model.get("name")), str(name))
             where = f"{shown}:{line}: {model.get('name')}: {name}"
             yield _defined(str(name), str(model.get("name")), given, where)
 
@@ -166,9 +168,8 @@ def _defined(name: str, model: str, given: Any, where: str) -> DefinedMetric:
         raise ConfigError(f"{where}: {key}".rstrip(": "), told) from None
 
 
-def _line(content: bytes, model: str, name: str) -> int:
+def _line(node: yaml.Node | None, model: str, name: str) -> int:
     """Return the line of a metric's key: the one below its model's name."""
-    node = yaml.compose(content, Loader=yaml.SafeLoader)
     for each in _entries(node, "models"):
         if not isinstance(each, yaml.MappingNode):
             continue

@@ -54,11 +54,12 @@ def _looked_at(evidence: Evidence, limits: Limits) -> Document:
 def _dashboards(parts: Parts) -> dict[str, list[str]]:
     """Return what each dashboard says of models; one that is wrong says nothing."""
     root = parts.project.root
-    found = {}
+    found: dict[str, list[str]] = {}
+    files = MetricFiles(root)
     for name in dashboard_names(root):
         try:
             dashboard = load_dashboard(root, name)
-            metrics = MetricFiles(root).all()
+            metrics = files.all()
             found[name] = [
                 *(each.column for each in dashboard.filters),
                 *(_said(card, metrics) for card in dashboard.cards),

@@ -175,9 +175,9 @@ def say(verb: str, words: dict[str, str], document: Document) -> str:
         rows = sum(each["row_count"] for each in loads)
         files, loaded = plural(len(loads), "file"), plural(rows, "row")
         return f"{files} settled, {loaded} loaded. {_of_run(document)}"
-    told = {
+    told: dict[str, str] = {
         "share": "A link was made. It shows {dashboard}, and nothing else, for {days} "
-        "days; take it back with: snowmelt link --revoke " + document.get("id", ""),
+        f"days; take it back with: snowmelt link --revoke {document.get('id')}",
         "pause": "Pipe {pipe} is paused: its files wait.",
         "resume": "Pipe {pipe} goes on.",
         "hold": "{file} is held.",

@@ -232,12 +232,18 @@ def _heat(shown: Document) -> Document:
     x, y, value = (columns.index(card[name]) for name in ("x", "y", "value"))
     size = columns.index(card["size"]) if "size" in card else None
     across = list(dict.fromkeys(row[x] for row in shown["rows"]))
+    down = list(dict.fromkeys(row[y] for row in shown["rows"]))
+    if card["chart"] == "cohort":  # what comes first is left, and above
+        across, down = _in_order(across), _in_order(down)
+    heads, labels = _heads(across), _heads(down)
     values = [float(r[value]) for r in shown["rows"] if is_number(r[value])]
     least, most = (min(values), max(values)) if values else (0.0, 0.0)
-    lines: dict[Any, Document] = {}
+    lines: dict[Any, Document] = {
+        each: {"label": name, "fields": [None] * len(across), "size": None}
+        for each, name in zip(down, labels, strict=True)
+    }
     for row, href in zip(shown["rows"], shown["hrefs"], strict=True):
-        told = {"label": _head(row[y]), "fields": [None] * len(across), "size": None}
-        line = lines.setdefault(row[y], told)
+        line = lines[row[y]]
         if size is not None and row[size] is not None:
             line["size"] = number(row[size])
         if row[value] is not None:
@@ -248,17 +254,27 @@ def _heat(shown: Document) -> Document:
                 "href": href,
             }
     return {
-        "across": [_head(each) for each in across],
+        "across": heads,
         "corner": label(card["y"]),
         "size_head": label(card["size"]) if size is not None else None,
         "lines": list(lines.values()),
     }
 
 
-def _head(value: object) -> str:
-    """Write a heading of a grid: a first of a month is the month."""
-    text = moment(value)
-    return text[:7] if re.fullmatch(r"\d{4}-\d\d-01", text) else text
+def _in_order(values: list[Any]) -> list[Any]:
+    """Sort values of one kind; those that cannot be compared stay as they are."""
+    try:
+        return sorted(values)
+    except TypeError:
+        return values
+
+
+def _heads(values: list[Any]) -> list[str]:
+    """Write the headings of a grid: where all are firsts of months, as months."""
+    texts = [moment(value) for value in values]
+    if all(re.fullmatch(r"\d{4}-\d\d-01", text) for text in texts):
+        return [text[:7] for text in texts]
+    return texts
 
 
 def _funnel(shown: Document) -> Document:

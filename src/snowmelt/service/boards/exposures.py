@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -15,7 +16,7 @@ import yaml
 from snowmelt.errors import ConfigError
 from snowmelt.project.dashboards import FOLDER, dashboard_names, load_dashboard
 from snowmelt.project.filters import Choice
-from snowmelt.project.metrics import MetricFiles
+from snowmelt.project.metrics import DefinedMetric, MetricFiles
 from snowmelt.project.project import Project
 from snowmelt.service.boards.answering import told_of
 from snowmelt.service.boards.rendering import Rendering
@@ -47,9 +48,8 @@ def exposures_path(root: Path) -> Path:
 def exposures_text(project: Project) -> str:
     """Return the file. Raises ConfigError for a dashboard that is off."""
     root = project.root
-    found = [
-        _exposure(root, name, project.settings.name) for name in dashboard_names(root)
-    ]
+    metrics = MetricFiles(root).all()
+    found = [_exposure(project, name, metrics) for name in dashboard_names(root)]
     names = [each["name"] for each in found]
     for name in names:
         if names.count(name) > 1:
@@ -96,9 +96,10 @@ def exposure_warnings(project: Project) -> list[str]:
     return [f"{shown} is older than {FOLDER}/: snowmelt dashboards --exposures"]
 
 
-def _exposure(root: Path, name: str, project: str) -> dict[str, object]:
-    dashboard = load_dashboard(root, name)
-    metrics = MetricFiles(root).all()
+def _exposure(
+    project: Project, name: str, metrics: Mapping[str, DefinedMetric]
+) -> dict[str, object]:
+    dashboard = load_dashboard(project.root, name)
     choices = {each.name: Choice(each) for each in dashboard.filters}
     rendering = Rendering(_Everything(), metrics, choices)
     models = {each.model for each in dashboard.filters}
@@ -114,7 +115,7 @@ def _exposure(root: Path, name: str, project: str) -> dict[str, object]:
     if dashboard.description:
         exposure["description"] = dashboard.description
     return exposure | {
-        "owner": owner or {"name": project},
+        "owner": owner or {"name": project.settings.name},
         "depends_on": [f"ref('{model}')" for model in sorted(models)],
         "config": {"meta": {"snowmelt": {"file": f"{FOLDER}/{name}.yml"}}},
     }
