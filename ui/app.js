@@ -122,6 +122,11 @@ function say(state, text) {
 
 function connect() {
   if (!document.querySelector("[data-live]")) return;
+  const seconds = Number(document.body.dataset.every);
+  if (seconds) { // a page for strangers: the line is not for them
+    setInterval(refresh, seconds * 1000);
+    return;
+  }
   source = new EventSource("/events");
   source.addEventListener("ready", () => {
     if (failures) refresh();

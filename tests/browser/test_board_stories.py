@@ -319,6 +319,7 @@ def test_what_is_chosen_for_strangers_they_cannot_choose_otherwise(
             for tried in ("", "?region=r2", "?region=*", "?region=", "?part="):
                 html = stranger.get(link["path"] + tried).text
                 assert f'title="{wanted:,}"' in html, tried
+                assert "Region: r1" in html
                 assert "r2" not in html, "what else there is, is not told"
             with pytest.raises(Exception, match="does not take the filter 'region'"):
                 service.share("regions", 1, [], "region=r1")

@@ -16,7 +16,7 @@ from snowmelt.errors import SnowmeltError
 from snowmelt.project.filters import named_in
 from snowmelt.serve.commands import Document
 from snowmelt.serve.guard import NO_FRAME, POLICY
-from snowmelt.serve.pages.explore import board_view, with_tag
+from snowmelt.serve.pages.explore import board_view, in_words, with_tag
 from snowmelt.serve.pages.site import Site
 from snowmelt.serve.shares import Share
 
@@ -37,7 +37,7 @@ async def show_embedded(site: Site, request: Request) -> Response:
         heading=document["title"],
         action=request.url.path,
         seconds=EVERY_SECONDS,
-        **board_view(document, ""),
+        **_view(document),
     )
     return with_tag(request, _framed(HTMLResponse(html), share))
 
@@ -59,7 +59,7 @@ async def _document(site: Site, request: Request, share: Share) -> Document | No
         if "problem" not in card
     ):
         return None  # a card was changed, and would show more than the link is for
-    return _narrowed(found, locked)
+    return _narrowed(found, locked) | {"chosen": urlencode(given)}
 
 
 def _narrowed(found: Document, locked: list[str]) -> Document:
@@ -79,7 +79,14 @@ def _narrowed(found: Document, locked: list[str]) -> Document:
         if "problem" in each:
             shown["problem"] = {"where": "", "problem": "", "remedy": ""}
         cards.append(shown)
-    return {**found, "filters": filters, "cards": cards, "problem": None}
+    told = [in_words(each) for each in found["filters"] if each["is_active"]]
+    narrowed = {"filters": filters, "cards": cards, "problem": None}
+    return {**found, **narrowed, "in_words": told}
+
+
+def _view(document: Document) -> Document:
+    """Return what the template needs; what is locked is said, too."""
+    return {**board_view(document, ""), "in_words": document["in_words"]}
 
 
 def _bare(name: str) -> str:

@@ -96,29 +96,29 @@ def board_view(document: Document, onward: str) -> Document:
     }
 
 
+def in_words(found: Document) -> str:
+    """Say what is chosen of a filter."""
+    if found["type"] == "date_range":
+        begin, end = found["from"] or "the first day", found["to"] or "the newest"
+        return f"{found['label']}: {begin} to {end}"
+    more = len(found["values"]) - 3
+    told = ", ".join(found["values"][:3]) + (f" and {more} more" if more > 0 else "")
+    return f"{found['label']}: {told}"
+
+
 def _filter_view(found: Document) -> Document:
-    view: Document = {**found}
+    view: Document = {**found, "in_words": in_words(found)}
     if found["type"] != "date_range":
-        told = ", ".join(found["values"][:3])
-        more = len(found["values"]) - 3
-        told += f" and {more} more" if more > 0 else ""
-        every = "*" if found["has_default"] else ""
         options = found.get("options", [])
         missing = [each for each in found["values"] if each not in options]
-        return view | {
-            "every": every,
-            "in_words": f"{found['label']}: {told}",
-            "options": [*missing, *options],
-        }
-    begin, end = found["from"] or "the first day", found["to"] or "the newest"
-    is_custom = ".." in found["text"]
+        every = "*" if found["has_default"] else ""
+        return view | {"every": every, "options": [*missing, *options]}
     presets = dict.fromkeys([*PRESETS, found["default"], found["text"]])
     return view | {
         "presets": [
             (each, words(each)) for each in presets if each and ".." not in each
         ],
-        "is_custom": is_custom,
-        "in_words": f"{found['label']}: {begin} to {end}",
+        "is_custom": ".." in found["text"],
     }
 
 
