@@ -1,5 +1,6 @@
 // What every page does: times in the viewer's zone, live regions, theme, search.
 import htmx from "htmx.org";
+import "./boards.js";
 
 window.htmx = htmx;
 const page = document.documentElement;
@@ -83,6 +84,8 @@ function replace(fresh) {
     const scrolled = [...region.querySelectorAll(".scroll")].map((element) => element.scrollLeft);
     const focused = region.contains(document.activeElement) ? document.activeElement.id : "";
     const placed = document.importNode(found, true);
+    const open = [...region.querySelectorAll("details[open][data-keep]")].map((each) => each.dataset.keep);
+    placed.querySelectorAll("details[data-keep]").forEach((each) => { each.open = open.includes(each.dataset.keep); });
     region.replaceWith(placed);
     placed.querySelectorAll(".scroll").forEach((element, place) => { element.scrollLeft = scrolled[place] || 0; });
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
@@ -132,6 +135,11 @@ function say(state, text) {
 
 function connect() {
   if (!document.querySelector("[data-live]")) return;
+  const seconds = Number(document.body.dataset.every);
+  if (seconds) { // a page for strangers: the line is not for them
+    setInterval(refresh, seconds * 1000);
+    return;
+  }
   source = new EventSource("/events");
   source.addEventListener("ready", () => {
     if (failures) refresh();
@@ -229,7 +237,7 @@ addEventListener("click", async (event) => {
 
 // A filter that is chosen is asked for at once.
 addEventListener("change", (event) => {
-  if (event.target.matches?.("form[data-filters] select")) event.target.form.requestSubmit();
+  if (event.target.matches?.("form[data-filters] select") && event.target.value !== "custom") event.target.form.requestSubmit();
 });
 
 document.addEventListener("htmx:afterSwap", (event) => showTimes(event.detail.target));

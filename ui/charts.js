@@ -3,6 +3,8 @@ import * as echarts from "echarts/core";
 import { BarChart, LineChart } from "echarts/charts";
 import { AriaComponent, GridComponent, LegendComponent, TooltipComponent } from "echarts/components";
 import { SVGRenderer } from "echarts/renderers";
+import { brief, exact, write } from "./format.js";
+import { axis } from "./moments.js";
 
 echarts.use([
   BarChart,
@@ -14,9 +16,20 @@ echarts.use([
   SVGRenderer,
 ]);
 
+const LABELLED_MAX = 14;
+const LYING_MAX = 24;
+const SYMBOLS = ["circle", "rect", "triangle", "diamond", "roundRect", "pin"];
+const DASHES = ["solid", [7, 4], [2, 3], [9, 3, 2, 3], "solid", [7, 4]];
+const DECALS = [
+  null,
+  { dashArrayX: [1, 0], dashArrayY: [2, 5], rotation: Math.PI / 4 },
+  { dashArrayX: [[2, 6]], dashArrayY: [2, 6], symbol: "circle" },
+  { dashArrayX: [1, 0], dashArrayY: [2, 5], rotation: -Math.PI / 4 },
+  { dashArrayX: [1, 0], dashArrayY: [2, 4] },
+  { dashArrayX: [[4, 4], [0, 4, 4, 0]], dashArrayY: [4, 0] },
+];
 const drawn = new Map();
-const numbers = new Intl.NumberFormat("en", { maximumFractionDigits: 2 });
-const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+let hasDrawn = false;
 
 // A custom property is a text that may depend on the theme: an element resolves it.
 function colours() {
@@ -41,96 +54,118 @@ function allColours(of) {
     line: of("--line"),
     card: of("--card"),
     ink: of("--ink"),
+    font: getComputedStyle(document.body).fontFamily,
   };
 }
 
-// A value of a category axis, at the length that tells what it is.
-function label(value) {
-  const text = String(value ?? "–");
-  const month = /^(\d{4}-\d\d)-01(T00:00:00.*)?$/.exec(text);
-  if (month) return month[1];
-  const day = /^(\d{4}-\d\d-\d\d)T00:00:00/.exec(text);
-  if (day) return day[1];
-  return text.replace(/T(\d\d:\d\d):\d\d.*/, " $1");
-}
-
-function byName(spec) {
-  if (!spec.series) return [{ name: spec.y, values: new Map(spec.rows.map((r) => [r[0], r[1]])) }];
-  const found = new Map();
-  for (const [x, y, series] of spec.rows) {
-    const name = String(series ?? "–");
-    if (!found.has(name)) found.set(name, new Map());
-    found.get(name).set(x, y);
-  }
+// The series of a chart: the name of each, and of each x its value and where it leads.
+function seriesOf(spec) {
+  const found = new Map(spec.series ? [] : spec.names.map((name) => [name, new Map()]));
+  spec.rows.forEach((row, place) => {
+    const href = spec.hrefs?.[place];
+    const put = (name, y) => {
+      if (!found.has(name)) found.set(name, new Map());
+      found.get(name).set(row[0], { y, href });
+    };
+    if (spec.series) put(String(row[2] ?? "–"), row[1]);
+    else spec.names.forEach((name, index) => put(name, row[1 + index]));
+  });
   return [...found].map(([name, values]) => ({ name, values }));
 }
 
-function option(spec, still, narrow) {
+function option(spec, still, width) {
   const c = colours();
-  const xs = [...new Set(spec.rows.map((row) => row[0]))];
-  const lying = spec.kind === "bar" && !spec.series && !/^\d{4}-\d\d/.test(String(xs[0] ?? "")) && xs.length <= 24;
-  const names = byName(spec);
+  const narrow = width < 420;
+  const along = axis([...new Set(spec.rows.map((row) => row[0]))]);
+  const all = seriesOf(spec);
+  const isBar = spec.kind === "bar";
+  const lying = isBar && along.kind === "names" && along.values.length <= LYING_MAX && (all.length === 1 || spec.stacked);
   const category = {
     type: "category",
-    data: xs.map(label),
+    data: along.labels,
     inverse: lying,
     axisTick: { show: false },
     axisLine: { lineStyle: { color: c.line } },
     axisLabel: { color: c.text, fontSize: 12, hideOverlap: true, ...(lying ? { width: narrow ? 96 : 150, overflow: "truncate" } : {}) },
-    boundaryGap: spec.kind === "bar",
+    boundaryGap: isBar,
   };
   const value = {
     type: "value",
-    splitNumber: lying || narrow ? 3 : 5,
-    axisLabel: { color: c.text, fontSize: 12, formatter: (v) => short.format(v) },
+    splitNumber: lying && narrow ? 2 : lying || narrow ? 3 : 5,
+    axisLabel: { color: c.text, fontSize: 12, hideOverlap: true, formatter: (v) => brief(spec.format, v) },
     splitLine: { lineStyle: { color: c.line, opacity: 0.6 } },
   };
+  const many = all.length > 1;
   return {
     animation: !still,
     animationDuration: 250,
-    aria: { enabled: true },
+    textStyle: { fontFamily: c.font },
+    aria: { enabled: true, decal: { show: false } },
     color: c.series,
-    grid: { left: 8, right: 16, top: names.length > 1 ? 36 : 12, bottom: 4, outerBoundsMode: "same" },
-    legend: names.length > 1 ? { top: 0, left: 0, type: "plain", icon: "roundRect", itemWidth: 10, itemHeight: 10, textStyle: { color: c.text } } : undefined,
+    grid: { left: 8, right: lying && !many ? 64 : 18, top: many ? 38 : 14, bottom: 4, outerBoundsMode: "same" },
+    legend: many ? { top: 0, left: 0, right: 0, type: narrow && all.length > 3 ? "scroll" : "plain", icon: isBar || spec.stacked ? "roundRect" : undefined, itemWidth: isBar || spec.stacked ? 12 : 22, itemHeight: 10, textStyle: { color: c.text } } : undefined,
     tooltip: {
       trigger: "axis",
       renderMode: "richText",
       confine: true,
       backgroundColor: c.card,
       borderColor: c.line,
-      textStyle: { color: c.ink, fontSize: 13 },
-      axisPointer: { type: spec.kind === "bar" ? "shadow" : "line" },
-      valueFormatter: (v) => (v === null || v === undefined ? "–" : numbers.format(v)),
+      textStyle: { color: c.ink, fontSize: 13, fontFamily: c.font },
+      axisPointer: { type: isBar ? "shadow" : "line" },
+      valueFormatter: (v) => exact(spec.format, v),
     },
     xAxis: lying ? value : category,
     yAxis: lying ? category : value,
-    series: names.map(({ name, values }) => ({
-      name,
-      type: spec.kind === "bar" ? "bar" : "line",
-      stack: spec.kind === "area" && spec.series ? "all" : undefined,
-      areaStyle: spec.kind === "area" ? { opacity: 0.18 } : undefined,
-      symbol: xs.length > 60 ? "none" : "circle",
-      symbolSize: 5,
-      showSymbol: xs.length < 3,
-      lineStyle: { width: 2 },
+    series: all.map((each, index) => ({
+      name: each.name,
+      type: isBar ? "bar" : "line",
+      stack: spec.stacked && many ? "all" : undefined,
+      cursor: spec.hrefs ? "pointer" : "default",
+      areaStyle: spec.kind === "area" ? { opacity: many ? 0.32 : 0.16 } : undefined,
+      symbol: SYMBOLS[index % SYMBOLS.length],
+      symbolSize: 6,
+      showSymbol: along.values.length < 3 || (many && along.values.length <= 30),
+      lineStyle: { width: 2, type: many ? DASHES[index % DASHES.length] : "solid" },
       barMaxWidth: 26,
-      itemStyle: spec.kind === "bar" ? { borderRadius: lying ? [0, 3, 3, 0] : [3, 3, 0, 0] } : {},
-      data: xs.map((x) => (values.has(x) && values.get(x) !== null ? Number(values.get(x)) : null)),
+      label: lying && !many && along.values.length <= LABELLED_MAX ? { show: true, position: "right", color: c.text, fontSize: 12, formatter: (p) => (spec.format ? write(spec.format, p.value) : brief(null, p.value)) } : undefined,
+      itemStyle: isBar ? { borderRadius: spec.stacked ? 0 : lying ? [0, 3, 3, 0] : [3, 3, 0, 0], decal: many ? decal(index, c) : undefined } : {},
+      data: along.values.map((x) => {
+        const at = each.values.get(x);
+        const y = at === undefined || at.y === null ? null : Number(at.y);
+        return at?.href ? { value: y, href: at.href } : y;
+      }),
     })),
   };
 }
 
+// A pattern tells series apart without shouting: colours and the legend's order do, too.
+function faint(colour) {
+  return colour.replace(/^rgb\((.*)\)$/, "rgba($1, 0.32)");
+}
+
+function decal(index, c) {
+  const found = DECALS[index % DECALS.length];
+  return found ? { color: faint(c.card), symbolSize: 1, ...found } : { symbol: "none" };
+}
+
 function draw(element) {
   const spec = JSON.parse(element.dataset.chart);
-  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches || hasDrawn;
   let chart = drawn.get(element);
-  const first = !chart;
-  if (first) {
+  if (!chart) {
     chart = echarts.init(element, null, { renderer: "svg" });
     drawn.set(element, chart);
-    new ResizeObserver(() => chart.resize()).observe(element);
+    chart.on("click", (event) => {
+      if (event.data?.href) location.assign(event.data.href);
+    });
+    new ResizeObserver(() => resize(element, chart)).observe(element);
   }
-  chart.setOption(option(spec, still || !first, element.clientWidth < 420), true);
+  chart.setOption(option(spec, still, element.clientWidth), true);
+}
+
+function resize(element, chart) {
+  if (!element.isConnected || !element.clientWidth) return;
+  chart.resize();
 }
 
 export function drawAll() {
@@ -141,7 +176,8 @@ export function drawAll() {
     }
   }
   document.querySelectorAll("[data-chart]").forEach(draw);
+  hasDrawn = true;
 }
 
-window.snowmeltCharts = { drawAll };
+window.snowmeltCharts = { drawAll, write };
 drawAll();

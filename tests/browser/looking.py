@@ -28,7 +28,7 @@ class Looked:
             self.problems.append(message.text)
 
     def _request(self, url: str, origin: str) -> None:
-        if not url.startswith((origin, "data:")):
+        if not url.startswith((origin, f"blob:{origin}", "data:")):
             self.problems.append(f"a request left the origin: {url}")
 
 

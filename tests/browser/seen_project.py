@@ -77,6 +77,18 @@ YAML: dict[str, Any] = {
             STRICT,
             {
                 "name": "orders",
+                "config": {
+                    "meta": {
+                        "metrics": {
+                            "revenue": {
+                                "sql": "coalesce(sum(amount), 0)",
+                                "format": "$0,0.00",
+                                "time": "ordered_on",
+                                "good": "up",
+                            }
+                        }
+                    }
+                },
                 "columns": [{"name": "order_id", "data_tests": ["unique", "not_null"]}],
             },
         ],
@@ -125,6 +137,104 @@ YAML: dict[str, Any] = {
             ],
         ],
     },
+}
+FILTERED = (
+    "where {{ filter('region', 'region') }} and {{ filter('period', 'ordered_on') }}"
+)
+OF_ORDERS = "from {{ ref('orders') }}"
+YAML["dashboards/regions.yml"] = {
+    "title": "Regions",
+    "description": f"What was sold where {EVIL}",
+    "filters": [
+        {"name": "region", "type": "multi", "column": "{{ ref('orders') }}.region"},
+        {
+            "name": "period",
+            "type": "date_range",
+            "column": "{{ ref('orders') }}.ordered_on",
+        },
+        {
+            "name": "part",
+            "type": "text",
+            "column": "{{ ref('orders') }}.region",
+            "label": "Part of a region",
+        },
+    ],
+    "rows": [
+        [
+            {"metric": "revenue", "compare": "previous_period", "span": 4},
+            {
+                "kpi": "Orders",
+                "value": "orders",
+                "span": 4,
+                "sql": f"select count(*) as orders {OF_ORDERS} {FILTERED} "
+                "and {{ filter('part') }}",
+            },
+            {
+                "kpi": "All orders",
+                "value": "orders",
+                "span": 4,
+                "sql": f"select count(*) as orders {OF_ORDERS}",
+            },
+        ],
+        [
+            {
+                "chart": "bar",
+                "title": "Revenue by region and month",
+                "x": "month",
+                "y": "revenue",
+                "series": "region",
+                "stacked": True,
+                "format": "$0.0a",
+                "span": 6,
+                "sql": "select date_trunc('month', ordered_on)::date as month, region, "
+                f"{{{{ metric('revenue') }}}} as revenue {OF_ORDERS} {FILTERED} "
+                "group by all order by all",
+            },
+            {
+                "chart": "map",
+                "map": "any",
+                "title": "Revenue of regions",
+                "x": "region",
+                "y": "revenue",
+                "format": "$0.0a",
+                "span": 6,
+                "drill": "/d/regions?region={region}",
+                "sql": f"select region, sum(amount) as revenue {OF_ORDERS} {FILTERED} "
+                "group by region order by revenue desc, region",
+            },
+        ],
+        [
+            {
+                "chart": "heatmap",
+                "title": "Orders by month",
+                "x": "month",
+                "y": "region",
+                "value": "orders",
+                "span": 8,
+                "sql": "select region, month(ordered_on) as month, count(*) as orders "
+                f"{OF_ORDERS} {FILTERED} group by all order by month, region",
+            },
+            {
+                "chart": "funnel",
+                "title": "How large",
+                "x": "step",
+                "y": "orders",
+                "span": 4,
+                "sql": "select unnest(['all', 'above 20', 'above 40']) as step, "
+                "unnest([count(*), count(*) filter (amount > 20), "
+                f"count(*) filter (amount > 40)]) as orders {OF_ORDERS} {FILTERED}",
+            },
+        ],
+        [
+            {
+                "table": "Regions",
+                "drill": "/d/regions?region={region}",
+                "formats": {"revenue": "$0,0.00"},
+                "sql": f"select region, sum(amount) as revenue {OF_ORDERS} {FILTERED} "
+                "group by region order by region",
+            }
+        ],
+    ],
 }
 TEXTS = {
     "models/silver/vendors.sql": VENDORS,

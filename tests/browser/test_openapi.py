@@ -22,6 +22,7 @@ from snowmelt.serve.web_api import ACTS, READS
 PLAIN: dict[str, dict[str, Any]] = {
     "why": {"target": "orders_1.csv"},
     "dashboard": {"name": "sales"},
+    "board": {"name": "sales"},
     "file": {"load": 1},
     "task_detail": {"task": "report"},
     "deliveries": {"sink": "broken"},

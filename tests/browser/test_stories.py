@@ -27,6 +27,7 @@ PAGES = {
     "pipes": "/pipes",
     "dashboards": "/dashboards",
     "dashboard": "/dashboards/sales",
+    "board": "/dashboards/regions?region=r1",
 }
 TENDED = {  # axe looks at them in stories of their own
     "tasks": "/tasks",

@@ -13,7 +13,8 @@ from snowmelt.errors import ConfigError, UsageError
 from snowmelt.events import Events
 from snowmelt.project.dashboards import load_dashboard
 from snowmelt.project.project import load_project
-from snowmelt.service.dashboarding import check_dashboards, dashboard_document
+from snowmelt.service.boards.exposures import exposure_warnings, write_exposures
+from snowmelt.service.dashboarding import Look, check_dashboards, dashboard_document
 from snowmelt.service.opening import opened
 from snowmelt.transform.build import RECORDINGS
 from snowmelt.transform.recording import load_recordings
@@ -27,7 +28,9 @@ def write(shop: Shop, text: str) -> None:
 
 def test_dashboards_are_listed_and_answered(built_shop: Shop) -> None:
     listed = built_shop("dashboards", "--json").document["dashboards"]
-    assert [each["name"] for each in listed] == ["customers", "delivery", "executive"]
+    assert [each["name"] for each in listed] == [
+        *("customer", "customers", "delivery", "executive", "sales")
+    ]
     write(
         built_shop,
         "title: Mine\nrows:\n"
@@ -58,19 +61,19 @@ BROKEN = [
     ),
     (
         "title: Mine\nrows:\n  - - {kpi: A, value: a, table: B, sql: select 1}\n",
-        "dashboards/mine.yml:3: rows.0.0: write one of kpi, chart and table",
+        "dashboards/mine.yml:3: rows.0.0: write one of kpi, metric, chart and table",
     ),
     (
         "title: Mine\nrows:\n  - - {table: A, sql: queries/no.sql}\n",
-        "dashboards/mine.yml: the card 'A' reads queries/no.sql: No such file",
+        "dashboards/mine.yml:3: A: it reads queries/no.sql: No such file",
     ),
     (
         "title: Mine\nrows:\n  - - {table: A, sql: ../../no.sql}\n",
-        "dashboards/mine.yml: ../../no.sql is outside of the project",
+        "dashboards/mine.yml:3: A: ../../no.sql is outside of the project",
     ),
     (
         "title: Mine\nrows:\n  - - {table: A, sql: dashboards/latin.sql}\n",
-        "dashboards/mine.yml: the card 'A' reads dashboards/latin.sql: it is not UTF-8",
+        "dashboards/mine.yml:3: A: it reads dashboards/latin.sql: it is not UTF-8",
     ),
     (
         "title: Mine\nrows:\n  - - {kpi: '', value: a, sql: select 1}\n",
@@ -134,19 +137,19 @@ def test_a_card_that_cannot_be_answered_is_named_and_harms_nothing(
         for sql, told in CARDS:
             one_card(built_shop, sql)
             for ask in (
-                partial(dashboard_document, parts, "mine"),
+                partial(dashboard_document, parts, Look("mine")),
                 partial(check_dashboards, parts, graph),
             ):
                 with pytest.raises(ConfigError) as refused:
                     ask()
-                assert refused.value.where == "dashboards/mine.yml: Many", sql
+                assert refused.value.where == "dashboards/mine.yml:2: Many", sql
                 assert told in str(refused.value), sql
         for sql, told in ONLY_ANSWERED:
             one_card(built_shop, sql)
             with pytest.raises(ConfigError, match=told):
-                dashboard_document(parts, "mine")
-        with pytest.raises(UsageError, match="Known: customers, delivery"):
-            dashboard_document(parts, "nothing")
+                dashboard_document(parts, Look("mine"))
+        with pytest.raises(UsageError, match="Known: customer, customers"):
+            dashboard_document(parts, Look("nothing"))
         assert there() == before
 
 
@@ -163,7 +166,7 @@ def test_a_dashboard_outlives_what_others_get_wrong(built_shop: Shop) -> None:
     (models / "half_done.sql").write_text("select {{ nobody_knows() }}\n")
     answer = built_shop("dashboards", "executive")
     assert answer.code == 0, answer
-    assert "Order value in BRL: -" in answer.stdout.splitlines()
+    assert "Order value: 0.00" in answer.stdout.splitlines()
 
 
 def test_a_card_may_come_before_its_model(built_shop: Shop) -> None:
@@ -174,3 +177,181 @@ def test_a_card_may_come_before_its_model(built_shop: Shop) -> None:
         assert "mine" in commands.validate()["dashboards"]
         with pytest.raises(ConfigError, match="there is no model 'brand_new'"):
             commands.dashboard("mine")
+
+
+HEAD = """\
+title: Mine
+filters:
+  - {name: state, type: multi, column: "{{ ref('fct_orders') }}.customer_state"}
+  - {name: period, type: date_range, column: "{{ ref('fct_orders') }}.purchased_at"}
+rows:
+"""
+BOTH = "where {{ filter('state', 'customer_state') }} and {{ filter('period') }}"
+GOOD = (
+    "  - - kpi: Orders\n      value: orders\n      sql: select count(*) as orders "
+    "from {{ ref('fct_orders') }} WHERE\n"
+).replace("WHERE", BOTH)
+FILTERED = [
+    (HEAD + GOOD, ""),
+    (
+        HEAD + GOOD.replace("filter('state'", "filter('stat'"),
+        "dashboards/mine.yml:6: Orders: there is no filter 'stat'. Did you mean",
+    ),
+    (
+        HEAD + GOOD.replace(" and {{ filter('period') }}", ""),
+        "dashboards/mine.yml:4: filters: no card takes the filter 'period'",
+    ),
+    (
+        HEAD.replace("customer_state", "customer_stat") + GOOD,
+        "dashboards/mine.yml:3: filters: Binder Error: Referenced column",
+    ),
+    (
+        HEAD.replace("ref('fct_orders') }}.purch", "ref('fct_order') }}.purch") + GOOD,
+        "dashboards/mine.yml:4: filters: there is no model 'fct_order'. Did you mean",
+    ),
+    (
+        HEAD.replace("purchased_at", "order_id") + GOOD,
+        "dashboards/mine.yml:4: filters: ",
+    ),
+    (
+        HEAD.replace(".customer_state", "") + GOOD,
+        "dashboards/mine.yml:3: filters.0.column: write it as {{ ref(",
+    ),
+    (
+        HEAD.replace("name: period", "name: state") + GOOD,
+        "dashboards/mine.yml:2: filters: two filters are called state",
+    ),
+    (
+        HEAD + GOOD.replace("customer_state", "nothing_like_it"),
+        "dashboards/mine.yml:6: Orders: Binder Error: Referenced column",
+    ),
+    (
+        HEAD + GOOD + "      drill: /d/nowhere\n",
+        "dashboards/mine.yml:6: Orders: there is no dashboard 'nowhere'",
+    ),
+    (
+        HEAD + GOOD + "      drill: /d/other?stat={orders}\n",
+        "dashboards/mine.yml:6: Orders: there is no filter 'stat'. Did you",
+    ),
+    (
+        HEAD + GOOD + "      drill: /d/other?state={order}\n",
+        "dashboards/mine.yml:6: Orders: its query returns no column 'order'",
+    ),
+    (
+        HEAD + GOOD + "      drill: https://evil.example/\n",
+        "dashboards/mine.yml:9: rows.0.0.drill: write it as /d/DASHBOARD",
+    ),
+    (
+        HEAD + GOOD + "  - - {metric: revenu}\n",
+        "dashboards/mine.yml:9: revenu: there is no metric 'revenu'. Did you mean",
+    ),
+    (
+        HEAD
+        + GOOD
+        + "  - - {kpi: A, value: a, compare: previous_year, sql: select 1 as a}\n",
+        "dashboards/mine.yml:9: A: compare needs a query that takes a date_range",
+    ),
+    (
+        HEAD + GOOD + "      format: 0.0 %\n",
+        "dashboards/mine.yml:9: rows.0.0.format: '0.0 %' is no format",
+    ),
+]
+
+
+def test_filters_links_and_metrics_are_checked_by_file_and_line(
+    built_shop: Shop,
+) -> None:
+    graph = load_recordings(built_shop.root / RECORDINGS).graph
+    assert graph is not None
+    for path in (built_shop.root / "dashboards").glob("*.yml"):
+        path.unlink()
+    other = HEAD.replace("Mine", "Other") + GOOD
+    (built_shop.root / "dashboards" / "other.yml").write_text(other)
+    with opened(load_project(built_shop.root), SystemClock(), Events()) as parts:
+        for text, told in FILTERED:
+            write(built_shop, text)
+            if not told:
+                assert "mine" in check_dashboards(parts, graph)
+                continue
+            with pytest.raises(ConfigError) as refused:
+                check_dashboards(parts, graph)
+            assert str(refused.value).startswith(told), refused.value
+
+
+def test_the_last_dashboard_that_was_right_goes_on(built_shop: Shop) -> None:
+    """A page shows it, and says what is wrong by line; a command says that alone."""
+    with opened(load_project(built_shop.root), SystemClock(), Events()) as parts:
+        write(built_shop, HEAD + GOOD)
+        page = Look("mine", is_page=True)
+        assert dashboard_document(parts, page)["problem"] is None
+        write(built_shop, HEAD + GOOD.replace("value:", "valeu:"))
+        document = dashboard_document(parts, page)
+        assert document["problem"]["where"] == "dashboards/mine.yml:7: rows.0.0.valeu"
+        assert document["cards"][0]["rows"] == [[0]]
+        with pytest.raises(ConfigError, match="unknown key"):
+            dashboard_document(parts, Look("mine"))
+        write(built_shop, HEAD + GOOD.replace("as orders", "as other"))
+        document = dashboard_document(parts, page)
+        assert document["problem"] is None
+        (card,) = document["cards"]
+        assert card["problem"]["where"] == "dashboards/mine.yml:6: Orders"
+        write(built_shop, HEAD + GOOD)
+        assert "problem" not in dashboard_document(parts, page)["cards"][0]
+
+
+def test_exposures_are_written_when_asked_for_and_never_over_another_file(
+    built_shop: Shop,
+) -> None:
+    path = built_shop.root / "models" / "exposures.yml"
+    answer = built_shop("dashboards", "--exposures")
+    assert answer.stdout == "models/exposures.yml is written.\n", answer
+    first = path.read_text()
+    project = load_project(built_shop.root)
+    assert write_exposures(project) == (path, False)
+    assert exposure_warnings(project) == []
+    write(built_shop, "title: Mine\nrows: [[{table: A, sql: select 1 as one}]]\n")
+    (told,) = exposure_warnings(project)
+    assert told.startswith("models/exposures.yml is older than dashboards/"), told
+    write_exposures(project)
+    assert path.read_text() != first
+    for edited in (first.replace("One customer", "Another"), "exposures: []\n"):
+        path.write_text(edited)
+        with pytest.raises(ConfigError, match="Move what"):
+            write_exposures(project)
+        assert path.read_text() == edited
+
+
+@pytest.mark.long
+def test_dbt_reads_the_exposures(built_shop: Shop) -> None:
+    write_exposures(load_project(built_shop.root))
+    with built_shop.commands() as commands:
+        assert commands.validate()["warnings"] == []
+
+
+def test_a_link_is_made_listed_and_taken_back(built_shop: Shop) -> None:
+    words = ("--dashboard", "customers", "--days", "2", "--filter", "segment=lost")
+    made = built_shop(
+        "link", *words, "--origin", "https://Intra.example:8443/", "--json"
+    )
+    document = made.document
+    assert document["path"].startswith("/embed/")
+    assert document["origins"] == ["https://intra.example:8443"]
+    assert document["filters"] == "segment=lost"
+    with built_shop.commands() as commands:
+        listed = commands.shares()["shares"]
+        assert [each["id"] for each in listed] == [document["id"]]
+        assert document["path"].rpartition(".")[2] not in str(listed)
+        for dashboard, days, origins, filters in (
+            ("nothing", 1, [], None),
+            ("customers", 0, [], None),
+            ("customers", 1, ["*"], None),
+            ("customers", 1, ["https://a.example; script-src *"], None),
+            ("customers", 1, ["javascript:alert(1)"], None),
+            ("customers", 1, [], "x=y"),
+            ("delivery", 1, [], "state=SP"),
+        ):
+            with pytest.raises(UsageError):
+                commands.share(dashboard, days, origins, filters)
+        assert commands.shares()["shares"] == listed
+    assert built_shop("link", "--revoke", document["id"]).code == 0
+    assert built_shop("link", "--revoke", document["id"]).code == 2

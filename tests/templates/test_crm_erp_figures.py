@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 from asking import ask, land_folder, published, way
+from board_figures import compare_boards
 from crm_erp_company import audited, compare, refused
 from crm_erp_oracle import figures
 
@@ -96,6 +97,7 @@ def test_what_was_planted_is_refused_repaired_and_told_apart(
         assert expected.repaired == left
 
         says_its_readme(shop, lambda sql: ask(commands, sql))
+        compare_boards(commands, "crm-erp")
         require_dashboards(commands, shop.root)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from asking import ask, land_folder
+from board_figures import compare_boards
 from olist_oracle import (
     CustomerFigures,
     OlistFigures,
@@ -37,6 +38,7 @@ def test_made_files_give_the_oracles_figures(tmp_path: Path) -> None:
         document = commands.run(None)
         assert document["run"]["state"] == "SUCCEEDED", document["run"]
         compare(commands, figures(tmp_path / "files"))
+        compare_boards(commands, "olist")
         require_dashboards(commands, shop.root)
 
 

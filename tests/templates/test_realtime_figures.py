@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from asking import ask, land_folder, published, way
+from board_figures import compare_boards
 from realtime_changes import CHANGES
 from realtime_feed import HEADER, NOW, audited, compare, feed, refused
 from realtime_oracle import RealtimeFigures, add, figures, read
@@ -98,6 +99,7 @@ def test_what_was_planted_is_refused_repaired_and_told_apart(
                 + made["corrected_events"]
             ]
         ]
+        compare_boards(commands, "realtime")
         require_dashboards(commands, shop.root)
         audited(commands)
 

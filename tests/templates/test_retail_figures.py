@@ -17,6 +17,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 from asking import ask, land_folder, published, way
+from board_figures import compare_boards
 from retail_company import SILVER, audited, compare, deduplicated, refused
 from retail_oracle import figures
 
@@ -72,6 +73,7 @@ def test_what_was_planted_is_refused_repaired_and_told_apart(
         _compare_repairs(commands, made)
         _compare_not_known(commands, made)
         _compare_readme(commands)
+        compare_boards(commands, "retail")
         require_dashboards(commands, shop.root)
         audited(commands)
 

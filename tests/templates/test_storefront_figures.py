@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from asking import ask, land_folder, published, way
+from board_figures import compare_boards
 from storefront_oracle import figures
 from storefront_shop import audited, compare, refused
 
@@ -84,6 +85,7 @@ def test_what_was_planted_is_refused_repaired_and_told_apart(tmp_path: Path) -> 
             for table in ("customers", "products", "sales")
         }
         assert all(made.values()), made
+        compare_boards(commands, "storefront")
         require_dashboards(commands, shop.root)
         audited(commands)
 

@@ -4,83 +4,52 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from snowmelt.errors import ConfigError, UsageError
-from snowmelt.project.yaml_file import load_model
+from snowmelt.project.cards import Card as Card
+from snowmelt.project.filters import Filter
+from snowmelt.project.yaml_file import line_of_key, lines_of_keys, load_model
 
 FOLDER = "dashboards"
-_STRICT = ConfigDict(extra="forbid", frozen=True)
-_KEYS = {
-    "kpi": (("value",), ()),
-    "chart": (("title", "x", "y"), ("series",)),
-    "table": ((), ()),
-}
-"""The keys that each kind of card must have, and those that it may have."""
-
-Text = Annotated[str, StringConstraints(min_length=1)]
+_SQL_FILE = re.compile(r"\S+\.sql")
 
 
-class Card(BaseModel):
-    """A figure, a chart or a table: one query, and which of its columns are shown."""
+class Owner(BaseModel):
+    """Whom to ask about a dashboard."""
 
-    model_config = _STRICT
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kpi: Text | None = Field(None, description="A single figure, under this title.")
-    chart: Literal["line", "area", "bar"] | None = Field(
-        None, description="A chart of `y` over `x`."
-    )
-    table: Text | None = Field(None, description="A table, under this title.")
-    title: Text | None = Field(None, description="What stands above a chart.")
-    value: Text | None = Field(None, description="The column of a figure.")
-    x: Text | None = Field(None, description="The column along a chart.")
-    y: Text | None = Field(None, description="The column that a chart shows.")
-    series: Text | None = Field(
-        None, description="The column that parts a chart into one for each value."
-    )
-    span: int = Field(12, ge=1, le=12, description="Width, in twelfths of the page.")
-    sql: Text = Field(
-        description="A query, or the path of a .sql file below the project. "
-        "{{ ref('model') }} names a model."
-    )
-
-    @model_validator(mode="after")
-    def _is_one_kind(self) -> Card:
-        kinds = [kind for kind in _KEYS if getattr(self, kind) is not None]
-        if len(kinds) != 1:
-            raise ValueError("write one of kpi, chart and table")
-        needed, allowed = _KEYS[kinds[0]]
-        for name in ("title", "value", "x", "y", "series"):
-            is_there = getattr(self, name) is not None
-            if name in needed and not is_there:
-                raise ValueError(f"{name} is missing")
-            if is_there and name not in (*needed, *allowed):
-                raise ValueError(f"a {kinds[0]} has no {name}")
-        return self
-
-    @property
-    def heading(self) -> str:
-        """The title of whichever kind it is."""
-        return self.kpi or self.table or self.title or ""
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns that its query must return."""
-        named = (self.value, self.x, self.y, self.series)
-        return tuple(each for each in named if each is not None)
+    name: str | None = Field(None, description="A person or a team.")
+    email: str | None = Field(None, description="Where they are reached.")
 
 
 class Dashboard(BaseModel):
     """One page: rows of cards."""
 
-    model_config = _STRICT
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
     title: str = Field(description="The heading of the page.")
+    description: str = Field("", description="What the page is for.")
+    owner: Owner = Field(
+        default_factory=Owner, description="Whom to ask; part of dbt's exposures."
+    )
+    filters: list[Filter] = Field(
+        default_factory=list, description="What can be chosen on the page."
+    )
     rows: list[list[Card]] = Field(
         min_length=1, description="What stands under each other: rows of cards."
     )
+
+    @field_validator("filters")
+    @classmethod
+    def _have_names_of_their_own(cls, given: list[Filter]) -> list[Filter]:
+        names = [each.name for each in given]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two filters are called {name}")
+        return given
 
     @property
     def cards(self) -> list[Card]:
@@ -104,19 +73,46 @@ def load_dashboard(root: Path, name: str) -> Dashboard:
         raise UsageError("dashboards", problem, f"Known: {known}.")
     shown = f"{FOLDER}/{name}.yml"
     dashboard = load_model(root / shown, Dashboard, shown)
-    rows = [[_with_sql(root, shown, card) for card in row] for row in dashboard.rows]
+    places: list[tuple[int | str, ...]] = [
+        ("rows", i, j) for i, row in enumerate(dashboard.rows) for j in range(len(row))
+    ]
+    lines = iter(lines_of_keys(root / shown, places))
+    rows = [
+        [_placed(root, card, f"{shown}:{next(lines)}") for card in row]
+        for row in dashboard.rows
+    ]
     return dashboard.model_copy(update={"rows": rows})
 
 
-def _with_sql(root: Path, shown: str, card: Card) -> Card:
-    if not re.fullmatch(r"\S+\.sql", card.sql):
-        return card
+def place_of_filter(root: Path, name: str, number: int) -> str:
+    """Return where a filter of a dashboard stands: file and line."""
+    shown = f"{FOLDER}/{name}.yml"
+    return f"{shown}:{line_of_key(root / shown, ('filters', number))}: filters"
+
+
+def dashboard_files(root: Path) -> list[Path]:
+    """Return the files that dashboards are made of, for who waits for a change."""
+    found = sorted((root / FOLDER).glob("*.yml"))
+    named = set()
+    for path in found:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            continue
+        named |= {root / each.strip("'\"") for each in _SQL_FILE.findall(text)}
+    return [*found, *sorted(named)]
+
+
+def _placed(root: Path, card: Card, place: str) -> Card:
+    """Return a card that knows where it stands, with the text of its query."""
+    if card.sql is None or not _SQL_FILE.fullmatch(card.sql):
+        return card.placed(place)
     path = (root / card.sql).resolve()
+    where = f"{place}: {card.heading}"
     if not path.is_relative_to(root.resolve()):
-        raise ConfigError(shown, f"{card.sql} is outside of the project")
+        raise ConfigError(where, f"{card.sql} is outside of the project")
     try:
-        return card.model_copy(update={"sql": path.read_text(encoding="utf-8")})
+        return card.placed(place, path.read_text(encoding="utf-8"), card.sql)
     except (OSError, UnicodeDecodeError) as error:
         told = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        problem = f"the card '{card.heading}' reads {card.sql}: {told}"
-        raise ConfigError(shown, problem) from None
+        raise ConfigError(where, f"it reads {card.sql}: {told}") from None

@@ -91,6 +91,11 @@ class Project:
         return self.state / "users.json"
 
     @property
+    def shares_path(self) -> Path:
+        """Which dashboards are shown by links."""
+        return self.state / "shares.json"
+
+    @property
     def session_key_path(self) -> Path:
         return self.state / "sessions.key"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -14,6 +15,7 @@ from pydantic_core import ErrorDetails
 
 from snowmelt.errors import ConfigError
 from snowmelt.pipe.file_format import FORMATS
+from snowmelt.transform.dbt_project import LOADER
 
 Model = TypeVar("Model", bound=BaseModel)
 Location = tuple[int | str, ...]
@@ -48,7 +50,7 @@ def load_model(
         raise ConfigError(f"{shown_as}:1", "expected keys and values")
     _refuse_repeated(node, shown_as)
     try:
-        content = _interpolate(yaml.safe_load(text))
+        content = _interpolate(yaml.load(text, Loader=LOADER))
     except KeyError as error:
         line = _line_of_text(text, f"${{{error.args[0]}")
         raise ConfigError(
@@ -73,6 +75,14 @@ def line_of_key(path: Path, location: Location) -> int:
     """Return the line of a key of a file that was read before."""
     node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     return _line_of(node, location)[0] if node is not None else 1
+
+
+def lines_of_keys(path: Path, locations: Sequence[Location]) -> list[int]:
+    """Return the lines of several keys of a file that was read before."""
+    node = yaml.compose(path.read_text(encoding="utf-8"), Loader=LOADER)
+    if node is None:
+        return [1] * len(locations)
+    return [_line_of(node, location)[0] for location in locations]
 
 
 def place_of(path: Path, location: Location, shown_as: str) -> str:

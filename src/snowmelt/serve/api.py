@@ -47,7 +47,7 @@ GETS: dict[str, dict[str, type]] = {
     "task_history": {"task": str, "state": str, "limit": int},
     "drift": {"pipe": str},
     "why": {"target": str},
-    "dashboard": {"name": str},
+    "dashboard": {"name": str, "filters": str},
     "validate": {},
     "health": {},
     "shell": {},
@@ -60,6 +60,8 @@ GETS: dict[str, dict[str, type]] = {
     "runs": {"before": str, "limit": int},
     "run_detail": {"run": str},
     "dashboards": {},
+    "board": {"name": str, "filters": str},
+    "shares": {},
     "tables": {},
     **TENDING_GETS,
 }
@@ -97,6 +99,8 @@ POSTS: dict[str, dict[str, type]] = {
     "reject": {"file": str},
     "backup": {"folder": str},
     "vacuum": {"dry_run": bool},
+    "share": {"dashboard": str, "days": int, "origins": list, "filters": str},
+    "unshare": {"share": str},
 }
 
 

@@ -206,8 +206,8 @@ class ServiceClient(PageQuestions):
     def query(self, sql: str, limit: int | None) -> Document:
         return self._ask("query", sql=sql, limit=limit)
 
-    def dashboard(self, name: str) -> Document:
-        return self._ask("dashboard", name=name)
+    def dashboard(self, name: str, filters: str | None = None) -> Document:
+        return self._ask("dashboard", name=name, filters=filters)
 
     def validate(self) -> Document:
         return self._ask("validate")

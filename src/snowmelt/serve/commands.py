@@ -214,8 +214,11 @@ class Commands(PageCommands, Protocol):
         """Answer one query from one consistent snapshot."""
         ...
 
-    def dashboard(self, name: str) -> Document:
-        """Answer every card of a dashboard from one consistent snapshot."""
+    def dashboard(self, name: str, filters: str | None = None) -> Document:
+        """Answer every card of a dashboard from one consistent snapshot.
+
+        `filters`: what is chosen, as the page's address says it.
+        """
         ...
 
     def validate(self) -> Document:

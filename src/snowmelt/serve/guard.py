@@ -28,13 +28,18 @@ BODY_SECONDS_MAX = 10.0
 FORM_FIELDS_MAX = 20
 READING = ("GET", "HEAD")
 PUBLIC = ("/favicon.ico", "/healthz", "/readyz", "/login", "/start", "/session")
-PUBLIC_FOLDERS = ("/static/", "/badge/")
+PUBLIC_FOLDERS = ("/static/", "/badge/", "/embed/")
 MACHINES = ("/api/", "/events", "/metrics", "/session")
 """Paths that programs ask: they get an error as JSON, and no form to log in."""
+NO_FRAME = "frame-ancestors 'none'"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
+    "connect-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; "
+    f"{NO_FRAME}"
+)
+"""`blob:` is a chart that is saved as a picture: drawn by the page itself."""
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; "
-    "style-src 'self'; img-src 'self'; connect-src 'self'; font-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",  # else a form says that it comes from nowhere
@@ -246,9 +251,12 @@ def _with_headers(send: Send) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
+            is_framed = "content-security-policy" in headers
             for name, value in HEADERS.items():
                 if name.lower() not in headers:
                     headers[name] = value
+            if is_framed:  # its own policy says who may show it in a frame
+                del headers["X-Frame-Options"]
         await send(message)
 
     return sending

@@ -76,6 +76,11 @@ class Broadcast:
         if topics:
             self.tell(topics)
 
+    @property
+    def has_listeners(self) -> bool:
+        """Is any page open?"""
+        return bool(self._listeners)
+
     def tell(self, topics: frozenset[str]) -> None:
         """Say that something about these is otherwise now."""
         loop = self._loop

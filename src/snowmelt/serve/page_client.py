@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from snowmelt.serve.commands import Document
@@ -60,6 +61,26 @@ class PageQuestions(TendingQuestions):
 
     def dashboards(self) -> Document:
         return self._ask("dashboards")
+
+    def board(self, name: str, filters: str | None) -> Document:
+        return self._ask("board", name=name, filters=filters)
+
+    def share(
+        self, dashboard: str, days: int, origins: Sequence[str], filters: str | None
+    ) -> Document:
+        return self._ask(
+            "share",
+            dashboard=dashboard,
+            days=days,
+            origins=list(origins),
+            filters=filters,
+        )
+
+    def shares(self) -> Document:
+        return self._ask("shares")
+
+    def unshare(self, share: str) -> Document:
+        return self._ask("unshare", share=share)
 
     def tables(self) -> Document:
         return self._ask("tables")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from snowmelt.serve.tending_commands import TendingCommands
@@ -56,6 +57,24 @@ class PageCommands(TendingCommands, Protocol):
 
     def dashboards(self) -> Document:
         """The project's dashboards, and whether their figures are current."""
+        ...
+
+    def board(self, name: str, filters: str | None) -> Document:
+        """A dashboard as `dashboard` has it, with what is wrong instead of an error."""
+        ...
+
+    def share(
+        self, dashboard: str, days: int, origins: Sequence[str], filters: str | None
+    ) -> Document:
+        """Make a link that shows one dashboard to whoever has it, for some days."""
+        ...
+
+    def shares(self) -> Document:
+        """The links that show a dashboard, and until when."""
+        ...
+
+    def unshare(self, share: str) -> Document:
+        """Take a link back."""
         ...
 
     def tables(self) -> Document:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from snowmelt.serve.board_schemas import BOARD_ANSWERS
 from snowmelt.serve.records import (
     ACCOUNT,
     ADVICE,
     ALERT,
-    ANYTHING,
     CAUSE,
     FAILURE,
     FLAG,
@@ -110,21 +110,7 @@ ANSWERS: dict[str, Schema] = {
     ),
     "task_history": document(task_runs=listed(TASK_RUN)),
     "why": document(target=TEXT, kind={"enum": ["file", "model"]}, answer=TEXT),
-    "dashboard": document(
-        name=TEXT,
-        title=TEXT,
-        run_id=TEXT,
-        shell=SHELL,
-        layout=listed(WHOLE),
-        cards=listed(
-            record(
-                card={"type": "object"},
-                columns=listed(TEXT),
-                rows=listed(listed(ANYTHING)),
-                sql=TEXT,
-            )
-        ),
-    ),
+    **BOARD_ANSWERS,
     "health": document(
         shell=SHELL,
         verdict=record(level=LEVEL, sentence=TEXT),
@@ -201,7 +187,13 @@ ANSWERS: dict[str, Schema] = {
     "dashboards": document(
         shell=SHELL,
         dashboards=listed(
-            record(name=TEXT, title=TEXT, cards=WHOLE, problem=maybe(TEXT))
+            record(
+                name=TEXT,
+                title=TEXT,
+                description=TEXT,
+                cards=WHOLE,
+                problem=maybe(TEXT),
+            )
         ),
     ),
     "tables": document(

@@ -45,7 +45,7 @@ class Sessions:
     """Begins sessions, and says whose one is."""
 
     def __init__(self, key_path: Path, users: Users, clock: Clock) -> None:
-        self._key = _read_key(key_path)
+        self._key = read_key(key_path)
         self._users = users
         self._clock = clock
         self._lock = threading.Lock()
@@ -144,7 +144,7 @@ def _owner() -> str:
         return "owner"
 
 
-def _read_key(path: Path) -> bytes:
+def read_key(path: Path) -> bytes:
     """Return the project's key, made at the first time."""
     try:
         key = path.read_bytes()

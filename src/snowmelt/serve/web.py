@@ -21,6 +21,7 @@ from snowmelt.serve.guard import MACHINES, Guard, refusal
 from snowmelt.serve.openapi import openapi_document
 from snowmelt.serve.pages import explore, operate
 from snowmelt.serve.pages.acting import act
+from snowmelt.serve.pages.embedding import show_embedded
 from snowmelt.serve.pages.site import Site
 from snowmelt.serve.pages.tending import TENDING_PAGES
 from snowmelt.serve.web_api import api_routes
@@ -51,6 +52,8 @@ def make_web_app(site: Site, metrics: Metrics, tables: Tables) -> ASGIApp:
         *(page(path, show) for path, show in TENDING_PAGES.items()),
         page("/dashboards", explore.show_dashboards),
         page("/dashboards/{name}", explore.show_dashboard),
+        page("/d/{name}", explore.lead_to_dashboard),
+        page("/embed/{token}", show_embedded),
         page("/dashboards/{name}/cards/{number:int}.csv", explore.card_csv),
         page("/actions/{verb}", act, "POST"),
         Route("/api/v1/openapi.json", openapi),

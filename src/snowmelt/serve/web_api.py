@@ -23,10 +23,12 @@ from snowmelt.serve.guard import csrf_problem, refusal
 from snowmelt.serve.pages.acting import require_inside
 from snowmelt.serve.pages.site import Site
 
+OWNERS = ("validate", "shares")
+"""What only the socket answers: who may open it may do everything."""
 READS = {
     verb: {name: kind for name, kind in names.items() if name != "fresh"}
     for verb, names in GETS.items()
-    if verb != "validate"
+    if verb not in OWNERS
 }
 _NOT_HERE = ("edit", "config")
 """What is for the socket alone: a path, and what is not one text."""
@@ -42,6 +44,7 @@ ACTS: dict[str, dict[str, type]] = {
 REQUIRED = {
     "why": ("target",),
     "dashboard": ("name",),
+    "board": ("name",),
     "file": ("load",),
     "run_detail": ("run",),
     "reload": ("files",),

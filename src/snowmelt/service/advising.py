@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from snowmelt.errors import SnowmeltError
@@ -9,7 +10,9 @@ from snowmelt.observe.advice.advise import LIMITS, advise
 from snowmelt.observe.advice.evidence import Evidence
 from snowmelt.observe.advice.histories import read_evidence
 from snowmelt.observe.advice.limits import Limits
+from snowmelt.project.cards import Card
 from snowmelt.project.dashboards import dashboard_names, load_dashboard
+from snowmelt.project.metrics import DefinedMetric, MetricFiles
 from snowmelt.serve.commands import Document
 from snowmelt.service.documents import SCHEMA_VERSION, plain
 from snowmelt.service.parts import Parts
@@ -49,12 +52,26 @@ def _looked_at(evidence: Evidence, limits: Limits) -> Document:
 
 
 def _dashboards(parts: Parts) -> dict[str, list[str]]:
-    """Return the SQL of each dashboard's cards; one that is wrong counts as none."""
+    """Return what each dashboard says of models; one that is wrong says nothing."""
     root = parts.project.root
-    found = {}
+    found: dict[str, list[str]] = {}
+    files = MetricFiles(root)
     for name in dashboard_names(root):
         try:
-            found[name] = [card.sql for card in load_dashboard(root, name).cards]
+            dashboard = load_dashboard(root, name)
+            metrics = files.all()
+            found[name] = [
+                *(each.column for each in dashboard.filters),
+                *(_said(card, metrics) for card in dashboard.cards),
+            ]
         except SnowmeltError:  # `validate` says what is wrong with it
             found[name] = []
     return found
+
+
+def _said(card: Card, metrics: Mapping[str, DefinedMetric]) -> str:
+    """Return the SQL of a card; of a metric the name of its model, as SQL has it."""
+    if card.metric is None:
+        return card.sql or ""
+    defined = metrics.get(card.metric)
+    return f"{{{{ ref('{defined.model}') }}}} {card.where or ''}" if defined else ""

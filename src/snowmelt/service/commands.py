@@ -15,8 +15,9 @@ from snowmelt.service.alert_queries import check_alert_queries
 from snowmelt.service.alert_verbs import AlertVerbs
 from snowmelt.service.alerting import alerted_after
 from snowmelt.service.became import became_document
+from snowmelt.service.boards.exposures import exposure_warnings
 from snowmelt.service.checking import check_file
-from snowmelt.service.dashboarding import check_dashboards, dashboard_document
+from snowmelt.service.dashboarding import Look, check_dashboards, dashboard_document
 from snowmelt.service.diagnosing import Diagnosing
 from snowmelt.service.documents import (
     SCHEMA_VERSION,
@@ -118,9 +119,9 @@ class OwnCommands(PageAnswers):
             "run_id": run_id,
         }
 
-    def dashboard(self, name: str) -> Document:
+    def dashboard(self, name: str, filters: str | None = None) -> Document:
         shell = partial(shell_document, self._loop)
-        return dashboard_document(self._parts, name, shell)
+        return dashboard_document(self._parts, Look(name, filters, shell))
 
     def validate(self) -> Document:
         dbt = Dbt(self._parts.project.root, self._parts.project.warehouse_path)
@@ -141,7 +142,7 @@ class OwnCommands(PageAnswers):
             "pipes": [pipe.name for pipe in self._parts.project.pipes],
             "dashboards": dashboards,
             "outdated": outdated_files(self._parts.project.root),
-            "warnings": warnings,
+            "warnings": [*warnings, *exposure_warnings(self._parts.project)],
         }
 
     # Load and build.

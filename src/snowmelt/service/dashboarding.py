@@ -2,81 +2,121 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jinja2 import StrictUndefined
-from jinja2.sandbox import SandboxedEnvironment
-
-from snowmelt.errors import ConfigError, SnowmeltError, UsageError
-from snowmelt.gold.run_history import published_digest, published_run
-from snowmelt.project.dashboards import FOLDER, Card, dashboard_names, load_dashboard
+from snowmelt.errors import ConfigError
+from snowmelt.gold.run_history import published_digest
+from snowmelt.project.dashboards import Dashboard
+from snowmelt.project.filters import read_choices
+from snowmelt.project.metrics import DefinedMetric, MetricFiles
 from snowmelt.serve.commands import Document
-from snowmelt.service.documents import SCHEMA_VERSION, plain
+from snowmelt.service.boards.answering import Answering, Asking, require_published
+from snowmelt.service.boards.checking import Checking
+from snowmelt.service.boards.memory import Memory, memory_of
+from snowmelt.service.boards.rendering import Rendering
+from snowmelt.service.documents import SCHEMA_VERSION
 from snowmelt.service.parts import Parts
-from snowmelt.transform.build import RECORDINGS
 from snowmelt.transform.dbt import Dbt
 from snowmelt.transform.graph import Graph
 from snowmelt.transform.project_digest import project_digest
-from snowmelt.transform.recording import load_recordings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from snowmelt.warehouse.port import Session
 
-    from snowmelt.warehouse.port import Session, Table
-
-ROWS_MAX = 10_000
-"""How many rows a card may have: what a person can look at, and a page can draw."""
+Shell = Callable[["Session"], Document]
 
 
-def dashboard_document(
-    parts: Parts, name: str, shell: Callable[[Session], Document] | None = None
-) -> Document:
+@dataclass(frozen=True)
+class Look:
+    """Who looks, and at what. `chosen`: of the filters, as an address says it.
+
+    `shell` reads what stands beside a page, from the same snapshot. `is_page`: it shows
+    the last dashboard that was right while its file is off, and the cards that can be
+    answered while others cannot.
+    """
+
+    name: str
+    chosen: str | None = None
+    shell: Shell | None = None
+    is_page: bool = False
+
+
+def dashboard_document(parts: Parts, look: Look) -> Document:
     """Return a dashboard's cards with the rows and the SQL of each.
 
-    `shell` reads what stands beside a page, from the same snapshot.
-
-    Raises UsageError for an unknown name, ConfigError for a card that cannot be
-    answered.
+    Raises UsageError for an unknown name or a choice that is none, ConfigError with
+    file and line for a card that cannot be answered.
     """
-    dashboard = load_dashboard(parts.project.root, name)
+    memory = memory_of(parts.warehouse, parts.project.root)
+    dashboard, problem = memory.definitions.find(look.name)
+    if problem is not None and not look.is_page:
+        raise problem
     with parts.warehouse.snapshot() as session:
-        _require_published(session)  # before dbt is asked, which may take its time
-    relations = relations_of(_published_graph(parts))
-    cards: list[Document] = []
+        require_published(session)  # before dbt is asked, which may take its time
+    relations = relations_of(_published_graph(parts, memory))
+    choices = read_choices(dashboard.filters, look.chosen, strict=not look.is_page)
     with parts.warehouse.snapshot() as session:
-        run_id = _require_published(session)
-        for card in dashboard.cards:
-            with _told_of(name, card):
-                sql = render_sql(card.sql, relations)
-                parts.warehouse.require_query(sql)
-                table = session.table(sql, limit=ROWS_MAX + 1)
-                _require_shown(card, table)
-            shown = card.model_dump(exclude_none=True, exclude={"sql"})
-            rows = [plain(row) for row in table.rows]
-            cards.append(
-                {"card": shown, "columns": table.columns, "rows": rows, "sql": sql}
+        run_id = require_published(session)
+        asking = Asking(parts.warehouse, session, memory, relations, parts.clock)
+        with asking.limited():
+            answering = Answering(
+                asking, dashboard, choices, _metrics(memory, dashboard)
             )
-        beside = shell(session) if shell else None
+            cards = _cards(answering, dashboard, look)
+            filters = answering.filters()
+        beside = look.shell(session) if look.shell else None
     return {
         "schema_version": SCHEMA_VERSION,
-        "name": name,
+        "name": look.name,
         "title": dashboard.title,
+        "description": dashboard.description,
         "run_id": run_id,
+        "filters": filters,
+        "chosen": answering.address,
         "cards": cards,
         "layout": [len(row) for row in dashboard.rows],
+        "problem": problem.as_document() if problem is not None else None,
         "shell": beside,
     }
 
 
-def _require_published(session: Session) -> str:
-    """Return the run that readers see. Raises UsageError before the first."""
-    run_id = published_run(session)
-    if run_id is None:
-        raise UsageError("dashboards", "nothing is published yet", "snowmelt run")
-    return run_id
+def _cards(answering: Answering, dashboard: Dashboard, look: Look) -> list[Document]:
+    cards = []
+    for card in dashboard.cards:
+        try:
+            cards.append(answering.card(card))
+        except ConfigError as error:
+            if not look.is_page:
+                raise
+            shown = {"span": card.span, "table": card.heading}
+            cards.append(
+                {"card": shown, "columns": [], "rows": [], "sql": card.sql or ""}
+                | {"parameters": [], "models": [], "filters": [], "unfiltered": []}
+                | {"problem": error.as_document()}
+            )
+    return cards
+
+
+def metrics_of(parts: Parts, dashboard: Dashboard) -> Mapping[str, DefinedMetric]:
+    """Return the metrics that a dashboard's cards can name."""
+    return _metrics(memory_of(parts.warehouse, parts.project.root), dashboard)
+
+
+def relations_known(parts: Parts) -> Mapping[str, str]:
+    """Return what ref() stands for, as the last build saw it."""
+    memory = memory_of(parts.warehouse, parts.project.root)
+    return relations_of(_published_graph(parts, memory))
+
+
+def _metrics(memory: Memory, dashboard: Dashboard) -> Mapping[str, DefinedMetric]:
+    """Return the metrics, if a card can name one: reading them takes its time."""
+    names_one = any(
+        card.metric is not None or "metric(" in (card.sql or "")
+        for card in dashboard.cards
+    )
+    return memory.metrics.all() if names_one else {}
 
 
 def check_dashboards(parts: Parts, graph: Graph) -> list[str]:
@@ -85,34 +125,20 @@ def check_dashboards(parts: Parts, graph: Graph) -> list[str]:
     While the project is as it was published, the columns are checked, too; no query
     is run for that.
 
-    Raises ConfigError for a card that cannot be answered.
+    Raises ConfigError with file and line for a card that cannot be answered.
     """
     root = parts.project.root
-    relations = relations_of(graph)
-    names = dashboard_names(root)
+    metrics = MetricFiles(root).all()
     with parts.warehouse.snapshot() as session:
         is_published = published_digest(session) == project_digest(root)
-        for name in names:
-            for card in load_dashboard(root, name).cards:
-                with _told_of(name, card):
-                    sql = render_sql(card.sql, relations)
-                    parts.warehouse.require_query(sql)
-                    if is_published:
-                        described = session.rows(f"describe {sql}")
-                        _require_columns(card, [str(row[0]) for row in described])
-    return names
-
-
-@contextmanager
-def _told_of(name: str, card: Card) -> Iterator[None]:
-    """Turn whatever is wrong with a card into a ConfigError that names it."""
-    try:
-        yield
-    except Exception as error:
-        where = f"{FOLDER}/{name}.yml: {card.heading}"
-        if isinstance(error, SnowmeltError):
-            raise ConfigError(where, error.problem, error.remedy) from error
-        raise ConfigError(where, str(error).strip()) from error
+        checking = Checking(
+            root,
+            parts.warehouse,
+            relations_of(graph),
+            metrics,
+            session if is_published else None,
+        )
+        return checking.all()
 
 
 def render_sql(sql: str, relations: Mapping[str, str]) -> str:
@@ -121,41 +147,7 @@ def render_sql(sql: str, relations: Mapping[str, str]) -> str:
     Raises ConfigError when it names a model that `relations` lacks, and when it is no
     template.
     """
-
-    def ref(model: str) -> str:
-        if model not in relations:
-            near = difflib.get_close_matches(model, relations, n=1)
-            hint = f"Did you mean '{near[0]}'?" if near else ""
-            raise ConfigError("", f"there is no model '{model}'", hint)
-        return relations[model]
-
-    environment = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
-    try:
-        return environment.from_string(sql).render(ref=ref).strip()
-    except SnowmeltError:
-        raise
-    except Exception as error:
-        raise ConfigError("", f"its SQL is no template: {error}") from error
-
-
-def _require_shown(card: Card, table: Table) -> None:
-    """Raise ConfigError when a card cannot show what its query returned."""
-    _require_columns(card, table.columns)
-    if len(table.rows) > ROWS_MAX:
-        problem = f"its query returns more than {ROWS_MAX:,} rows"
-        raise ConfigError("", problem, "Sum them up, or write a limit.")
-    if card.kpi is not None and len(table.rows) > 1:
-        problem = f"its query returns {len(table.rows):,} rows, and a figure is one"
-        raise ConfigError("", problem)
-
-
-def _require_columns(card: Card, columns: Iterable[str]) -> None:
-    """Raise ConfigError when a card shows a column that its query does not return."""
-    there = list(columns)
-    for column in card.columns:
-        if column not in there:
-            problem = f"its query returns no column '{column}'"
-            raise ConfigError("", problem, f"It returns: {', '.join(there)}.")
+    return Rendering(relations).render(sql).sql
 
 
 def relations_of(graph: Graph) -> Mapping[str, str]:
@@ -163,14 +155,13 @@ def relations_of(graph: Graph) -> Mapping[str, str]:
     return {node.name: node.relation for node in graph.nodes.values() if node.relation}
 
 
-def _published_graph(parts: Parts) -> Graph:
+def _published_graph(parts: Parts, memory: Memory) -> Graph:
     """Return the models of the last build, whatever was edited since.
 
     dbt is asked only when none is known.
     """
-    root = parts.project.root
-    known = load_recordings(root / RECORDINGS).graph
+    known = memory.known.graph()
     if known is not None:
         return known
     with parts.warehouse.session() as session:
-        return Dbt(root, parts.project.warehouse_path).parse(session)
+        return Dbt(parts.project.root, parts.project.warehouse_path).parse(session)

@@ -12,10 +12,12 @@ from snowmelt.serve.live import Broadcast
 from snowmelt.serve.pages.site import Site
 from snowmelt.serve.server_thread import SocketServer
 from snowmelt.serve.sessions import Sessions
+from snowmelt.serve.shares import Shares
 from snowmelt.serve.users import Users
 from snowmelt.serve.web import make_web_app
 from snowmelt.serve.web_server import Opening, WebDoor, WebServer, open_door
 from snowmelt.service.action_log import WarehouseActionLog, recording
+from snowmelt.service.boards.preview import Preview
 from snowmelt.service.loop import Loop
 from snowmelt.service.pages.tables import GoldTables
 
@@ -26,6 +28,7 @@ class Windows:
     def __init__(self, loop: Loop, commands: Commands, metrics: Metrics) -> None:
         self._loop = loop
         self._pages: WebServer | None = None
+        self._preview: Preview | None = None
         self._door: WebDoor | None = None
         self._refresh: Callable[[], None] = lambda: None
         self.opening = Opening()
@@ -47,10 +50,14 @@ class Windows:
         self._socket.start()
         if self._pages is not None:
             self._pages.start()
+        if self._preview is not None:
+            self._preview.start()
         tell(self.opening)
 
     def stop(self) -> None:
         """Answer what was asked, then stop."""
+        if self._preview is not None:
+            self._preview.stop()
         if self._pages is not None:
             self._pages.stop()
         self._socket.stop()
@@ -71,7 +78,14 @@ class Windows:
             return
         broadcast = Broadcast()
         action_log = WarehouseActionLog(parts.warehouse, self._told)
-        site = Site(commands, action_log, door.door, users, parts.clock, broadcast)
+        shares = Shares(
+            parts.project.shares_path, parts.project.session_key_path, parts.clock
+        )
+        site = Site(
+            *(commands, action_log, door.door, users, parts.clock, broadcast),
+            shares=shares,
+        )
+        self._preview = Preview(parts, site)
         parts.events.subscribe(site.asked)
         parts.events.subscribe(broadcast)
         self._refresh = site.refresh

@@ -16,7 +16,8 @@ import yaml
 DBT_PROJECT_FILE = "dbt_project.yml"
 SERVICE_FOLDER = Path(".snowmelt/dbt")
 """Where the service's dbt has its profile, and writes what it writes."""
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The parser in C, ten times as fast, where it is built in."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def _paths(said: object, default: tuple[str, ...]) -> tuple[str, ...]:
 def read_mapping(content: bytes) -> dict[str, Any]:
     """Return YAML's keys and values, none of what is not YAML."""
     try:
-        found = yaml.load(content, Loader=_LOADER)
+        found = yaml.load(content, Loader=LOADER)
     except (yaml.YAMLError, UnicodeDecodeError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -32,6 +32,7 @@ VERBS: dict[str, tuple[tuple[str, ...], str]] = {
     "approve": (("file", "pipe"), "snowmelt drift approve"),
     "reject": (("file",), "snowmelt drift reject"),
     **{verb: (each.names, each.command) for verb, each in TENDING.items()},
+    "share": (("dashboard", "days", "origins", "filters"), "snowmelt link"),
 }
 """Verb → what a form may send with it, and the command that does the same."""
 _WITHOUT_OPTION = {
@@ -63,6 +64,9 @@ async def act(site: Site, request: Request) -> Response:
         document = await run_in_threadpool(call)
         told = say(verb, words, document)
         said = {"fine": was_fine(verb, document), "told": told, "remedy": ""}
+        if "path" in document:
+            host = request.headers["host"]
+            said["opens"] = f"{request.url.scheme}://{host}{document['path']}"
     except SnowmeltError as error:
         told = f"{error.where}: {error.problem}" if error.where else error.problem
         said = {"fine": False, "told": told, "remedy": error.remedy}
@@ -109,6 +113,19 @@ def _to_refresh(words: dict[str, str]) -> dict[str, Any]:
     return {"pipe": words.get("pipe"), "prefix": None, "modified_after": None}
 
 
+def _to_share(words: dict[str, str]) -> dict[str, Any]:
+    """Return what a form says of a link. Raises UsageError for days that are none."""
+    days = words.get("days", "30").strip()
+    if not days.isascii() or not days.isdigit() or len(days) > 6:
+        raise UsageError("days", f"'{days[:20]}' is no number")
+    return {
+        "dashboard": words.get("dashboard", ""),
+        "days": int(days),
+        "origins": words.get("origins", "").replace(",", " ").split(),
+        "filters": words.get("filters"),
+    }
+
+
 _READ: dict[str, Callable[[dict[str, str]], dict[str, Any]]] = {
     "run": lambda _: {"on_error": None},
     "refresh": _to_refresh,
@@ -116,9 +133,21 @@ _READ: dict[str, Callable[[dict[str, str]], dict[str, Any]]] = {
     "pause": lambda words: {**words, "reason": None},
     "hold": lambda words: {**words, "reason": None},
     "approve": _to_approve,
+    "share": _to_share,
     **{verb: each.read for verb, each in TENDING.items()},
 }
 """Verb → its arguments, from the words of a form; as they are for any other."""
+
+
+def _options_of_share(words: dict[str, str]) -> list[tuple[str, str]]:
+    """Return a form's words as the command's options."""
+    found = _to_share(words)
+    return [
+        ("dashboard", found["dashboard"]),
+        ("days", str(found["days"])),
+        *(("origin", origin) for origin in found["origins"]),
+        *(("filter", f"{k}={v}") for k, v in parse_qsl(found["filters"] or "")),
+    ]
 
 
 def require_inside(file: str) -> None:
@@ -130,11 +159,12 @@ def require_inside(file: str) -> None:
 
 def _same_as(command: str, verb: str, words: dict[str, str]) -> str:
     bare = "file" if verb == "approve" else _WITHOUT_OPTION.get(verb)
+    options = _options_of_share(words) if verb == "share" else list(words.items())
     told = [
         shlex.quote(value)
         if name == bare
         else f"--{OPTIONS.get(name, name)} {shlex.quote(value)}"
-        for name, value in words.items()
+        for name, value in options
     ]
     return " ".join([command, *told])
 
@@ -163,7 +193,9 @@ def say(verb: str, words: dict[str, str], document: Document) -> str:
         return f"{files} settled, {loaded} loaded. {_of_run(document)}"
     if verb == "approve":
         return _approved(document)
-    told = {
+    told: dict[str, str] = {
+        "share": "A link was made. It shows {dashboard}, and nothing else, for {days} "
+        f"days; take it back with: snowmelt link --revoke {document.get('id')}",
         "pause": "Pipe {pipe} is paused: its files wait.",
         "resume": "Pipe {pipe} goes on.",
         "hold": "{file} is held.",

@@ -24,6 +24,7 @@ from snowmelt.serve.commands import Commands, Document
 from snowmelt.serve.guard import Door, identity_of
 from snowmelt.serve.live import EVERYTHING, Broadcast
 from snowmelt.serve.pages.wording import FILTERS, GLOBALS
+from snowmelt.serve.shares import Shares
 from snowmelt.serve.users import Users
 
 TEMPLATES = Path(__file__).parent.with_name("templates")
@@ -81,6 +82,7 @@ class Site:
     users: Users
     clock: Clock
     broadcast: Broadcast
+    shares: Shares
     assets: Assets = field(default_factory=Assets)
 
     def __post_init__(self) -> None:

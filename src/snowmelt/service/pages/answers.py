@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from snowmelt.serve.commands import Document
+from snowmelt.service.boards.sharing import Sharing
+from snowmelt.service.dashboarding import Look, dashboard_document
 from snowmelt.service.pages.dashboards import dashboards_document
 from snowmelt.service.pages.files import file_document, files_document
 from snowmelt.service.pages.health import health_document
@@ -79,6 +83,22 @@ class PageAnswers(TendingAnswers):
 
     def dashboards(self) -> Document:
         return dashboards_document(self._loop)
+
+    def board(self, name: str, filters: str | None) -> Document:
+        shell = partial(shell_document, self._loop)
+        look = Look(name, filters, shell, is_page=True)
+        return dashboard_document(self._loop.parts, look)
+
+    def share(
+        self, dashboard: str, days: int, origins: Sequence[str], filters: str | None
+    ) -> Document:
+        return Sharing(self._loop.parts).share(dashboard, days, origins, filters)
+
+    def shares(self) -> Document:
+        return Sharing(self._loop.parts).all()
+
+    def unshare(self, share: str) -> Document:
+        return Sharing(self._loop.parts).unshare(share)
 
     def tables(self) -> Document:
         return GoldTables(self._loop.parts).document()

@@ -1,0 +1,59 @@
+"""What a dashboard's answer holds, as JSON Schema."""
+
+from __future__ import annotations
+
+from snowmelt.serve.records import (
+    ANYTHING,
+    FLAG,
+    NUMBER,
+    SHELL,
+    TEXT,
+    WHOLE,
+    Schema,
+    document,
+    listed,
+    maybe,
+    record,
+)
+
+_FILTER = record(
+    name=TEXT,
+    type={"enum": ["select", "multi", "date_range", "text"]},
+    label=TEXT,
+    values=listed(TEXT),
+    is_active=FLAG,
+    is_default=FLAG,
+    has_default=FLAG,
+)
+_CARD = record(
+    card={"type": "object"},
+    columns=listed(TEXT),
+    rows=listed(listed(ANYTHING)),
+    sql=TEXT,
+    parameters=listed(ANYTHING),
+    models=listed(TEXT),
+    filters=listed(TEXT),
+    unfiltered=listed(TEXT),
+)
+_CARD["properties"]["comparison"] = record(
+    of=TEXT,
+    value=ANYTHING,
+    change=maybe(NUMBER),
+    difference=maybe(NUMBER),
+    why=TEXT,
+)
+_PROBLEM = record(kind=TEXT, where=TEXT, problem=TEXT, remedy=TEXT, exit_code=WHOLE)
+_CARD["properties"]["problem"] = _PROBLEM
+_BOARD = document(
+    name=TEXT,
+    title=TEXT,
+    description=TEXT,
+    run_id=TEXT,
+    shell=SHELL,
+    filters=listed(_FILTER),
+    chosen=TEXT,
+    layout=listed(WHOLE),
+    cards=listed(_CARD),
+    problem=maybe(_PROBLEM),
+)
+BOARD_ANSWERS: dict[str, Schema] = {"dashboard": _BOARD, "board": _BOARD}

@@ -1,0 +1,1 @@
+"""Dashboards: their queries, what is chosen on them, and what they show."""
