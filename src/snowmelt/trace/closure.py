@@ -18,6 +18,9 @@ REACH = "temp.snowmelt_trace_reach"
 EDGES = "temp.snowmelt_trace_edges"
 AFFECTED_ROWS = "temp.snowmelt_trace_affected"
 MADE = "temp.snowmelt_trace_made"
+VIEWED = "temp.snowmelt_trace_viewed"
+FEW_ROWS = 500
+"""So few rows are named one by one, and then nothing else of a table is read."""
 RECORDS = 1 << 36
 """Of a bronze row's number: so many records a file may have."""
 BRONZE_ROW = f"(_load_seq * {RECORDS} + _file_row)"
@@ -61,6 +64,18 @@ class Closure:
             f"select distinct row from {REACH} "  # noqa: S608 - names of ours
             f"where node = {self.number(relation)}"
         )
+
+    def among(self, relation: Relation) -> str:
+        """Return the condition that a row of a table was reached."""
+        rows = [
+            str(row)
+            for (row,) in self.session.rows(
+                f"{self.reached(relation)} limit {FEW_ROWS + 1}"
+            )
+        ]
+        if len(rows) <= FEW_ROWS:
+            return f"rowid in ({', '.join(rows) or 'null'})"
+        return f"rowid in ({self.reached(relation)})"
 
     def count(self, relation: Relation, *, passed: bool = False) -> int:
         """Return how many rows were reached; those that only let rows pass, or not."""

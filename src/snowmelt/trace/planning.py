@@ -5,12 +5,15 @@ from __future__ import annotations
 from sqlglot import exp
 
 from snowmelt.trace.annotation import HITS, ROWS, Annotation
+from snowmelt.trace.closure import columns_of
 from snowmelt.trace.lifting import Lifted, Unliftable, lift, parse
+from snowmelt.trace.likely import likely_columns
 from snowmelt.trace.models import (
     AFFECTED,
     BRONZE,
     TABLE,
     Decided,
+    Likely,
     Models,
     Plan,
     Relation,
@@ -50,7 +53,19 @@ def make_plan(session: Session, models: Models, node: Node) -> Plan:
             Decided(note.kind, note.construct, tuple(keys[i] for i in note.relations))
             for note in rows.notes
         ],
+        likely=_likely_of(session, models, node, sql),
     )
+
+
+def _likely_of(
+    session: Session, models: Models, node: Node, sql: str
+) -> dict[str, Likely]:
+    """Return where in bronze the keys of a model of versions can be."""
+    if node.materialized != "latest_version":
+        return {}
+    columns = columns_of(session, models.tables_read(node)[0].key)
+    texts = {name.lower(): name for name, kind in columns.items() if kind == "VARCHAR"}
+    return likely_columns(sql, node.unique_key, texts)
 
 
 class _Reading:
