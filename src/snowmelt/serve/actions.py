@@ -22,7 +22,7 @@ ACTIONS = (
     *("run", "rebuild", "audit", "refresh", "reload", "replay", "pause", "resume"),
     *("hold", "release", "approve", "reject", "backup"),
     *("export_rejects", "export_quarantine", "vacuum", "test_alerts", "mute_alerts"),
-    *("task_run", "task_retry", "task_suspend", "task_resume"),
+    *("task_run", "task_retry", "task_cancel", "task_suspend", "task_resume"),
 )
 """The verbs that change something, or write a file."""
 

@@ -74,6 +74,7 @@ POSTS: dict[str, dict[str, type]] = {
     "mute_alerts": {"target": str, "duration": str},
     "task_run": {"name": str, "config": dict},
     "task_retry": {"target": str},
+    "task_cancel": {"target": str, "reason": str},
     "task_suspend": {"name": str, "reason": str},
     "task_resume": {"name": str},
     "pause": {"pipe": str, "reason": str},

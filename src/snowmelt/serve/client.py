@@ -148,6 +148,9 @@ class ServiceClient(PageQuestions):
     def task_retry(self, target: str | None) -> Document:
         return self._ask("task_retry", target=target)
 
+    def task_cancel(self, target: str | None, reason: str | None) -> Document:
+        return self._ask("task_cancel", target=target, reason=reason)
+
     def task_suspend(self, name: str, reason: str | None) -> Document:
         return self._ask("task_suspend", name=name, reason=reason)
 

@@ -252,6 +252,9 @@ class OwnCommands(PageAnswers):
     def task_retry(self, target: str | None) -> Document:
         return self._task_verbs.retry(target)
 
+    def task_cancel(self, target: str | None, reason: str | None) -> Document:
+        return self._task_verbs.cancel(target, reason)
+
     def task_suspend(self, name: str, reason: str | None) -> Document:
         return self._task_verbs.suspend(name, reason)
 

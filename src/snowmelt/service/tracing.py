@@ -74,7 +74,7 @@ class Tracing:
             condition = _condition(session, models, node, keys)
             backward = Backward(session, models)
             root = backward.trace(node, condition)
-            count = backward.closure.count(root)
+            count, _ = backward.closure.count(root)
             if not count:
                 raise _no_row(session, models, node, keys)
             places = Places(self._parts, session)
@@ -266,11 +266,12 @@ def _answer(backward: Backward, root: Relation, places: Places, limit: int) -> D
     closure, models = backward.closure, backward.models
     relations, loads = [], dict[int, int]()
     for relation in closure.relations:
+        made, passed = closure.count(relation)
         document: Document = {
             "relation": relation.key,
             "kind": relation.kind,
-            "count": closure.count(relation),
-            "only_let_pass": closure.count(relation, passed=True),
+            "count": made,
+            "only_let_pass": passed,
             "made_from": [each.key for each in closure.edges_below(relation)],
         }
         if relation.kind == BRONZE:

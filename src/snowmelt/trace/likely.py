@@ -28,14 +28,13 @@ def likely_columns(
         select = parse(sql)
     except Unliftable:
         return {}
-    read = select.args.get("from_")
-    if not isinstance(select, exp.Select) or not isinstance(
-        read and read.this, exp.Table
-    ):
+    from_ = select.args.get("from_")
+    read = from_.this if from_ is not None else None
+    if not isinstance(select, exp.Select) or not isinstance(read, exp.Table):
         return {}
     if select.args.get("with_") or select.args.get("joins"):
         return {}
-    names = {"", read.this.alias_or_name.lower()}
+    names = {"", read.alias_or_name.lower()}
     found = {}
     for each in select.expressions:
         key = each.alias_or_name.lower()

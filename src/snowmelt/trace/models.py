@@ -66,9 +66,11 @@ class Likely:
         """Return what holds of every row whose key is a value, and of others maybe."""
         if value in self.but:
             return None
+        column, text = identifier(self.column), literal(value)
         if self.how == SAME:
-            return f"{identifier(self.column)} = {literal(value)}"
-        return f"contains({identifier(self.column)}, {literal(value)})"
+            return f"{column} = {text}"
+        longer = f"strlen({column}) > {len(value.encode())}"
+        return f"({column} = {text} or ({longer} and contains({column}, {text})))"
 
 
 @dataclass
