@@ -151,7 +151,7 @@ def test_what_waits_to_be_published_is_rolled_back(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("killed", [False, True])
 def test_a_process_that_takes_over_goes_on_with_cancelling(
-    tmp_path: Path, killed: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: bool
 ) -> None:
     tasks = {
         "root": shell("true", auto_retry_attempts=1, suspend_after_failures=1),
@@ -162,7 +162,7 @@ def test_a_process_that_takes_over_goes_on_with_cancelling(
         group_id = begin(world, "a")
         world.verbs.task_cancel(None, None)  # and ends before anything came of it
         if killed:
-            world.tasks.runner.collect = lambda _: None  # type: ignore[method-assign]
+            monkeypatch.setattr(world.tasks.runner, "collect", lambda _: None)
     with open_world(tmp_path, tasks) as world:
         (row,) = world.rows("select cause, ended_at from snowmelt.task_graph_runs")
         assert row == ("cancelled", None)
