@@ -29,6 +29,7 @@ from small_project import (
 )
 from snowmelt.errors import UsageError
 from snowmelt.service.tracing import Tracing
+from snowmelt.trace import newest_first as newest
 from snowmelt.trace.backward import Backward
 from snowmelt.trace.closure import BRONZE_ROW, Closure, all_rows_of
 from snowmelt.trace.models import BRONZE, Models
@@ -512,6 +513,7 @@ def test_lineage_is_told_the_columns_that_a_trace_knows(
         for event in receiver.events
         if event["job"]["name"].endswith(".fct_orders")
         and event["eventType"] == "COMPLETE"
+        and event["outputs"]  # a test of it has none
     ]
     assert made
     for facet in made:
@@ -522,3 +524,30 @@ def test_lineage_is_told_the_columns_that_a_trace_knows(
         )
         assert fed["field"] == below["column"]
         assert fed["namespace"].startswith("duckdb://")
+
+
+def test_a_key_is_found_wherever_its_load_is(
+    shop: Shop, warm: Warm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Newest loads first, in steps of any size: the answer is that of one look."""
+    live(shop, warm, seed=15)
+    with open_small(shop) as commands:
+        keys = commands.rows("select order_id from silver.orders order by all")
+        asked = [("silver.orders", [f"order_id={key}"], 20) for (key,) in keys[:12]]
+        wanted = [commands.trace(*each) for each in asked]
+        looks: Counter[int] = Counter()
+        for steps, loads in (((1, 3), 10_000), ((4, 9), 2), ((1000,), 1)):
+            monkeypatch.setattr(newest, "STEPS", steps)
+            monkeypatch.setattr(newest, "LOADS_A_STEP", loads)
+            with Tracing(commands.loop.parts).opened() as (session, models):
+                node = models.by_key()["silver.orders"]
+                parts = list(newest.newest_first(session, models, node))
+                counted = [
+                    session.value(f"select count(*) from silver.orders where {each}")
+                    for each in parts
+                ]
+                total = session.value("select count(*) from silver.orders")
+            looks[len(parts)] += 1
+            assert sum(counted) == total, "each row meets one of them"
+            assert [commands.trace(*each) for each in asked] == wanted
+        assert max(looks) > 1

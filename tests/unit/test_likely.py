@@ -76,6 +76,12 @@ def test_what_may_make_another_text_is_not(expression: str) -> None:
         "select t.a as key from t join u using (b)",
         "select a as key from (select upper(a) as a from t)",
         "select a as key from t union all select b from t",
+        "select a as key, count(*) as n from t group by a",
+        "select a as key, rank() over (order by b) as place from t",
+        "select a as key from t qualify row_number() over (partition by b) = 1",
+        "select distinct a as key from t",
+        "select a as key, (select max(b) from t) as most from t",
+        "select a as key from t limit 3",
         "not a query",
     ],
 )

@@ -73,7 +73,7 @@ class Tracing:
                 return _usage_document(session, models, node)
             condition = _condition(session, models, node, keys)
             backward = Backward(session, models)
-            root = backward.trace(node, condition)
+            root = backward.trace(node, condition, _columns(keys))
             count, _ = backward.closure.count(root)
             if not count:
                 raise _no_row(session, models, node, keys)
@@ -220,6 +220,11 @@ def _condition(
             )
         conditions.append(f"{identifier(column)} = cast({literal(value)} as {kind})")
     return " and ".join(conditions)
+
+
+def _columns(given: Sequence[str]) -> list[str]:
+    """Return the columns that `column=value` words name."""
+    return [each.partition("=")[0].strip() for each in given]
 
 
 def _no_row(

@@ -9,7 +9,7 @@ answered more coarsely, and says so.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from snowmelt.trace.closure import (
@@ -29,6 +29,7 @@ from snowmelt.trace.closure import (
 )
 from snowmelt.trace.models import (
     AFFECTED,
+    SAME,
     TABLE,
     Decided,
     Models,
@@ -36,6 +37,7 @@ from snowmelt.trace.models import (
     Relation,
     name_of,
 )
+from snowmelt.trace.newest_first import is_whole_key, newest_first
 from snowmelt.transform.graph import Node
 from snowmelt.warehouse.port import Session
 
@@ -62,36 +64,70 @@ class Backward:
     def __post_init__(self) -> None:
         self.closure = Closure(self.session)
 
-    def trace(self, node: Node, condition: str) -> Relation:
+    def trace(
+        self, node: Node, condition: str, columns: Collection[str] = ()
+    ) -> Relation:
         """Trace every row of a model for which a condition holds; roots are its rows.
 
-        Of a view the roots are numbered from 0 in the order of all its columns.
+        `columns` are those of which the condition says which value they have. Of a view
+        the roots are numbered from 0 in the order of all its columns.
         """
         if node.materialized == "view":
-            relation = self._begin_with_view(node, condition)
+            relation = self._begin_with_view(node, condition, columns)
         else:
-            relation = Relation(node.key, TABLE)
-            self.session.execute(
-                f"insert into {REACH} select rowid, "  # noqa: S608
-                f"{self.closure.number(relation)}, rowid, false "
-                f"from {name_of(node.key)} where {condition}"
-            )
+            relation = self._begin(node, condition, columns)
         self._descend()
         return relation
 
-    def _begin_with_view(self, node: Node, condition: str) -> Relation:
+    def _begin(self, node: Node, condition: str, columns: Collection[str]) -> Relation:
+        relation = Relation(node.key, TABLE)
+        number = self.closure.number(relation)
+        for loads in self._loads(node if is_whole_key(node, columns) else None):
+            self.session.execute(
+                f"insert into {REACH} select rowid, {number}, rowid, false "  # noqa: S608
+                f"from {name_of(node.key)} where {condition} and {loads}"
+            )
+            if self.session.value(f"select count(*) from {REACH}"):  # noqa: S608
+                break
+        return relation
+
+    def _loads(self, node: Node | None) -> Iterator[str]:
+        """Yield the loads to look in for the one row of a silver model, in turn."""
+        if node is None:
+            yield "true"
+        else:
+            yield from newest_first(self.session, self.models, node)
+
+    def _below_one(self, plan: Plan, columns: Collection[str]) -> Node | None:
+        """Return the silver model of whose rows a view shows at most one here."""
+        if len(plan.relations) != 1:
+            return None
+        node = self.models.by_key().get(plan.relations[0].key.lower())
+        below = [
+            likely.column
+            for name, likely in plan.likely.items()
+            if likely.how == SAME and name in _lower(tuple(columns))
+        ]
+        return node if node is not None and is_whole_key(node, below) else None
+
+    def _begin_with_view(
+        self, node: Node, condition: str, given: Collection[str]
+    ) -> Relation:
         """Find a view's rows with what they are made of: it holds no rows itself."""
         relation = Relation(node.key, "view")
         plan = self.models.plan(self.session, node)
         columns = list(columns_of(self.session, node.key))
-        source = with_scans(plan.rows, self._scans(plan))
-        if plan.reason:
-            source = f"select * from {name_of(node.key)}"  # noqa: S608
-        self.session.execute(
-            f"create or replace temp table {local_name(VIEWED)} as "  # noqa: S608
-            f"select row_number() over (order by {listed(columns)}) - 1 as _row, "
-            f"* from ({source}) where {condition}"
-        )
+        for loads in self._loads(self._below_one(plan, given)):
+            source = with_scans(plan.rows, self._scans(plan, loads))
+            if plan.reason:
+                source = f"select * from {name_of(node.key)}"  # noqa: S608
+            self.session.execute(
+                f"create or replace temp table {local_name(VIEWED)} as "  # noqa: S608
+                f"select row_number() over (order by {listed(columns)}) - 1 as _row, "
+                f"* from ({source}) where {condition}"
+            )
+            if self.session.value(f"select count(*) from {VIEWED}"):  # noqa: S608
+                break
         self.session.execute(
             f"insert into {REACH} select _row, "  # noqa: S608
             f"{self.closure.number(relation)}, _row, false from {VIEWED}"
@@ -171,9 +207,9 @@ class Backward:
             f"join ({sql}) as made on {equal('there', 'made', keys or exact)}"
         )
 
-    def _scans(self, plan: Plan) -> dict[int, str]:
+    def _scans(self, plan: Plan, condition: str = "true") -> dict[int, str]:
         return {
-            number: scan_of_rows(number, each)
+            number: scan_of_rows(number, each, condition)
             for number, each in enumerate(plan.relations)
         }
 

@@ -118,10 +118,13 @@ def with_scans(sql: str, scans: Mapping[int, str]) -> str:
     return _PLACEHOLDER.sub(lambda found: scans[int(found[2])], sql)
 
 
-def scan_of_rows(number: int, relation: Relation) -> str:
-    """Return a relation whose rows carry themselves."""
+def scan_of_rows(number: int, relation: Relation, condition: str = "true") -> str:
+    """Return those rows of a relation that meet a condition; they carry themselves."""
     row = BRONZE_ROW if relation.kind == BRONZE else "rowid"
-    return f"(select *, [{row}] as _p_{number} from {relation.sql})"  # noqa: S608
+    return (
+        f"(select *, [{row}] as _p_{number} from {relation.sql} "  # noqa: S608
+        f"where {condition})"
+    )
 
 
 def equal(left: str, right: str, columns: Sequence[str]) -> str:

@@ -17,6 +17,10 @@ from sqlglot import exp
 from snowmelt.trace.lifting import Unliftable, parse
 from snowmelt.trace.models import PIECE, SAME, Likely
 
+_OF_SEVERAL = (
+    *("with_", "joins", "group", "having", "qualify", "distinct", "limit", "offset"),
+    *("laterals", "sample"),
+)
 _AROUND = (exp.Trim, exp.Substring, exp.Left, exp.Right)
 
 
@@ -32,7 +36,7 @@ def likely_columns(
     read = from_.this if from_ is not None else None
     if not isinstance(select, exp.Select) or not isinstance(read, exp.Table):
         return {}
-    if select.args.get("with_") or select.args.get("joins"):
+    if not _is_row_by_row(select):
         return {}
     names = {"", read.alias_or_name.lower()}
     found = {}
@@ -43,6 +47,14 @@ def likely_columns(
             if likely:
                 found[key] = likely
     return found
+
+
+def _is_row_by_row(select: exp.Select) -> bool:
+    """Does each row come of one row, whatever other rows there are?"""
+    if any(select.args.get(each) for each in _OF_SEVERAL):
+        return False
+    inner = select.find_all(exp.Window, exp.AggFunc, exp.Query, exp.Unnest)
+    return all(each is select for each in inner)
 
 
 @dataclass(frozen=True)
