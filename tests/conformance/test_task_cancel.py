@@ -64,6 +64,7 @@ def test_what_is_at_work_ends_and_nothing_else_begins(tmp_path: Path) -> None:
         document = world.verbs.task_cancel(None, "the files are wrong")
         (told,) = document["cancelled"]
         assert (told["graph_run_group_id"], told["tasks"]) == (group_id, ["a", "b"])
+        world.verbs.task_cancel(None, "who says it again is not heard")
         world.turn_to_rest()
         for pid in pids:
             until_gone(pid)

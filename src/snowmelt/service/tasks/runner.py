@@ -369,9 +369,10 @@ class Runner:
         It is on record before anything is stopped, so that a process that takes over
         goes on with that, and not with the graph.
         """
-        run.cancel(why)
-        self._records.append(run.record)
-        self.flush()
+        if not run.cancelled:  # of two who say so the first one's reason stays
+            run.cancel(why)
+            self._records.append(run.record)
+            self.flush()
         for work in run.at_work.values():
             work.stop.ask(CANCELLED)
         return sorted(run.at_work)
