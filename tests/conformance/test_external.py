@@ -479,7 +479,9 @@ def test_a_link_that_a_dying_vacuum_left_goes_when_the_project_opens(
         assert live(shop) == [2]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(each, marks=pytest.mark.long) for each in range(1, 6))]
+)
 def test_the_vacuum_changes_nothing_that_lies_in_the_folder(
     tmp_path: Path, seed: int
 ) -> None:

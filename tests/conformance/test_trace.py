@@ -413,8 +413,6 @@ def test_lines_of_large_files_are_looked_for_when_they_are_asked_for(
         (row,) = bronze_rows(commands.trace(*asked, True))["bronze.orders"]
         assert (row["line"], row["no_line"]) == (2, None)
         assert row["record"].startswith("o1,c1,bb,paid")
-    words = ("trace", "fct_orders", "--key", "order_id=o1")
-    assert "orders_2024-03-02.csv:2" in shop(*words, "--lines").stdout
 
 
 # Other versions of a key, looked for where they can be.
@@ -494,8 +492,6 @@ def test_what_is_dear_to_look_through_is_said(
         )
         found = commands.trace(*asked, True)["versions"]
         assert [each["state"] for each in found["rows"]] == ["counts", "older"]
-    told = shop("trace", "silver.orders", "--key", "order_id=o1")
-    assert "Other versions: not looked for" not in told.stderr, "it is not dear"
 
 
 def test_lineage_is_told_the_columns_that_a_trace_knows(
@@ -530,10 +526,10 @@ def test_a_key_is_found_wherever_its_load_is(
     shop: Shop, warm: Warm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Newest loads first, in steps of any size: the answer is that of one look."""
-    live(shop, warm, seed=15)
+    live(shop, warm, seed=15, cases=2)
     with open_small(shop) as commands:
         keys = commands.rows("select order_id from silver.orders order by all")
-        asked = [("silver.orders", [f"order_id={key}"], 20) for (key,) in keys[:12]]
+        asked = [("silver.orders", [f"order_id={key}"], 20) for (key,) in keys[:5]]
         wanted = [commands.trace(*each) for each in asked]
         looks: Counter[int] = Counter()
         for steps, loads in (((1, 3), 10_000), ((4, 9), 2), ((1000,), 1)):

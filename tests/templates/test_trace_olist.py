@@ -1,4 +1,7 @@
-"""Traces of the olist template against lines that are worked out by hand."""
+"""Traces of the olist template against lines that are worked out by hand.
+
+The short form of this is in test_synth_origins.py.
+"""
 
 from __future__ import annotations
 
@@ -132,6 +135,7 @@ def compare(shop: Shop, commands: OwnCommands, rows_min: int) -> None:
     ) == [[True]]
 
 
+@pytest.mark.long
 def test_a_thousand_rows_are_made_of_the_lines_worked_out_by_hand(
     tmp_path: Path, built_shop: Shop
 ) -> None:
