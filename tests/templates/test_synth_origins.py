@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from asking import land_folder, published
+from test_olist_external import as_pipes
 from traced import Place, traced, traced_one
 
 from shop import Shop
@@ -135,6 +136,34 @@ def test_many_thousand_rows_of_a_marketplace(
     check_olist(built_shop, tmp_path, orders=4_000, seed=seed, rows=10_000)
 
 
+@pytest.mark.long
+def test_rows_whose_bronze_is_a_view_of_the_files(
+    tmp_path: Path, built_once: Path
+) -> None:
+    """Of external pipes a file is read where it lies, for rows and for lines."""
+    root, files, told = (tmp_path / name for name in ("shop", "files", "origins.jsonl"))
+    shutil.copytree(built_once, root, symlinks=True)
+    shop = as_pipes(root, "external: true")
+    make_olist(files, orders=120, seed=6, parts=2, origins=told)
+    with shop.commands() as commands:
+        live_through(shop, commands, files)
+        # emptied, and sent again as it was: a third version, and the same lines
+        payments = files / "olist_order_payments_dataset_0001.csv"
+        shop.land_bytes(payments.name, payments.read_bytes().splitlines(True)[0])
+        published(commands)
+        shop.land(payments)
+        published(commands)
+        assert statuses(commands)["Loaded"] == len(commands.history(None, 100)["loads"])
+        kept = "select count(*) > 10 from snowmelt.external_files"
+        assert commands.query(kept, None)["rows"] == [[True]]
+        origins = Origins(told, lambda name: name.rpartition("/")[2])
+        compare(commands, origins, 380)
+        version = next(iter(origins.places["gold.fct_orders"]))[0]
+        asked = ("silver.orders", [f"order_id={version}"], 20)
+        (row,) = commands.trace(*asked)["versions"]["rows"]
+        assert row["state"] == "counts"
+
+
 def check_storefront(
     shop: Shop, root: Path, *, customers: int, seed: int, rows: int
 ) -> None:
@@ -183,10 +212,11 @@ def test_origins_are_the_same_however_the_work_is_cut(
     assert texts[0] == texts[1]
 
 
-def test_what_is_named_stands_there(tmp_path: Path) -> None:
+@pytest.mark.parametrize("dirty", [0.0, 0.1])
+def test_what_is_named_stands_there(tmp_path: Path, dirty: float) -> None:
     """Each line that is named holds the order's id: no counting is trusted."""
     told = tmp_path / "origins.jsonl"
-    make_olist(tmp_path, orders=200, seed=4, dirty=0.1, origins=told)
+    make_olist(tmp_path, orders=200, seed=4, dirty=dirty, origins=told)
     lines = {
         str(path.relative_to(tmp_path)): path.read_bytes().split(b"\n")
         for path in tmp_path.rglob("*.csv")

@@ -51,7 +51,7 @@ class OlistOrigins:
         """Write which lines make each row of gold."""
         superseded = files.part_name(files.CORRECTED, 0, self._parts)
         set_variables(
-            self._connection, superseded_file=superseded if is_corrected else None
+            self._connection, superseded_file=superseded if is_corrected else ""
         )
         self._connection.execute(statement("olist/origins"))
         write_origins(self._connection, path)

@@ -7,7 +7,7 @@ select n, file, record, line
 from kept_places
 where stem in ('olist_orders_dataset', 'olist_customers_dataset', 'olist_order_items_dataset',
                'olist_order_payments_dataset', 'olist_order_reviews_dataset')
-    and file is distinct from getvariable('superseded_file');
+    and file <> getvariable('superseded_file');
 
 -- The lines of an item: its own, its order's and the order's customer's.
 create or replace temp view item_lines as
