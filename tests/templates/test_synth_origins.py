@@ -153,7 +153,7 @@ def test_rows_whose_bronze_is_a_view_of_the_files(
         published(commands)
         shop.land(payments)
         published(commands)
-        assert statuses(commands)["Loaded"] == len(commands.history(None, 100)["loads"])
+        assert set(statuses(commands)) == {"Loaded"}
         kept = "select count(*) > 10 from snowmelt.external_files"
         assert commands.query(kept, None)["rows"] == [[True]]
         origins = Origins(told, lambda name: name.rpartition("/")[2])
