@@ -95,7 +95,8 @@ class FakeStaged:
         return self._result
 
     def abandon(self, reason: str) -> RunResult:
-        self.session.interrupt()
+        if not self._ended:  # else it would break off what records the end
+            self.session.interrupt()
         self._end(reason, failed=True)
         return self._result
 

@@ -21,8 +21,10 @@ from snowmelt.observe.alerts.sinks.apprise import Apprise
 from snowmelt.observe.alerts.sinks.sending import SendError
 from snowmelt.observe.alerts.sinks.shell import Shell
 from snowmelt.observe.alerts.sinks.sns import Sns
+from snowmelt.observe.metrics import Metrics
 from snowmelt.service.alert_verbs import AlertVerbs, alerts_summary
 from snowmelt.service.alerting import has_to_alert
+from snowmelt.service.numbers import standing
 
 RULE = {"sql": "select what as cause, what as message from snowmelt.wrong"}
 RULES = {"it": RULE}
@@ -87,6 +89,26 @@ def test_a_sink_that_is_down_for_an_hour_hears_later_in_order_and_once(
         ]
         watch.later(3600)
         assert len(hook.posted) == 4
+
+
+def test_numbers_tell_what_is_open_and_what_was_sent(
+    tmp_path: Path, hook: Hook
+) -> None:
+    with watched(tmp_path / "shop", [], to_hook(hook, rules=RULES)) as watch:
+        metrics = Metrics(lambda: standing(watch.shop.loop))
+
+        def number(name: str, **labels: str) -> float | None:
+            return metrics._registry.get_sample_value(name, labels)
+
+        assert number("snowmelt_alerts_open", rule="it") == 0, "a rule that is quiet"
+        wrong = Wrong(watch)
+        wrong.now("a", "b")
+        hook.is_down = True
+        wrong.now("b")
+        assert number("snowmelt_alerts_open", rule="it") == 1
+        sent = number("snowmelt_alert_deliveries", sink="ops", state="sent")
+        due = number("snowmelt_alert_deliveries", sink="ops", state="due")
+        assert (sent, due) == (2, 1)
 
 
 def test_after_a_restart_nothing_is_lost_and_nothing_told_twice(

@@ -15,6 +15,7 @@ from uuid import UUID
 
 import pytest
 from small_shop import Shop, columns, open_shop
+from task_project import open_world
 
 from receiver import Receiver, receiving, told
 from snowmelt.clock import SystemClock
@@ -254,6 +255,34 @@ def require_valid(event: dict[str, Any]) -> None:
         for name, facet in each.items():
             assert facet["_producer"], name
             assert facet["_schemaURL"].startswith("https://openlineage.io/"), name
+
+
+def test_tasks_are_spans_below_their_graphs_root(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    tasks = {
+        "root": {"shell": "true"},
+        "model": {"after": "root", "dbt": {"select": "model"}},
+        "broken": {"after": "model", "shell": "echo no >&2; exit 3"},
+        "tidy": {"finalize": "root", "shell": "true"},
+    }
+    with open_world(tmp_path, tasks) as world:
+        group_id = world.verbs.task_run(None, None)["graph_run"]["graph_run_group_id"]
+        row = world.row("broken")
+    spans = {span.name: span for span in receiver.spans if span.name.startswith("task")}
+    assert set(spans) == {"task root", "task model", "task broken", "task tidy"}
+    root = spans.pop("task root")
+    assert not root.parent_span_id
+    for span in spans.values():
+        assert span.parent_span_id == root.span_id
+        assert span.trace_id == root.trace_id
+        assert told(span)["snowmelt.task.graph_run_group_id"] == group_id
+        assert span.start_time_unix_nano <= span.end_time_unix_nano
+    broken = spans["task broken"]
+    assert (broken.status.code, broken.status.message) == (2, row["error_message"])
+    assert _us(broken.start_time_unix_nano) == row["query_start_time"]
+    assert told(spans["task model"])["snowmelt.task.state"] == "SUCCEEDED"
+    assert spans["task tidy"].status.code == 0
 
 
 @pytest.mark.parametrize("gone", ["slow", "down"])

@@ -21,6 +21,7 @@ import yaml
 from small_shop import Shop, columns, open_shop
 
 from snowmelt.errors import ConfigError
+from snowmelt.gold.vacuum import RetentionConfig
 from snowmelt.pipe.external import kept_files, require_unchanged
 from snowmelt.project.project import load_project
 from snowmelt.service.checking import check_file
@@ -407,3 +408,98 @@ def test_a_link_that_was_deleted_is_missed_until_its_file_comes_again(
         assert live(shop) == [2]
         seqs = "select distinct _load_seq from bronze.t__all"
         assert shop.rows(seqs) == [(3,)]
+
+
+# The vacuum.
+
+
+def vacuum_all(shop: Shop) -> int:
+    """Let go of all that is superseded; return how many rows."""
+    vacuum = shop.parts.vacuum
+    vacuum.config = RetentionConfig.model_validate({"superseded": 0})
+    rows = 0
+    while (done := vacuum.step()).rows or done.more:
+        rows += done.rows
+    return rows
+
+
+def test_a_file_that_nobody_counts_leaves_with_its_link(shop: Shop) -> None:
+    for ids in ((1, 2), (1, 3), (4,)):
+        shop.land("t.csv", content(*ids))
+        shop.load()
+    shop.land("t_2.csv", content(5))
+    shop.load()
+    assert len(links(shop)) == 4
+    assert vacuum_all(shop) == 4
+    assert live(shop) == [4, 5]
+    seqs = "select distinct _load_seq from bronze.t__all order by all"
+    assert shop.rows(seqs) == [(3,), (4,)]
+    assert len(links(shop)) == 2
+    told = shop.rows("select load_seq from snowmelt.external_files order by load_seq")
+    assert told == [(3,), (4,)]
+    with shop.parts.warehouse.session() as session:
+        require_unchanged(kept_files(session), shop.parts.project.external)
+    assert [each["superseded_by"] for each in shop.history("t.csv")] == [2, 3, None]
+    shop.land("t.csv", content(1, 2))  # known content comes again as another version
+    shop.load()
+    assert live(shop) == [1, 2, 5]
+
+
+def test_who_asks_now_still_reads_what_the_vacuum_lets_go(shop: Shop) -> None:
+    shop.land("t.csv", content(1))
+    shop.load()
+    shop.land("t.csv", content(2))
+    shop.load()
+    vacuum = shop.parts.vacuum
+    vacuum.config = RetentionConfig.model_validate({"superseded": 0})
+    with shop.parts.warehouse.snapshot() as session:
+        ids = "select id from bronze.t__all order by id"
+        assert session.rows(ids) == [(1,), (2,)]
+        assert vacuum.step().rows == 1
+        assert session.rows(ids) == [(1,), (2,)], "its link is there still"
+    assert shop.rows(ids) == [(2,)]
+    vacuum.step()
+    assert len(links(shop)) == 1
+
+
+def test_a_link_that_a_dying_vacuum_left_goes_when_the_project_opens(
+    tmp_path: Path,
+) -> None:
+    with open_shop(tmp_path / "shop", [PIPE]) as shop:
+        for number in (1, 2):
+            shop.land("t.csv", content(number))
+            shop.load()
+        vacuum = shop.parts.vacuum
+        vacuum.config = RetentionConfig.model_validate({"superseded": 0})
+        assert vacuum.step().rows == 1
+        vacuum._unlinked.clear()  # it has committed, and dies before it unlinks
+        assert len(links(shop)) == 2
+    with open_shop(tmp_path / "shop", [PIPE]) as shop:
+        assert len(links(shop)) == 1
+        assert live(shop) == [2]
+
+
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(each, marks=pytest.mark.long) for each in range(1, 6))]
+)
+def test_the_vacuum_changes_nothing_that_lies_in_the_folder(
+    tmp_path: Path, seed: int
+) -> None:
+    """Files come and go in every way, and what is superseded leaves at any moment."""
+    rng = random.Random(seed)
+    pipe = test_identity.PIPE | {"external": True, "on_error": "skip_file"}
+    let_go = 0
+    with open_shop(tmp_path / "shop", [pipe]) as shop:
+        for step in range(20):
+            for _ in range(rng.randint(1, 3)):
+                test_identity.change(shop, rng)
+            shop.load()
+            if rng.random() < 0.5:
+                let_go += vacuum_all(shop)
+            assert test_identity.live(shop) == test_identity.lying(shop), (seed, step)
+            with shop.parts.warehouse.session() as session:
+                require_unchanged(kept_files(session), shop.parts.project.external)
+        let_go += vacuum_all(shop)
+        kept = "select count(*) from snowmelt.external_files where gone_by is null"
+        assert shop.rows(kept) == [(len(links(shop)),)]
+    assert let_go > 3

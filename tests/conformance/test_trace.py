@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from receiver import receiving
 from shop import Shop
 from small_histories import History
 from small_project import (
@@ -28,9 +29,13 @@ from small_project import (
 )
 from snowmelt.errors import UsageError
 from snowmelt.service.tracing import Tracing
+from snowmelt.trace import newest_first as newest
 from snowmelt.trace.backward import Backward
-from snowmelt.trace.closure import BRONZE_ROW, Closure
+from snowmelt.trace.closure import BRONZE_ROW, Closure, all_rows_of
 from snowmelt.trace.models import BRONZE, Models
+from snowmelt.trace.silver import keys_of_record
+from snowmelt.trace.versions import versions_of
+from snowmelt.transform.graph import Node
 from snowmelt.warehouse.port import Session
 from traces import check_agreement, made_tables
 
@@ -356,3 +361,189 @@ def test_the_command_prints_a_tree_and_the_command_that_helps_next(shop: Shop) -
     assert "bronze.items.price   ← pipe items, column price" in columns.stdout
     assert "bronze.items.quantity" in columns.stdout
     assert shop("trace", "fct_orders", "--file", "x").code == 2
+
+
+def test_a_row_of_a_mended_record_names_the_line_that_was_refused(
+    shop: Shop, tmp_path: Path
+) -> None:
+    file, mended = "orders_2024-03-01.csv", tmp_path / "rejects.ndjson"
+    with open_small(shop) as commands:
+        land_all_kinds(shop, commands)
+        commands.export_rejects(str(mended), "ndjson", None, None)
+        mended.write_text(mended.read_text().replace(",x,", ",8.00,"))
+        (replayed,) = commands.replay(str(mended))["replayed"]
+        assert replayed["loaded"] == 1
+        (row,) = bronze_rows(commands.trace("fct_orders", ["order_id=o2"], 20))[
+            "bronze.orders"
+        ]
+        assert (row["file_name"], row["file_row"], row["line"]) == (file, 2, 3)
+        refused = commands.became(file, None, None, 5)["loads"][-1]
+        assert row["replayed_from"] == refused["load_seq"] != row["load_seq"]
+        assert "o2,c2,aa,open,x" in row["record"], "it says what stands in the file"
+        assert row["values"]["amount"] == "8.00"
+        month = commands.trace("orders_by_month", ["month=2024-01-01"], 20)
+        places = {
+            (each["file_name"], each["line"])
+            for each in bronze_rows(month)["bronze.orders"]
+        }
+        assert (file, 3) in places
+        assert month["exact"]
+
+
+def bronze_rows(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    return {
+        each["relation"]: each["rows"]
+        for each in document["relations"]
+        if each["kind"] == BRONZE
+    }
+
+
+def test_lines_of_large_files_are_looked_for_when_they_are_asked_for(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("snowmelt.service.places.LINES_BYTES_MAX", 10)
+    with open_small(shop) as commands:
+        land_all_kinds(shop, commands)
+        asked = ("fct_orders", ["order_id=o1"], 20)
+        (row,) = bronze_rows(commands.trace(*asked))["bronze.orders"]
+        assert (row["line"], row["record"]) == (None, None)
+        assert (
+            row["no_line"] == "its file is large; the line is looked for with --lines"
+        )
+        (row,) = bronze_rows(commands.trace(*asked, True))["bronze.orders"]
+        assert (row["line"], row["no_line"]) == (2, None)
+        assert row["record"].startswith("o1,c1,bb,paid")
+
+
+# Other versions of a key, looked for where they can be.
+
+
+def every_version(session: Session, models: Models, node: Node, row: int) -> set[Any]:
+    """Return all rows that ever came for a silver row's key, by looking at them all."""
+    table = all_rows_of(models.tables_read(node)[0].key)
+    made = keys_of_record(models, node, table)
+    equal = " and ".join(f"made.{key} = there.{key}" for key in node.unique_key)
+    return set(
+        session.rows(
+            f"select made._load_seq, made._file_row from ({made}) as made "
+            f"join {node.key} as there on {equal} where there.rowid = {row}"
+        )
+    )
+
+
+def check_versions(shop: Shop) -> Counter[str]:
+    met: Counter[str] = Counter()
+    with (
+        open_small(shop) as commands,
+        Tracing(commands.loop.parts).opened() as (session, models),
+    ):
+        for node in models.graph.nodes.values():
+            if node.materialized != "latest_version" or not node.unique_key:
+                continue
+            for (row,) in session.rows(f"select rowid from {node.key}"):
+                found = versions_of(session, models, node, f"rowid = {row}")
+                assert found["not_looked_for"] is None
+                states = [each["state"] for each in found["rows"]]
+                assert states.count("counts") == 1
+                places = {
+                    (each["load_seq"], each["file_row"]) for each in found["rows"]
+                }
+                assert len(places) == len(states), "each once"
+                assert places == every_version(session, models, node, row), node.key
+                met.update(states)
+    return met
+
+
+def test_no_other_version_of_a_key_is_missed(shop: Shop, warm: Warm) -> None:
+    live(shop, warm, seed=14)
+    with open_small(shop) as commands:  # and what waits for a run
+        commands.loop.publishes = False
+        keys = commands.rows("select order_id from silver.orders")
+        rows = "".join(f" {key} ,c1,aa,open,5,,\n" for (key,) in keys)
+        shop.land_bytes("orders_late.csv", f"{ORDERS}{rows}".encode())
+        commands.run(None)
+    met = check_versions(shop)
+    assert {"counts", "older", "superseded", "quarantined", "waiting"} <= met.keys()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(30, 34))
+def test_no_other_version_is_missed_after_any_history(
+    shop: Shop, warm: Warm, seed: int
+) -> None:
+    history = History(shop, warm, random.Random(seed), vacuums=random.Random(seed))
+    for _ in range(8):
+        history.happen(History.new_file, History.correction, History.replay)
+    history.close()
+    assert check_versions(shop)["older"] > 5
+
+
+def test_what_is_dear_to_look_through_is_said(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("snowmelt.trace.versions.ROWS_MAX", 1)
+    with open_small(shop) as commands:
+        land_all_kinds(shop, commands)
+        asked = ("silver.orders", ["order_id=o1"], 20)
+        found = commands.trace(*asked)["versions"]
+        assert [each["state"] for each in found["rows"]] == ["counts"]
+        assert (
+            "rows of 1 loads would have to be looked through" in found["not_looked_for"]
+        )
+        found = commands.trace(*asked, True)["versions"]
+        assert [each["state"] for each in found["rows"]] == ["counts", "older"]
+
+
+def test_lineage_is_told_the_columns_that_a_trace_knows(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("openlineage.client", reason="extra: lineage")
+    monkeypatch.setattr("snowmelt.observe.export.columns.SECONDS_A_RUN", 60.0)
+    with receiving() as receiver:
+        monkeypatch.setenv("OPENLINEAGE_URL", receiver.url)
+        with open_small(shop) as commands:
+            land_all_kinds(shop, commands)
+            named = commands.trace_columns("fct_orders", ["amount"])["columns"]
+    made = [
+        event["outputs"][0]["facets"]["columnLineage"]
+        for event in receiver.events
+        if event["job"]["name"].endswith(".fct_orders")
+        and event["eventType"] == "COMPLETE"
+        and event["outputs"]  # a test of it has none
+    ]
+    assert made
+    for facet in made:
+        (fed,) = facet["fields"]["amount"]["inputFields"]
+        (below,) = named[0]["feeds"]
+        assert (
+            fed["name"] == f"warehouse.{below['relation']}" == "warehouse.silver.orders"
+        )
+        assert fed["field"] == below["column"]
+        assert fed["namespace"].startswith("duckdb://")
+
+
+def test_a_key_is_found_wherever_its_load_is(
+    shop: Shop, warm: Warm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Newest loads first, in steps of any size: the answer is that of one look."""
+    live(shop, warm, seed=15, cases=2)
+    with open_small(shop) as commands:
+        keys = commands.rows("select order_id from silver.orders order by all")
+        asked = [("silver.orders", [f"order_id={key}"], 20) for (key,) in keys[:5]]
+        wanted = [commands.trace(*each) for each in asked]
+        looks: Counter[int] = Counter()
+        for steps, loads in (((1, 3), 10_000), ((4, 9), 2), ((1000,), 1)):
+            monkeypatch.setattr(newest, "STEPS", steps)
+            monkeypatch.setattr(newest, "LOADS_A_STEP", loads)
+            with Tracing(commands.loop.parts).opened() as (session, models):
+                node = models.by_key()["silver.orders"]
+                parts = list(newest.newest_first(session, models, node))
+                counted = [
+                    session.value(f"select count(*) from silver.orders where {each}")
+                    for each in parts
+                ]
+                total = session.value("select count(*) from silver.orders")
+            looks[len(parts)] += 1
+            assert sum(counted) == total, "each row meets one of them"
+            assert [commands.trace(*each) for each in asked] == wanted
+        assert max(looks) > 1

@@ -21,8 +21,15 @@ from small_project import (
     rebuilt,
     tables_of,
 )
+from snowmelt.gold import vacuum
 from snowmelt.gold.vacuum import RetentionConfig
-from snowmelt.observe.retention import TABLES, Horizons, OfTime, forget_before
+from snowmelt.observe.retention import (
+    TABLES,
+    Horizons,
+    OfAlert,
+    OfTime,
+    forget_before,
+)
 from snowmelt.service.vacuuming import LOOK_EVERY_LEAST, Vacuuming
 
 ROWS = "o1,c1,aa,open,1.00,2024-01-01,\no2,c1,aa,open,2.00,2024-01-01,\n"
@@ -115,6 +122,63 @@ def test_a_stream_that_owes_rows_holds_them(
     require_as_rebuilt(open_shop, warm)
 
 
+RULE = (
+    "streams.position >= old.load_seq\n        and streams.position < old.superseded_by"
+)
+BROKEN_RULES = {
+    "nothing is held": "false",
+    "not by the stream that read it last": RULE.replace(">=", ">"),
+    "not by one that reads the next": RULE.replace(
+        "superseded_by", "superseded_by - 1"
+    ),
+    "for ever": RULE.partition("\n")[0],
+    "by one that is done with it": RULE.replace("< old", "<= old"),
+}
+SHORT = ("nothing is held", "not by one that reads the next", "for ever")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        None,
+        *(
+            pytest.param(each, marks=() if each in SHORT else pytest.mark.long)
+            for each in BROKEN_RULES
+        ),
+    ],
+)
+def test_exactly_what_a_stream_owes_is_held(
+    open_shop: OpenSmall,
+    shop: Shop,
+    warm: Warm,
+    monkeypatch: pytest.MonkeyPatch,
+    broken: str | None,
+) -> None:
+    """The same history under rules that hold too little or too much is found out."""
+    if broken is None:
+        owe_and_vacuum(open_shop, shop, warm)
+        return
+    assert RULE in vacuum._HELD
+    held = vacuum._HELD.replace(RULE, BROKEN_RULES[broken])
+    monkeypatch.setattr(vacuum, "_HELD", held)
+    with pytest.raises(AssertionError):
+        owe_and_vacuum(open_shop, shop, warm)
+
+
+def owe_and_vacuum(commands: OpenSmall, shop: Shop, warm: Warm) -> None:
+    """Let rows go whenever they may, while streams owe a model that they left."""
+    keep(commands, superseded=0, stale_after="14d")
+    shop.land_bytes("orders_1.csv", (ORDERS + ROWS).encode())
+    commands.run(None)
+    load(commands, shop, "orders_1.csv", ORDERS + AGAIN)
+    commands.vacuum()
+    assert commands.run(None)["run"]["state"] == "SUCCEEDED"
+    require_as_rebuilt(commands, warm)
+    commands.vacuum()
+    assert in_bronze(commands, "orders_1.csv") == 1, "nobody needs the others"
+    require_as_rebuilt(commands, warm)
+
+
 def test_what_no_stream_has_read_is_not_held(open_shop: OpenSmall, shop: Shop) -> None:
     load(open_shop, shop, "orders_1.csv", ORDERS + ROWS)
     load(open_shop, shop, "orders_1.csv", ORDERS + AGAIN)
@@ -177,10 +241,10 @@ def test_slices_go_through_a_load_that_is_larger_than_they(
     rows = "".join(f"o{i},c1,aa,open,1,2024-01-01,\n" for i in range(1, 26))
     load(open_shop, shop, "orders_1.csv", ORDERS + rows)
     load(open_shop, shop, "orders_1.csv", ORDERS + AGAIN)
-    vacuum = open_shop.loop.parts.vacuum
-    vacuum.rows_max = 10
+    own = open_shop.loop.parts.vacuum
+    own.rows_max = 10
     sizes = []
-    while (done := vacuum.step()).more:
+    while (done := own.step()).more:
         sizes.append(done.rows)
     assert [*sizes, done.rows] == [10, 10, 5]
     assert in_bronze(open_shop, "orders_1.csv") == 1
@@ -280,7 +344,8 @@ def test_every_table_that_is_kept_for_a_time_is_there(open_shop: OpenSmall) -> N
         )
     )
     for each in TABLES:
-        column = each.at if isinstance(each, OfTime) else "run_id"
+        column = "alert_id" if isinstance(each, OfAlert) else "run_id"
+        column = each.at if isinstance(each, OfTime) else column
         assert (each.table, column) in known
 
 
@@ -296,12 +361,12 @@ def test_no_table_waits_for_what_is_new_in_another(
     """The oldest go first: a feed of snapshots always has something to let go."""
     load(open_shop, shop, "orders_1.csv", ORDERS + ROWS)
     load(open_shop, shop, "orders_1.csv", ORDERS + AGAIN)
-    vacuum = open_shop.loop.parts.vacuum
-    vacuum.rows_max = 1
+    own = open_shop.loop.parts.vacuum
+    own.rows_max = 1
     for day in range(1, 4):
         name = f"customers_2025-01-0{day}.csv"
         load(open_shop, shop, name, f"{CUSTOMERS}c1,aa,{day}\n")
-        vacuum.step()
+        own.step()
     assert in_bronze(open_shop, "orders_1.csv") == 1
 
 
@@ -310,9 +375,9 @@ def test_a_busy_service_does_one_slice_between_two_runs(
 ) -> None:
     load(open_shop, shop, "orders_1.csv", ORDERS + ROWS)
     load(open_shop, shop, "orders_1.csv", ORDERS + AGAIN)
-    vacuum, now = open_shop.loop.parts.vacuum, open_shop.loop.parts.clock.now()
-    vacuum.rows_max = 1
-    vacuuming = Vacuuming(vacuum, now)
+    own, now = open_shop.loop.parts.vacuum, open_shop.loop.parts.clock.now()
+    own.rows_max = 1
+    vacuuming = Vacuuming(own, now)
     assert vacuuming.overdue(now) is None, "it is not due yet"
     later = now + LOOK_EVERY_LEAST * 3
     given = []

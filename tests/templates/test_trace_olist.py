@@ -1,4 +1,7 @@
-"""Traces of the olist template against lines that are worked out by hand."""
+"""Traces of the olist template against lines that are worked out by hand.
+
+The short form of this is in test_synth_origins.py.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +14,11 @@ from pathlib import Path
 import pytest
 from asking import ask, published
 from trace_oracle import Origin, Origins, records
+from traced import traced
 
 from shop import Shop
 from snowmelt.service.commands import OwnCommands
-from snowmelt.service.places import Places
-from snowmelt.service.tracing import Tracing, find_model
 from snowmelt.synth.olist import make_olist
-from snowmelt.trace.backward import Backward
-from snowmelt.trace.closure import RECORDS
-from snowmelt.trace.models import BRONZE
-from snowmelt.trace.origins import records_of_roots
 
 KEYS = {
     "fct_orders": ("order_id",),
@@ -105,38 +103,12 @@ def _landed(history: History, name: str) -> bytes:
     return path.read_bytes()
 
 
-def traced(commands: OwnCommands, model: str) -> Lines:
+def traced_lines(commands: OwnCommands, model: str) -> Lines:
     """Return the files and lines that every row of a model is traced to."""
-    parts = commands._parts
-    with Tracing(parts).opened() as (session, models):
-        node = find_model(session, models, model)
-        backward = Backward(session, models)
-        backward.trace(node, "true")
-        assert backward.coarse == []
-        assert backward.decided == {}
-        columns = ", ".join(f"cast({each} as varchar)" for each in KEYS[model])
-        roots = {
-            row[0]: row[1:]
-            for row in session.rows(f"select rowid, {columns} from {node.key}")
-        }
-        found: Lines = {key: set() for key in roots.values()}
-        names: dict[int, str] = dict(
-            session.rows("select load_seq, file_name from snowmelt.load_history")
-        )
-        places = Places(parts, session)
-        for relation in backward.closure.relations:
-            if relation.kind != BRONZE:
-                continue
-            by_root = records_of_roots(backward.closure, relation)
-            split = {
-                row: divmod(row, RECORDS) for rows in by_root.values() for row in rows
-            }
-            lines = places.find(relation.key, split.values())
-            for root, rows in by_root.items():
-                for row in rows:
-                    line = lines[split[row]].line
-                    assert line is not None, (names[split[row][0]], lines[split[row]])
-                    found[roots[root]].add((names[split[row][0]], line))
+    found: Lines = {}
+    for key, places in traced(commands, model, KEYS[model]).items():
+        assert all(place.line is not None for place in places), places
+        found[key] = {(place.file, place.line or 0) for place in places}
     return found
 
 
@@ -145,7 +117,7 @@ def compare(shop: Shop, commands: OwnCommands, rows_min: int) -> None:
     compared = 0
     for model in KEYS:
         expected: Lines = getattr(origins, model)()
-        found = traced(commands, model)
+        found = traced_lines(commands, model)
         assert found.keys() == expected.keys(), model
         for key, lines in expected.items():
             assert found[key] == lines, (model, key, found[key] ^ lines)
@@ -163,6 +135,7 @@ def compare(shop: Shop, commands: OwnCommands, rows_min: int) -> None:
     ) == [[True]]
 
 
+@pytest.mark.long
 def test_a_thousand_rows_are_made_of_the_lines_worked_out_by_hand(
     tmp_path: Path, built_shop: Shop
 ) -> None:

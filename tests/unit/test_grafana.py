@@ -23,7 +23,10 @@ _ASKED = re.compile(r"(\w+)\s*(?:=~|!~|!=|=)")
 
 def samples() -> dict[str, set[str]]:
     """Return what a service that did something answers: samples and their labels."""
-    metrics = Metrics(lambda: Standing({"orders": 1}, {"orders": 2.0}, 0))
+    stands = Standing(
+        {"orders": 1}, {"orders": 2.0}, 0, {"late": 1}, {("chat", "sent"): 2}
+    )
+    metrics = Metrics(lambda: stands)
     metrics(FileSettled("orders", "f", "Loaded", 1, 0, None, 1, 1, 1, AT, AT))
     metrics(CopyFinished("orders", 1, "f", AT, AT, None))
     metrics(RunFinished("r", "SUCCEEDED", 1.0, None, "", AT, AT, (), "dbt"))

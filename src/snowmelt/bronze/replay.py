@@ -28,6 +28,7 @@ from snowmelt.bronze.reading import Reading
 from snowmelt.bronze.records import find_records, unclosed_field
 from snowmelt.bronze.reject_file import Edits
 from snowmelt.bronze.rejects import OPEN, RejectFilter
+from snowmelt.bronze.table import live_rows
 from snowmelt.clock import Clock
 from snowmelt.landing.folder import LocalFolder
 from snowmelt.pipe.definition import Pipe
@@ -258,7 +259,7 @@ def _still_open(session: Session, pipe: Pipe, origin: _Origin) -> bool:
         return not session.value(
             "select (select count(*) from snowmelt.load_history "
             "where load_seq = $1 and superseded_by is not null) + "
-            f'(select count(*) from bronze."{pipe.table_name}" '
+            f"(select count(*) from {live_rows(pipe)} "
             "where _replayed_from = $1 "
             "and _file_row in (select unnest($2::json::bigint[])))",
             [origin.load.load_seq, origin.file_rows],

@@ -29,7 +29,7 @@ def all_rows(pipe: Pipe) -> str:
     return f"{identifier(pipe.schema_name)}.{identifier(pipe.table_name + '__all')}"
 
 
-def _live_rows(pipe: Pipe) -> str:
+def live_rows(pipe: Pipe) -> str:
     """Return the name of the view of the rows that count."""
     return f"{identifier(pipe.schema_name)}.{identifier(pipe.table_name)}"
 
@@ -92,7 +92,7 @@ def _is_empty(session: Session, pipe: Pipe) -> bool:
         )
     if rows:
         return False
-    session.execute(f"drop view if exists {_live_rows(pipe)}")
+    session.execute(f"drop view if exists {live_rows(pipe)}")
     session.execute(f"drop {'view' if is_view else 'table'} {all_rows(pipe)}")
     return True
 
@@ -230,7 +230,7 @@ def _ensure_view(session: Session, pipe: Pipe) -> None:
     listed = ", ".join(map(str, superseded))
     unread = f" and _load_seq not in ({listed})" if superseded else ""
     session.execute(
-        f"create or replace view {_live_rows(pipe)} as "
+        f"create or replace view {live_rows(pipe)} as "
         f"select {names} from {all_rows(pipe)} "
         "where _load_seq not in (select load_seq from snowmelt.load_history "
         f"where superseded_by is not null){unread}"

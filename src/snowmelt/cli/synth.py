@@ -24,6 +24,11 @@ _seed = click.option(
 _dirty = click.option(
     "--dirty", default=0.0, show_default=True, help="Share of dirt, 0 to 0.5."
 )
+_origins = click.option(
+    "--origins",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write here which lines make each row of gold.",
+)
 
 
 @click.group("synth")
@@ -37,14 +42,18 @@ def command() -> None:
 @_seed
 @_dirty
 @click.option("--parts", default=1, show_default=True, help="Parts of growing files.")
+@_origins
 @json_option
-def olist(
-    directory: Path, orders: int, seed: int, dirty: float, parts: int, as_json: bool
-) -> None:
-    """Nine CSV files of a marketplace in DIRECTORY."""
+def olist(directory: Path, as_json: bool, **given: Any) -> None:
+    """Nine CSV files of a marketplace in DIRECTORY.
+
+    --origins has a line of JSON for each row of gold: its key, and the files, records
+    and lines that it is made of when all has landed, corrected/ last and each file
+    under its name alone. It is what snowmelt trace is to say.
+    """
     from snowmelt.synth.olist import make_olist
 
-    report = make_olist(directory, orders=orders, seed=seed, dirty=dirty, parts=parts)
+    report = make_olist(directory, **given)
     _show("olist", report, as_json=as_json)
 
 
@@ -56,16 +65,17 @@ def olist(
 @_seed
 @_dirty
 @click.option("--days", default=3, show_default=True, help="How many days, 3 or more.")
+@_origins
 @json_option
-def storefront(
-    directory: Path, customers: int, seed: int, dirty: float, days: int, as_json: bool
-) -> None:
-    """Customers, products (CSV) and sales (JSON) of a shop in DIRECTORY/raw."""
+def storefront(directory: Path, as_json: bool, **given: Any) -> None:
+    """Customers, products (CSV) and sales (JSON) of a shop in DIRECTORY/raw.
+
+    --origins has a line of JSON for each row of gold and of enriched sales: its key,
+    and the files, records and lines that it is made of when all has landed, by name.
+    """
     from snowmelt.synth.storefront import make_storefront
 
-    report = make_storefront(
-        directory, customers=customers, seed=seed, dirty=dirty, days=days
-    )
+    report = make_storefront(directory, **given)
     _show("storefront", report, as_json=as_json)
 
 

@@ -174,6 +174,33 @@ def retry(target: str | None, wait: bool, directory: Path, as_json: bool) -> int
     return _show_graph_run(document, as_json)
 
 
+@command.command("cancel")
+@click.argument("target", metavar="[NAME|GRAPH_RUN]", required=False)
+@click.option("--reason", default=None, help="Why; it is the tasks' error message.")
+@project_option
+@json_option
+def cancel(
+    target: str | None, reason: str | None, directory: Path, as_json: bool
+) -> None:
+    """Have the graph run end that is under way.
+
+    What is at work is stopped, what it built is rolled back, nothing else is begun but
+    the finalizer. All graph runs of a root by its name, or one by its id. It is not
+    tried again of itself, and counts as no failure.
+    """
+    with connected(directory) as commands:
+        document = commands.task_cancel(target, reason)
+    if as_json:
+        output.show_json(document)
+        return
+    for each in document["cancelled"]:
+        at_work = ", ".join(each["tasks"]) or "nothing was at work"
+        output.show(
+            f"Graph run {each['graph_run_group_id']} is being cancelled: {at_work}."
+        )
+    output.tell("What became of it: snowmelt tasks history")
+
+
 @command.command("suspend")
 @click.argument("name")
 @click.option("--reason", default=None, help="Why; it is shown wherever the task is.")

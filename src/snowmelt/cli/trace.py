@@ -31,7 +31,12 @@ IN_JSON = 10_000
 @click.option("--load", type=int, help="What became of one load.")
 @click.option("--row", type=int, help="Of one record of the file or load, from 1.")
 @click.option("--limit", type=int, help="How many rows to list; all are counted.")
-@click.option("--lines", "all_lines", is_flag=True, help="Read large files for lines.")
+@click.option(
+    "--lines",
+    "all_lines",
+    is_flag=True,
+    help="Whatever it takes: read large files for lines, all loads for other versions.",
+)
 @project_option
 @json_option
 def command(

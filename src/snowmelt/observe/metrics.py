@@ -1,13 +1,13 @@
 """Numbers for Prometheus: what was counted since the service began, what stands now.
 
-Labels are pipes, load statuses, states and ways: never files or models, of which there
-may be any number.
+Labels are pipes, load statuses, states, ways, rules and sinks: never files or models,
+of which there may be any number.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from prometheus_client import (
@@ -36,12 +36,15 @@ SECONDS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000)
 class Standing:
     """How things stand when it is asked, by pipe.
 
-    A pipe into which nothing was ever loaded has no lag.
+    A pipe into which nothing was ever loaded has no lag. Messages of alerts are counted
+    by sink and state, as long as they are kept.
     """
 
     pending_files: Mapping[str, int]
     lag_seconds: Mapping[str, float]
     log_rows_lost: int
+    alerts_open: Mapping[str, int] = field(default_factory=dict)
+    deliveries: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
 class Metrics:
@@ -136,4 +139,20 @@ class _Standing(Collector):
             "snowmelt_log_rows_lost", "Rows of the log that could not be kept."
         )
         lost.add_metric([], now.log_rows_lost)
-        yield from (pending, lag, lost)
+        yield from (pending, lag, lost, *_of_alerts(now))
+
+
+def _of_alerts(now: Standing) -> Iterator[Metric]:
+    opened = GaugeMetricFamily(
+        "snowmelt_alerts_open", "Alerts that are open.", labels=["rule"]
+    )
+    for rule, count in now.alerts_open.items():
+        opened.add_metric([rule], count)
+    deliveries = GaugeMetricFamily(
+        "snowmelt_alert_deliveries",
+        "Messages of alerts that are due, sent, failed or dropped, while kept.",
+        labels=["sink", "state"],
+    )
+    for (sink, state), count in now.deliveries.items():
+        deliveries.add_metric([sink, state], count)
+    yield from (opened, deliveries)

@@ -1,4 +1,4 @@
-"""How long the log and the record of runs are kept: one line a table."""
+"""How long the log, the record of runs and alerts are kept: one line a table."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ from snowmelt.warehouse.port import Session
 
 @dataclass(frozen=True)
 class Horizons:
-    """The instants before which steps, statements, and the record are forgotten."""
+    """The instants before which things are forgotten; None: they are not, now.
 
-    steps: datetime
-    queries: datetime
-    history: datetime
+    Alerts are forgotten by who writes them, and at its own time.
+    """
+
+    steps: datetime | None = None
+    queries: datetime | None = None
+    history: datetime | None = None
+    alerts: datetime | None = None
 
 
 class Kept(Enum):
@@ -24,6 +28,7 @@ class Kept(Enum):
     STEPS = "steps"
     QUERIES = "queries"
     HISTORY = "history"
+    ALERTS = "alerts"
 
 
 @dataclass(frozen=True)
@@ -45,8 +50,17 @@ class OfRun:
     stays: str = "false"
 
 
+@dataclass(frozen=True)
+class OfAlert:
+    """A table whose rows go with the time at which their alert was resolved."""
+
+    table: str
+    kept: Kept = Kept.ALERTS
+    stays: str = "false"
+
+
 # In their order: what refers to runs before the runs.
-TABLES: tuple[OfTime | OfRun, ...] = (
+TABLES: tuple[OfTime | OfRun | OfAlert, ...] = (
     OfTime("pipeline_log", "started_at", Kept.STEPS),
     OfTime("freshness_history", "judged_at", Kept.STEPS),
     OfTime("query_history", "started_at", Kept.QUERIES),
@@ -89,6 +103,14 @@ TABLES: tuple[OfTime | OfRun, ...] = (
         stays="(pipe_name, event, happened_at) in (select (pipe_name, event, "
         "max(happened_at)) from snowmelt.pipe_events group by pipe_name, event)",
     ),
+    OfAlert("alert_deliveries", stays="state = 'due'"),
+    OfTime(
+        "alerts",
+        "resolved_at",
+        Kept.ALERTS,
+        stays="alert_id in (select alert_id from snowmelt.alert_deliveries)",
+    ),
+    OfTime("alert_mutes", "until", Kept.ALERTS),
 )
 
 
@@ -100,12 +122,17 @@ def forget_before(session: Session, horizons: Horizons) -> None:
     with session.transaction():
         for each in TABLES:
             before = getattr(horizons, each.kept.value)
-            session.execute(_deletion(each), [before])
+            if before is not None:
+                session.execute(_deletion(each), [before])
 
 
-def _deletion(of: OfTime | OfRun) -> str:
+def _deletion(of: OfTime | OfRun | OfAlert) -> str:
     if isinstance(of, OfTime):
         old = f"{of.at} < $1"
+    elif isinstance(of, OfAlert):
+        old = (
+            "alert_id in (select alert_id from snowmelt.alerts where resolved_at < $1)"
+        )
     else:
         old = (
             "run_id in (select run_id from snowmelt.run_history where started_at < $1)"

@@ -23,7 +23,7 @@ ACTIONS = (
     *("hold", "release", "approve", "reject", "backup"),
     *("export_rejects", "export_quarantine", "vacuum", "test_alerts", "mute_alerts"),
     *("share", "unshare"),
-    *("task_run", "task_retry", "task_suspend", "task_resume"),
+    *("task_run", "task_retry", "task_cancel", "task_suspend", "task_resume"),
 )
 """The verbs that change something, or write a file."""
 

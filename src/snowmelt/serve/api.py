@@ -89,6 +89,7 @@ POSTS: dict[str, dict[str, type]] = {
     "mute_alerts": {"target": str, "duration": str},
     "task_run": {"name": str, "config": dict, "wait": bool},
     "task_retry": {"target": str, "wait": bool},
+    "task_cancel": {"target": str, "reason": str},
     "task_suspend": {"name": str, "reason": str},
     "task_resume": {"name": str},
     "pause": {"pipe": str, "reason": str},

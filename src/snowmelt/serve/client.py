@@ -155,6 +155,9 @@ class ServiceClient(PageQuestions):
     ) -> Document:
         return self._ask("task_retry", target=target, wait=wait)
 
+    def task_cancel(self, target: str | None, reason: str | None) -> Document:
+        return self._ask("task_cancel", target=target, reason=reason)
+
     def task_suspend(self, name: str, reason: str | None) -> Document:
         return self._ask("task_suspend", name=name, reason=reason)
 

@@ -142,6 +142,10 @@ class Commands(PageCommands, Protocol):
         """Try again what failed of a graph run, and what comes after it."""
         ...
 
+    def task_cancel(self, target: str | None, reason: str | None) -> Document:
+        """Have graph runs end that are under way: one by its id, or all of a root."""
+        ...
+
     def task_suspend(self, name: str, reason: str | None) -> Document:
         """Let a task not run until it is resumed."""
         ...

@@ -262,6 +262,9 @@ class OwnCommands(PageAnswers):
     ) -> Document:
         return self._task_verbs.retry(target, wait=wait is not False)
 
+    def task_cancel(self, target: str | None, reason: str | None) -> Document:
+        return self._task_verbs.cancel(target, reason)
+
     def task_suspend(self, name: str, reason: str | None) -> Document:
         return self._task_verbs.suspend(name, reason)
 

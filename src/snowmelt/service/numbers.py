@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from snowmelt.observe.alerts.records import deliveries_by_sink, open_by_rule
 from snowmelt.observe.metrics import Standing
 from snowmelt.service.loop import Loop
 from snowmelt.service.pipe_status import history_facts
@@ -16,6 +17,7 @@ def standing(loop: Loop) -> Standing:
         waiting = Counter(str(each["pipe_name"]) for each in parts.pending.states())
     with parts.warehouse.snapshot() as session:
         known = history_facts(session)
+        alerts, deliveries = open_by_rule(session), deliveries_by_sink(session)
     now = parts.clock.now()
     return Standing(
         pending_files={pipe.name: waiting[pipe.name] for pipe in parts.project.pipes},
@@ -25,4 +27,6 @@ def standing(loop: Loop) -> Standing:
             if facts.last_ingested_at is not None
         },
         log_rows_lost=parts.pipeline_log.lost,
+        alerts_open=dict.fromkeys(parts.project.settings.alerts.rules, 0) | alerts,
+        deliveries=deliveries,
     )

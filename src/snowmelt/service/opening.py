@@ -136,7 +136,7 @@ def _told(
     memory = settings.warehouse.memory_bytes
     with (
         watched_spills(warehouse.spilled_bytes, memory, events),
-        exported(settings.observe, described(project), events, clock),
+        exported(settings.observe, described(project), events, clock, warehouse),
         kept_log(warehouse, settings.log, clock, events) as log,
     ):
         yield log

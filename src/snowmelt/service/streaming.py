@@ -6,7 +6,12 @@ from datetime import datetime, timedelta
 
 from snowmelt.serve.commands import Document
 from snowmelt.service.documents import SCHEMA_VERSION, as_documents, plain
-from snowmelt.transform.streams import COLUMNS, find_streams, unread_streams
+from snowmelt.transform.streams import (
+    COLUMNS,
+    find_behind,
+    find_streams,
+    unread_streams,
+)
 from snowmelt.warehouse.port import Session
 
 _LONGEST = timedelta(days=36_500)
@@ -30,26 +35,18 @@ def streams_document(
 
 
 def stuck_streams(session: Session, now: datetime, wait_max: timedelta) -> list[str]:
-    """Say which streams have not moved although rows wait for longer than they may.
-
-    Of streams on models the bronze ones before them tell.
-    """
+    """Say which streams have not moved although rows wait for longer than they may."""
     told = [
         f"stream of {consumer} on {source} is stale since {since:%Y-%m-%d %H:%M}: it "
         "was not read for too long (retention.stale_after); the next run builds the "
         "model from nothing, or asks for: snowmelt rebuild"
         for consumer, source, since in unread_streams(session)
     ]
-    for row in find_streams(session):
-        stream = dict(zip(COLUMNS, row, strict=True))
-        since = stream["waiting_since"]
-        if since is None or now - since <= wait_max + MARGIN:
-            continue
-        waiting = stream["rows_inserted"] + stream["rows_deleted"]
-        rows = "1 row waits" if waiting == 1 else f"{waiting} rows wait"
+    for each in find_behind(session, now, wait_max + MARGIN):
+        rows = "1 row waits" if each.rows == 1 else f"{each.rows} rows wait"
         told.append(
-            f"stream of {stream['consumer']} on {stream['source']} has not moved since "
-            f"{stream['moved_at']:%Y-%m-%d %H:%M} while {rows}; why the runs fail: "
+            f"stream of {each.consumer} on {each.source} has not moved since "
+            f"{each.moved_at:%Y-%m-%d %H:%M} while {rows}; why the runs fail: "
             "snowmelt status"
         )
     return told

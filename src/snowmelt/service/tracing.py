@@ -15,8 +15,8 @@ from snowmelt.service.documents import SCHEMA_VERSION, as_documents, plain
 from snowmelt.service.parts import Parts
 from snowmelt.service.places import Places
 from snowmelt.trace.backward import Backward
-from snowmelt.trace.closure import columns_of, listed
-from snowmelt.trace.models import BRONZE, Models, Relation, name_of, open_models
+from snowmelt.trace.closure import VIEWED, columns_of, listed
+from snowmelt.trace.models import BRONZE, TABLE, Models, Relation, name_of, open_models
 from snowmelt.trace.origins import (
     key_columns,
     node_of_run,
@@ -73,8 +73,8 @@ class Tracing:
                 return _usage_document(session, models, node)
             condition = _condition(session, models, node, keys)
             backward = Backward(session, models)
-            root = backward.trace(node, condition)
-            count = backward.closure.count(root)
+            root = backward.trace(node, condition, _columns(keys))
+            count, _ = backward.closure.count(root)
             if not count:
                 raise _no_row(session, models, node, keys)
             places = Places(self._parts, session)
@@ -85,10 +85,8 @@ class Tracing:
                 "model": node.key,
                 "key_columns": key_columns(session, models, node.key),
                 "count": count,
-                "rows": _roots(session, node, condition, limit),
-                "versions": plain(versions_of(session, models, node, condition))
-                if node.materialized == "latest_version" and node.unique_key
-                else None,
+                "rows": _roots(backward, root, limit),
+                "versions": _versions(backward, root, node, all_loads=all_lines),
                 **_answer(backward, root, places, limit),
             }
 
@@ -224,6 +222,11 @@ def _condition(
     return " and ".join(conditions)
 
 
+def _columns(given: Sequence[str]) -> list[str]:
+    """Return the columns that `column=value` words name."""
+    return [each.partition("=")[0].strip() for each in given]
+
+
 def _no_row(
     session: Session, models: Models, node: Node, keys: Sequence[str]
 ) -> UsageError:
@@ -235,15 +238,32 @@ def _no_row(
     )
 
 
-def _roots(
-    session: Session, node: Node, condition: str, limit: int
-) -> list[dict[str, Any]]:
-    columns = list(columns_of(session, node.key))
+def _roots(backward: Backward, root: Relation, limit: int) -> list[dict[str, Any]]:
+    """Return the rows that are asked about, without looking for them again."""
+    session = backward.session
+    columns = list(columns_of(session, root.key))
+    if root.kind == TABLE:
+        source = f"{root.sql} where {backward.closure.among(root)}"
+    else:
+        source = VIEWED
     table = session.table(
-        f"select * from {name_of(node.key)} where {condition} "  # noqa: S608
+        f"select {listed(columns)} from {source} "  # noqa: S608
         f"order by {listed(columns)} limit {limit}"
     )
     return as_documents(table.columns, table.rows)
+
+
+def _versions(
+    backward: Backward, root: Relation, node: Node, *, all_loads: bool
+) -> Document | None:
+    """Return what else came for the keys of a row of silver; None of another model."""
+    if node.materialized != "latest_version" or not node.unique_key:
+        return None
+    asked = backward.closure.among(root)
+    found: Document = plain(
+        versions_of(backward.session, backward.models, node, asked, all_loads=all_loads)
+    )
+    return found
 
 
 def _answer(backward: Backward, root: Relation, places: Places, limit: int) -> Document:
@@ -251,11 +271,12 @@ def _answer(backward: Backward, root: Relation, places: Places, limit: int) -> D
     closure, models = backward.closure, backward.models
     relations, loads = [], dict[int, int]()
     for relation in closure.relations:
+        made, passed = closure.count(relation)
         document: Document = {
             "relation": relation.key,
             "kind": relation.kind,
-            "count": closure.count(relation),
-            "only_let_pass": closure.count(relation, passed=True),
+            "count": made,
+            "only_let_pass": passed,
             "made_from": [each.key for each in closure.edges_below(relation)],
         }
         if relation.kind == BRONZE:

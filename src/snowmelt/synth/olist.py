@@ -25,6 +25,8 @@ from snowmelt.synth.making import (
     statement,
 )
 from snowmelt.synth.olist_files import Shape
+from snowmelt.synth.olist_origins import OlistOrigins
+from snowmelt.synth.origins import check_origins
 from snowmelt.warehouse.duckdb.scratch import Connection, scratch
 
 CHUNK_ORDERS = 100_000
@@ -37,17 +39,24 @@ _CHUNK = ("orders", "order_items", "order_payments", "order_reviews", "records")
 
 @dataclass(frozen=True)
 class _Request:
-    """What the caller wants: size, seed, share of dirt, number of parts."""
+    """What the caller wants: size, seed, share of dirt, number of parts, origins."""
 
     directory: Path
     orders: int
     seed: int
     dirty: float
     parts: int
+    origins: Path | None
 
 
 def make_olist(
-    directory: Path, *, orders: int, seed: int, dirty: float = 0.0, parts: int = 1
+    directory: Path,
+    *,
+    orders: int,
+    seed: int,
+    dirty: float = 0.0,
+    parts: int = 1,
+    origins: Path | None = None,
 ) -> Report:
     """Write an Olist-shaped set of `orders` orders into `directory`.
 
@@ -63,17 +72,24 @@ def make_olist(
     `broken_*` and `duplicate_rows` over the files proper, without the copies in
     `resent/`.
 
+    The file `origins` says which lines make each row of gold, one as JSON a line, when
+    all files have landed, the corrected one last and under the name of what it
+    corrects. It costs memory, about 1 kB an order.
+
     Raises UsageError when a number is out of range or a file is there already.
     """
-    wanted = _Request(directory, orders, seed, dirty, parts)
+    wanted = _Request(directory, orders, seed, dirty, parts, origins)
     _check(wanted)
     report = Report({}, {})
     with scratch() as connection:
         _make_world(connection, wanted)
         _start_files(wanted, report)
-        _write_whole(connection, wanted, report)
+        kept = OlistOrigins(connection, parts) if origins else None
+        _write_whole(connection, wanted, report, kept)
         for first in range(0, orders, CHUNK_ORDERS):
-            _write_chunk(connection, wanted, report, first)
+            _write_chunk(connection, wanted, report, first, kept)
+        if origins and kept:
+            kept.write(origins, is_corrected=dirty > 0)
     if dirty > 0:
         _copy_files(wanted, report)
     return Report(report.files, dict(sorted(report.quirks.items())))
@@ -85,6 +101,7 @@ def _check(wanted: _Request) -> None:
     check_dirty(wanted.dirty)
     names = files.names(parts=wanted.parts, is_dirty=wanted.dirty > 0)
     check_directory(wanted.directory, names)
+    check_origins(wanted.origins)
 
 
 def _make_world(connection: Connection, wanted: _Request) -> None:
@@ -124,11 +141,18 @@ def _start_files(wanted: _Request, report: Report) -> None:
             file.write(mark + (shape.header + shape.terminator).encode())
 
 
-def _write_whole(connection: Connection, wanted: _Request, report: Report) -> None:
+def _write_whole(
+    connection: Connection,
+    wanted: _Request,
+    report: Report,
+    kept: OlistOrigins | None,
+) -> None:
     for shape in files.WHOLE:
         name = files.part_name(shape, 0, wanted.parts)
         for _, _, text, kinds in _lines(connection, shape, dirt=0.0):
             _append(wanted, report, name, text, sum(kinds.values()))
+        if kept:
+            kept.keep_whole(shape)
     _add(report, dict(connection.execute(statement("olist/whole_quirks")).fetchall()))
     shapes = (*files.WHOLE, *files.GROWING)
     report.quirks["byte_order_marks"] = sum(s.has_byte_order_mark for s in shapes)
@@ -136,7 +160,11 @@ def _write_whole(connection: Connection, wanted: _Request, report: Report) -> No
 
 
 def _write_chunk(
-    connection: Connection, wanted: _Request, report: Report, first: int
+    connection: Connection,
+    wanted: _Request,
+    report: Report,
+    first: int,
+    kept: OlistOrigins | None,
 ) -> None:
     after = min(first + CHUNK_ORDERS, wanted.orders)
     set_variables(connection, first_order=first, after_order=after)
@@ -152,21 +180,31 @@ def _write_chunk(
             )
             _append(wanted, report, name, text, sum(kinds.values()))
             _add(report, {kind: n for kind, n in kinds.items() if kind != "good"})
+        if kept:
+            kept.keep_growing(shape)
+    if kept:
+        kept.keep_chunk()
     if wanted.dirty > 0:
-        _write_corrected(connection, wanted, report)
+        _write_corrected(connection, wanted, report, kept)
 
 
-def _write_corrected(connection: Connection, wanted: _Request, report: Report) -> None:
-    good, kept, corrected = connection.execute(statement("olist/corrected")).fetchall()[
-        0
-    ]
+def _write_corrected(
+    connection: Connection,
+    wanted: _Request,
+    report: Report,
+    kept: OlistOrigins | None,
+) -> None:
+    (counted,) = connection.execute(statement("olist/corrected")).fetchall()
+    good, left, corrected = counted
     if good == 0:
         return
     name = files.corrected_name(wanted.parts)
     shape = replace(files.CORRECTED, records="corrected_records")
     for _, _, text, kinds in _lines(connection, shape, dirt=0.0):
         _append(wanted, report, name, text, sum(kinds.values()))
-    _add(report, {"corrected_records": corrected, "removed_records": good - kept})
+    _add(report, {"corrected_records": corrected, "removed_records": good - left})
+    if kept:
+        kept.keep_corrected(shape)
 
 
 def _copy_files(wanted: _Request, report: Report) -> None:
@@ -193,7 +231,8 @@ def _lines(connection: Connection, shape: Shape, *, dirt: float) -> Iterator[_Li
         date_at=shape.date_at,
         text_at=shape.text_at,
     )
-    yield from connection.execute(statement("olist/lines")).fetchall()
+    connection.execute(statement("olist/lines"))
+    yield from connection.execute(statement("olist/blocks")).fetchall()
 
 
 def _append(

@@ -21,6 +21,7 @@ from snowmelt.synth.making import (
     set_variables,
     statement,
 )
+from snowmelt.synth.origins import check_origins, write_origins
 from snowmelt.warehouse.duckdb.scratch import Connection, scratch
 
 FIRST_DAY = date(2024, 5, 1)
@@ -48,7 +49,13 @@ class _File:
 
 
 def make_storefront(
-    directory: Path, *, customers: int, seed: int, dirty: float = 0.0, days: int = 3
+    directory: Path,
+    *,
+    customers: int,
+    seed: int,
+    dirty: float = 0.0,
+    days: int = 3,
+    origins: Path | None = None,
 ) -> Report:
     """Write `days` days of a shop with `customers` customers into `directory`/raw.
 
@@ -62,6 +69,9 @@ def make_storefront(
     are customers and products whose values changed, `early_sales` those that come
     before their customer or product.
 
+    The file `origins` says which lines make each row of gold, one as JSON a line, when
+    all files have landed in the order of their names.
+
     Raises UsageError when a number is out of range or a file is there already.
     """
     check_number("customers", customers, 1)
@@ -69,6 +79,7 @@ def make_storefront(
     check_dirty(dirty)
     files = list(_files(days, is_dirty=dirty > 0))
     check_directory(directory, [file.name for file in files])
+    check_origins(origins)
     amounts = {
         "customers": customers,
         "products": max(10, customers // 5),
@@ -82,11 +93,17 @@ def make_storefront(
             connection.execute(statement(f"storefront/{name}"))
         records: dict[str, int] = {}
         counted: Counter[str] = Counter()
+        connection.execute(statement("storefront/origins_begin"))
         for file in files:
             records[file.name] = _write(connection, directory, file, counted)
+            if origins:
+                _keep_places(connection, file)
         counted.update(
             dict(connection.execute(statement("storefront/once")).fetchall())
         )
+        if origins:
+            connection.execute(statement("storefront/origins"))
+            write_origins(connection, origins)
     return Report(records, _quirks(counted, amounts))
 
 
@@ -135,6 +152,21 @@ def _write(
         counted[f"good_{file.table}" if is_good else kind] += number
     counted.update(repairs or {})
     return int(count)
+
+
+def _keep_places(connection: Connection, file: _File) -> None:
+    """Keep where the good records of a file stand that was written just now."""
+    again_of_last = file.is_again and file.day > 0
+    set_variables(
+        connection,
+        stem=file.table,
+        file=file.name,
+        # which version counts: the date in a file's name, then when it landed
+        dated=file.day + again_of_last,
+        landed=int(file.is_again),
+        header_lines={"csv": 1, "lines": 0}.get(file.shape),
+    )
+    connection.execute(statement("storefront/places"))
 
 
 def _quirks(counted: Counter[str], amounts: dict[str, int]) -> dict[str, int]:

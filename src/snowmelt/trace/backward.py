@@ -9,7 +9,7 @@ answered more coarsely, and says so.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from snowmelt.trace.closure import (
@@ -18,6 +18,7 @@ from snowmelt.trace.closure import (
     EDGES,
     MADE,
     REACH,
+    VIEWED,
     Closure,
     columns_of,
     equal,
@@ -28,6 +29,7 @@ from snowmelt.trace.closure import (
 )
 from snowmelt.trace.models import (
     AFFECTED,
+    SAME,
     TABLE,
     Decided,
     Models,
@@ -35,6 +37,7 @@ from snowmelt.trace.models import (
     Relation,
     name_of,
 )
+from snowmelt.trace.newest_first import is_whole_key, newest_first
 from snowmelt.transform.graph import Node
 from snowmelt.warehouse.port import Session
 
@@ -61,43 +64,79 @@ class Backward:
     def __post_init__(self) -> None:
         self.closure = Closure(self.session)
 
-    def trace(self, node: Node, condition: str) -> Relation:
+    def trace(
+        self, node: Node, condition: str, columns: Collection[str] = ()
+    ) -> Relation:
         """Trace every row of a model for which a condition holds; roots are its rows.
 
-        Of a view the roots are numbered from 0 in the order of all its columns.
+        `columns` are those of which the condition says which value they have. Of a view
+        the roots are numbered from 0 in the order of all its columns.
         """
         if node.materialized == "view":
-            relation = self._begin_with_view(node, condition)
+            relation = self._begin_with_view(node, condition, columns)
         else:
-            relation = Relation(node.key, TABLE)
-            self.session.execute(
-                f"insert into {REACH} select rowid, "  # noqa: S608
-                f"{self.closure.number(relation)}, rowid, false "
-                f"from {name_of(node.key)} where {condition}"
-            )
+            relation = self._begin(node, condition, columns)
         self._descend()
         return relation
 
-    def _begin_with_view(self, node: Node, condition: str) -> Relation:
+    def _begin(self, node: Node, condition: str, columns: Collection[str]) -> Relation:
+        relation = Relation(node.key, TABLE)
+        number = self.closure.number(relation)
+        for loads in self._loads(node if is_whole_key(node, columns) else None):
+            self.session.execute(
+                f"insert into {REACH} select rowid, {number}, rowid, false "  # noqa: S608
+                f"from {name_of(node.key)} where {condition} and {loads}"
+            )
+            if self.session.value(f"select count(*) from {REACH}"):  # noqa: S608
+                break
+        return relation
+
+    def _loads(self, node: Node | None) -> Iterator[str]:
+        """Yield the loads to look in for the one row of a silver model, in turn."""
+        if node is None:
+            yield "true"
+        else:
+            yield from newest_first(self.session, self.models, node)
+
+    def _below_one(self, plan: Plan, columns: Collection[str]) -> Node | None:
+        """Return the silver model of whose rows a view shows at most one here."""
+        if len(plan.relations) != 1:
+            return None
+        node = self.models.by_key().get(plan.relations[0].key.lower())
+        below = [
+            likely.column
+            for name, likely in plan.likely.items()
+            if likely.how == SAME and name in _lower(tuple(columns))
+        ]
+        return node if node is not None and is_whole_key(node, below) else None
+
+    def _begin_with_view(
+        self, node: Node, condition: str, given: Collection[str]
+    ) -> Relation:
         """Find a view's rows with what they are made of: it holds no rows itself."""
         relation = Relation(node.key, "view")
         plan = self.models.plan(self.session, node)
         columns = list(columns_of(self.session, node.key))
-        if plan.reason:
-            self._read_all(relation, node, plan.reason)
-            return relation
-        scans = self._scans(plan)
-        self.session.execute(
-            f"create or replace temp table {local_name(MADE)} as "  # noqa: S608
-            f"select row_number() over (order by {listed(columns)}) - 1 as _row, "
-            f"* from ({with_scans(plan.rows, scans)}) where {condition}"
-        )
-        self._note(node, plan)
+        for loads in self._loads(self._below_one(plan, given)):
+            source = with_scans(plan.rows, self._scans(plan, loads))
+            if plan.reason:
+                source = f"select * from {name_of(node.key)}"  # noqa: S608
+            self.session.execute(
+                f"create or replace temp table {local_name(VIEWED)} as "  # noqa: S608
+                f"select row_number() over (order by {listed(columns)}) - 1 as _row, "
+                f"* from ({source}) where {condition}"
+            )
+            if self.session.value(f"select count(*) from {VIEWED}"):  # noqa: S608
+                break
         self.session.execute(
             f"insert into {REACH} select _row, "  # noqa: S608
-            f"{self.closure.number(relation)}, _row, false from {MADE}"
+            f"{self.closure.number(relation)}, _row, false from {VIEWED}"
         )
-        self._keep_edges(relation, plan)
+        if plan.reason:
+            self._read_all(relation, node, plan.reason)
+        else:
+            self._note(node, plan)
+            self._keep_edges(relation, plan, VIEWED)
         self.closure.extend(relation)
         return relation
 
@@ -129,7 +168,7 @@ class Backward:
             return
         self._note(node, plan)
         self._make_again(relation, node, plan)
-        self._keep_edges(relation, plan)
+        self._keep_edges(relation, plan, MADE)
         missing = self.session.value(
             f"select count(*) from ({self.closure.reached(relation)}) "  # noqa: S608
             f"where row not in (select _row from {MADE} where _same)"
@@ -144,7 +183,7 @@ class Backward:
         self.session.execute(
             f"insert into {EDGES} select {self.closure.number(relation)}, "  # noqa: S608
             f"rowid, {self.closure.number(below)}, {BRONZE_ROW}, false "
-            f"from {relation.sql} where rowid in ({self.closure.reached(relation)})"
+            f"from {relation.sql} where {self.closure.among(relation)}"
         )
 
     def _make_again(self, relation: Relation, node: Node, plan: Plan) -> None:
@@ -152,37 +191,36 @@ class Backward:
         columns = columns_of(self.session, node.key)
         exact = exact_columns(columns)
         keys = [each for each in node.unique_key if each.lower() in _lower(columns)]
-        reached = self.closure.reached(relation)
+        reached = self.closure.among(relation)
         groups = listed(node.affected_by or keys or exact)
         self.session.execute(
             f"create or replace temp table {local_name(AFFECTED_ROWS)} as "  # noqa: S608
             f"select distinct {groups} from {relation.sql} "
-            f"where rowid in ({reached})"
+            f"where {reached}"
         )
         sql = bind_affected(with_scans(plan.rows, self._scans(plan)))
         self.session.execute(
             f"create or replace temp table {local_name(MADE)} as "  # noqa: S608
             f"select there.rowid as _row, {equal('there', 'made', exact)} as _same, "
             f"{', '.join(f'made.{tag}' for tag in plan.tags) or 'null'} "
-            f"from {relation.sql} as there join ({sql}) as made "
-            f"on {equal('there', 'made', keys or exact)} "
-            f"where there.rowid in ({reached})"
+            f"from (select rowid, * from {relation.sql} where {reached}) as there "
+            f"join ({sql}) as made on {equal('there', 'made', keys or exact)}"
         )
 
-    def _scans(self, plan: Plan) -> dict[int, str]:
+    def _scans(self, plan: Plan, condition: str = "true") -> dict[int, str]:
         return {
-            number: scan_of_rows(number, each)
+            number: scan_of_rows(number, each, condition)
             for number, each in enumerate(plan.relations)
         }
 
-    def _keep_edges(self, relation: Relation, plan: Plan) -> None:
+    def _keep_edges(self, relation: Relation, plan: Plan, made: str) -> None:
         above = self.closure.number(relation)
         for tag in plan.tags:
             below = self.closure.number(plan.relations[int(tag[3:])])
             self.session.execute(
                 f"insert into {EDGES} select distinct {above}, _row, "  # noqa: S608
                 f"{below}, unnest({tag}), {str(tag.startswith('_d_')).lower()} "
-                f"from {MADE}"
+                f"from {made}"
             )
 
     def _note(self, node: Node, plan: Plan) -> None:
@@ -218,24 +256,20 @@ class Backward:
             f"{self.closure.number(relation)}, there._row, "
             f"{self.closure.number(below)}, below._below, false "
             f"from (select rowid as _row, * from {relation.sql} "
-            f"where rowid in ({self.closure.reached(relation)})) as there "
+            f"where {self.closure.among(relation)}) as there "
             f"join (select {row} as _below, * from {below.sql}) as below "
             f"on {equal('there', 'below', shared) or 'true'}"
         )
 
     def _read_all(self, relation: Relation, node: Node, reason: str) -> None:
-        """Take every row of what a view reads."""
+        """Take every row of what a view reads, if any row of it is asked about."""
         number = self.closure.number(relation)
-        self.session.execute(
-            f"insert into {REACH} values (0, {number}, 0, false)"  # noqa: S608
-        )
         for below in self.models.tables_read(node):
             self.session.execute(
                 f"insert into {EDGES} select {number}, 0, "  # noqa: S608
                 f"{self.closure.number(below)}, {self.closure.row_of(below)}, false "
-                f"from {below.sql}"
+                f"from {below.sql} where exists (select 1 from {VIEWED})"
             )
-        self.closure.extend(relation)
         read = ", ".join(each.key for each in self.models.tables_read(node))
         self.coarse.append(Coarse(node.key, reason, f"all of {read}"))
 

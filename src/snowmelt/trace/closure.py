@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 from snowmelt.trace.models import BRONZE, Relation, name_of
 from snowmelt.warehouse.port import Session
@@ -18,10 +19,12 @@ REACH = "temp.snowmelt_trace_reach"
 EDGES = "temp.snowmelt_trace_edges"
 AFFECTED_ROWS = "temp.snowmelt_trace_affected"
 MADE = "temp.snowmelt_trace_made"
+VIEWED = "temp.snowmelt_trace_viewed"
 RECORDS = 1 << 36
 """Of a bronze row's number: so many records a file may have."""
 BRONZE_ROW = f"(_load_seq * {RECORDS} + _file_row)"
 _INEXACT = ("DOUBLE", "FLOAT")
+_COLUMNS: WeakKeyDictionary[Session, dict[str, dict[str, str]]] = WeakKeyDictionary()
 _PLACEHOLDER = re.compile(r"__(scan|stream)_(\d+)__")
 _TABLES = f"""
     create or replace temp table snowmelt_trace_reach (
@@ -39,6 +42,7 @@ class Closure:
 
     session: Session
     relations: list[Relation] = field(default_factory=list)
+    _among: dict[Relation, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for statement in _TABLES.split(";"):
@@ -62,19 +66,33 @@ class Closure:
             f"where node = {self.number(relation)}"
         )
 
-    def count(self, relation: Relation, *, passed: bool = False) -> int:
-        """Return how many rows were reached; those that only let rows pass, or not."""
-        kept = "bool_and(passed)" if passed else "not bool_and(passed)"
-        return int(
-            self.session.value(
-                "select count(*) from (select row "  # noqa: S608
-                f"from {REACH} where node = {self.number(relation)} "
-                f"group by row having {kept})"
-            )
+    def among(self, relation: Relation) -> str:
+        """Return the condition that a row of a table was reached.
+
+        The engine goes to one rowid at once, and to those that a query names; a list of
+        several in a statement it compares with every row.
+        """
+        known = self._among.get(relation)
+        if known is None:
+            rows = self.session.rows(f"{self.reached(relation)} limit 2")
+            known = f"rowid in ({self.reached(relation)})"
+            if len(rows) == 1:
+                known = f"rowid = {rows[0][0]}"
+            self._among[relation] = known
+        return known
+
+    def count(self, relation: Relation) -> tuple[int, int]:
+        """Return how many rows were reached, and how many only let rows pass."""
+        ((made, passed),) = self.session.rows(
+            "select count(*) filter (not passed), count(*) filter (passed) "  # noqa: S608
+            "from (select row, bool_and(passed) as passed "
+            f"from {REACH} where node = {self.number(relation)} group by row)"
         )
+        return int(made), int(passed)
 
     def extend(self, relation: Relation) -> None:
         """Go on from a relation along its edges; all its rows are reached by now."""
+        self._among.clear()
         above = self.number(relation)
         self.session.execute(
             f"insert into {REACH} "  # noqa: S608
@@ -100,10 +118,13 @@ def with_scans(sql: str, scans: Mapping[int, str]) -> str:
     return _PLACEHOLDER.sub(lambda found: scans[int(found[2])], sql)
 
 
-def scan_of_rows(number: int, relation: Relation) -> str:
-    """Return a relation whose rows carry themselves."""
+def scan_of_rows(number: int, relation: Relation, condition: str = "true") -> str:
+    """Return those rows of a relation that meet a condition; they carry themselves."""
     row = BRONZE_ROW if relation.kind == BRONZE else "rowid"
-    return f"(select *, [{row}] as _p_{number} from {relation.sql})"  # noqa: S608
+    return (
+        f"(select *, [{row}] as _p_{number} from {relation.sql} "  # noqa: S608
+        f"where {condition})"
+    )
 
 
 def equal(left: str, right: str, columns: Sequence[str]) -> str:
@@ -115,16 +136,22 @@ def equal(left: str, right: str, columns: Sequence[str]) -> str:
 
 
 def columns_of(session: Session, key: str) -> dict[str, str]:
-    """Return a relation's columns with their types, in order."""
-    schema, name = key.lower().split(".", 1)
-    return dict(
-        session.rows(
-            "select column_name, data_type from duckdb_columns() "
-            "where database_name = current_database() and lower(schema_name) = $1 "
-            "and lower(table_name) = $2 order by column_index",
-            [schema, name],
+    """Return a relation's columns with their types, in order.
+
+    A session is asked once: it looks at one snapshot, in which they stay as they are.
+    """
+    known = _COLUMNS.setdefault(session, {})
+    if key.lower() not in known:
+        schema, name = key.lower().split(".", 1)
+        known[key.lower()] = dict(
+            session.rows(
+                "select column_name, data_type from duckdb_columns() "
+                "where database_name = current_database() and lower(schema_name) = $1 "
+                "and lower(table_name) = $2 order by column_index",
+                [schema, name],
+            )
         )
-    )
+    return dict(known[key.lower()])
 
 
 def exact_columns(columns: Mapping[str, str]) -> list[str]:

@@ -20,12 +20,13 @@ from snowmelt.transform.dbt import Dbt
 from snowmelt.transform.graph import Graph, Node
 from snowmelt.transform.recording import load_recordings
 from snowmelt.warehouse.port import Session
-from snowmelt.warehouse.sql import identifier
+from snowmelt.warehouse.sql import identifier, literal
 
 log = logging.getLogger("snowmelt")
 CACHE = Path(".snowmelt/trace.json")
-FORMAT = 1
+FORMAT = 2
 BRONZE, TABLE = "bronze", "table"
+SAME, PIECE = "same", "piece"
 AFFECTED = "__affected__"
 _BEGIN, _END = "/* affected keys */", "/* end of affected keys */"
 _IS_AFFECTED = re.compile(r"\btrue /\* is affected: (.*?) \*/", re.DOTALL)
@@ -53,13 +54,33 @@ class Decided:
     relations: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Likely:
+    """A key's value is a text column's own or a piece of it, unless one of `but`."""
+
+    column: str
+    how: str = SAME
+    but: tuple[str, ...] = ()
+
+    def condition(self, value: str) -> str | None:
+        """Return what holds of every row whose key is a value, and of others maybe."""
+        if value in self.but:
+            return None
+        column, text = identifier(self.column), literal(value)
+        if self.how == SAME:
+            return f"{column} = {text}"
+        longer = f"strlen({column}) > {len(value.encode())}"
+        return f"({column} = {text} or ({longer} and contains({column}, {text})))"
+
+
 @dataclass
 class Plan:
     """How one model's rows are traced.
 
     `rows` and `hits` are its query with annotations, over placeholders of
     `relations`; `touched` names the groups that rows of its streams touch. Without
-    them `reason` says what cannot be rewritten.
+    them `reason` says what cannot be rewritten. `likely` says of the keys of versions
+    where in bronze they can be.
     """
 
     relations: list[Relation] = field(default_factory=list)
@@ -69,6 +90,7 @@ class Plan:
     touched: str = ""
     streamed: tuple[str, ...] = ()
     decided: list[Decided] = field(default_factory=list)
+    likely: dict[str, Likely] = field(default_factory=dict)
     reason: str = ""
 
     @classmethod
@@ -84,6 +106,10 @@ class Plan:
                     Decided(**each | {"relations": tuple(each["relations"])})
                     for each in document["decided"]
                 ],
+                "likely": {
+                    key: Likely(**each | {"but": tuple(each["but"])})
+                    for key, each in document["likely"].items()
+                },
             }
         )
 
@@ -182,6 +208,11 @@ def open_models(
     models = Models(path, digest, graph, sql, {}, tables)
     models.save()
     return models
+
+
+def known_models(project_dir: Path) -> Models | None:
+    """Return what was known of the project when it was traced last, if it ever was."""
+    return _read(project_dir / CACHE)
 
 
 def _read(path: Path) -> Models | None:

@@ -17,6 +17,7 @@ from snowmelt.trace.models import BRONZE, Models, Relation
 from snowmelt.transform.graph import Node
 from snowmelt.warehouse.port import Session
 
+LOADS_ONE_BY_ONE = 20
 KEYS_MAX = 3
 """So many columns name a row of a table without a key."""
 _RUN_OF_LOAD = """
@@ -78,7 +79,7 @@ def rows_of_table(
     names = [*keys, *(each for each in origin if each not in keys)]
     table = session.table(
         f"select {listed(names) or 'rowid'} from {relation.sql} "  # noqa: S608
-        f"where rowid in ({closure.reached(relation)}) "
+        f"where {closure.among(relation)} "
         f"order by {listed(names) or 'rowid'} limit {limit}"
     )
     return [
@@ -105,15 +106,30 @@ def records(closure: Closure, relation: Relation, limit: int) -> list[dict[str, 
     ]
     if not rows:
         return []
-    loads = sorted({row // RECORDS for row in rows})
-    table = session.table(
-        f"select * from {all_rows_of(relation.key)} "  # noqa: S608
-        f"where _load_seq in ({', '.join(map(str, loads))}) "
-        f"and {BRONZE_ROW} in (select unnest($1::json::bigint[])) "
-        "order by _load_seq, _file_row",
-        [rows],
-    )
+    name = all_rows_of(relation.key)
+    parts = [f"select * from {name} where {each}" for each in _conditions(rows)]  # noqa: S608
+    table = session.table(f"{' union all '.join(parts)} order by _load_seq, _file_row")
     return [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+
+
+def _conditions(rows: list[int]) -> list[str]:
+    """Return conditions that name bronze rows: of a few loads, load by load.
+
+    What a load and its records are is known of each piece of the table, so that only
+    the pieces that hold them are read.
+    """
+    by_load: dict[int, list[str]] = {}
+    for row in rows:
+        load, record = divmod(row, RECORDS)
+        by_load.setdefault(load, []).append(str(record))
+    if len(by_load) <= LOADS_ONE_BY_ONE:
+        return [
+            f"_load_seq = {load} and _file_row in ({', '.join(records)})"
+            for load, records in by_load.items()
+        ]
+    loads = ", ".join(map(str, by_load))
+    named = ", ".join(map(str, rows))
+    return [f"_load_seq in ({loads}) and {BRONZE_ROW} in ({named})"]
 
 
 def rows_by_load(closure: Closure, relation: Relation) -> dict[int, int]:

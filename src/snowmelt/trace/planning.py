@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlglot import exp
 
 from snowmelt.trace.annotation import HITS, ROWS, Annotation
+from snowmelt.trace.closure import columns_of
 from snowmelt.trace.lifting import Lifted, Unliftable, lift, parse
+from snowmelt.trace.likely import likely_columns
 from snowmelt.trace.models import (
     AFFECTED,
     BRONZE,
     TABLE,
     Decided,
+    Likely,
     Models,
     Plan,
     Relation,
@@ -50,7 +55,32 @@ def make_plan(session: Session, models: Models, node: Node) -> Plan:
             Decided(note.kind, note.construct, tuple(keys[i] for i in note.relations))
             for note in rows.notes
         ],
+        likely=_likely_of(session, models, node, sql, reading.relations),
     )
+
+
+def _likely_of(
+    session: Session,
+    models: Models,
+    node: Node,
+    sql: str,
+    relations: Sequence[Relation],
+) -> dict[str, Likely]:
+    """Return where in bronze the keys of a model of versions can be.
+
+    And of a view of one table, which columns are those of the table.
+    """
+    if node.materialized == "latest_version":
+        names: Sequence[str] = node.unique_key
+        below = models.tables_read(node)[0].key
+    elif node.materialized == "view" and len(relations) == 1:
+        names = list(columns_of(session, node.key))
+        below = relations[0].key
+    else:
+        return {}
+    columns = columns_of(session, below)
+    texts = {name.lower(): name for name, kind in columns.items() if kind == "VARCHAR"}
+    return likely_columns(sql, names, texts)
 
 
 class _Reading:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from snowmelt.transform.change_logs import log_table
 from snowmelt.warehouse.port import Row, Session
@@ -56,6 +57,46 @@ _OF_BRONZE = """
     where streams.source not in (select relation from snowmelt.change_logs)
     group by all
 """
+
+
+@dataclass(frozen=True)
+class Behind:
+    """A stream on bronze behind whose offset rows wait, and since when."""
+
+    consumer: str
+    source: str
+    moved_at: datetime
+    rows: int
+    since: datetime
+
+
+def find_behind(session: Session, now: datetime, longest: timedelta) -> list[Behind]:
+    """Return the streams on bronze whose rows have waited for longer than they may.
+
+    Of streams on models those on bronze before them tell. Only what lies behind the
+    offset that is furthest back is read: positions ascend in load history.
+    """
+    least = session.value(
+        "select min(position) from snowmelt.stream_offsets "
+        "where source not in (select relation from snowmelt.change_logs)"
+    )
+    if least is None:
+        return []
+    rows = session.rows(
+        "select streams.consumer, streams.source, streams.moved_at, "  # noqa: S608
+        "sum(loads.row_count)::bigint, min(loads.last_load_time) as since "
+        "from snowmelt.stream_offsets as streams "
+        "join (select load_seq, row_count, last_load_time, "
+        "table_schema_name || '.' || table_name as relation "
+        f"from snowmelt.load_history where load_seq > {int(least)} "
+        "and row_count > 0 and superseded_by is null) as loads "
+        "on loads.relation = streams.source and loads.load_seq > streams.position "
+        "where streams.source not in (select relation from snowmelt.change_logs) "
+        "group by streams.consumer, streams.source, streams.moved_at "
+        "order by streams.consumer, streams.source"
+    )
+    found = [Behind(*row) for row in rows]
+    return [each for each in found if now - each.since > longest]
 
 
 def tell_offsets(session: Session) -> None:

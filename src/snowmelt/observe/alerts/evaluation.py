@@ -16,12 +16,12 @@ from snowmelt.observe.alerts.judging import OpenAlert, Terms, Verdict, judge
 from snowmelt.observe.alerts.records import (
     WRITING,
     Seen,
-    forget_resolved,
     open_alerts,
     remembered,
     write_verdict,
 )
 from snowmelt.observe.alerts.rules import Rule
+from snowmelt.observe.retention import Horizons, forget_before
 from snowmelt.warehouse.port import Warehouse
 
 SEEN_EVERY = timedelta(minutes=1)
@@ -170,8 +170,8 @@ class Evaluation:
         if self._forgot_at is not None and now - self._forgot_at < _FORGET_EVERY:
             return
         self._forgot_at = now
-        with self._warehouse.session() as session:
-            forget_resolved(session, now - self._config.keep)
+        with WRITING, self._warehouse.session() as session:
+            forget_before(session, Horizons(alerts=now - self._config.keep))
 
 
 def terms_of(config: AlertsConfig) -> dict[str, Terms]:

@@ -9,6 +9,7 @@ from typing import Any
 from snowmelt.observe.alerts.around import LOOKED_AT_MAX, Around
 from snowmelt.observe.alerts.cause import EVIDENCE_MAX, Cause, Evidence, count_rows
 from snowmelt.observe.alerts.rules import Rule
+from snowmelt.transform.streams import find_behind
 from snowmelt.warehouse.port import Session
 
 _STUCK_AFTER = timedelta(minutes=15)
@@ -112,42 +113,22 @@ def find_failed_audit(
 def find_stuck(
     session: Session, rule: Rule, around: Around, _: frozenset[str]
 ) -> list[Cause]:
-    """Return the streams behind whose offset rows have waited for too long.
-
-    Of streams on models those on bronze before them tell. Only what lies behind the
-    offset is read: positions ascend in load history.
-    """
+    """Return the streams behind whose offset rows have waited for too long."""
     longest = rule.longer_than or _STUCK_AFTER
-    streams = session.rows(
-        "select consumer, source, position, moved_at from snowmelt.stream_offsets "
-        "where source not in (select relation from snowmelt.change_logs) "
-        "order by consumer, source"
-    )
-    causes = []
-    for consumer, source, position, moved_at in streams:
-        waiting, since = session.rows(
-            "select coalesce(sum(row_count), 0)::bigint, min(last_load_time) "
-            "from snowmelt.load_history where load_seq > $1 and row_count > 0 "
-            "and superseded_by is null "
-            "and table_schema_name || '.' || table_name = $2",
-            [position, source],
-        )[0]
-        if since is None or around.now - since <= longest:
-            continue
-        causes.append(
-            Cause(
-                key=f"{consumer} on {source}",
-                summary=f"stream of {consumer} on {source} has not moved since "
-                f"{moved_at:%Y-%m-%d %H:%M:%S} UTC",
-                since=since,
-                command="snowmelt streams",
-                ended=f"stream of {consumer} on {source} moves again",
-                evidence=(
-                    Evidence(consumer, f"waiting for it: {count_rows(waiting)}"),
-                ),
-            )
+    return [
+        Cause(
+            key=f"{each.consumer} on {each.source}",
+            summary=f"stream of {each.consumer} on {each.source} has not moved since "
+            f"{each.moved_at:%Y-%m-%d %H:%M:%S} UTC",
+            since=each.since,
+            command="snowmelt streams",
+            ended=f"stream of {each.consumer} on {each.source} moves again",
+            evidence=(
+                Evidence(each.consumer, f"waiting for it: {count_rows(each.rows)}"),
+            ),
         )
-    return causes
+        for each in find_behind(session, around.now, longest)
+    ]
 
 
 def find_spilled(

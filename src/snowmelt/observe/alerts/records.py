@@ -314,17 +314,20 @@ def fail_all(session: Session, sink: str, problem: str) -> None:
         )
 
 
-def forget_resolved(session: Session, before: datetime) -> None:
-    """Delete alerts that were resolved before an instant, with their deliveries."""
-    with WRITING, session.transaction():
-        session.execute(
-            "delete from snowmelt.alert_deliveries where state <> 'due' and alert_id "
-            "in (select alert_id from snowmelt.alerts where resolved_at < $1)",
-            [before],
+def open_by_rule(session: Session) -> dict[str, int]:
+    """Return how many alerts are open, by rule."""
+    return dict(
+        session.rows(
+            "select rule, count(*) from snowmelt.alerts where resolved_at is null "
+            "group by rule order by rule"
         )
-        session.execute(
-            "delete from snowmelt.alerts where resolved_at < $1 and alert_id not in "
-            "(select alert_id from snowmelt.alert_deliveries)",
-            [before],
-        )
-        session.execute("delete from snowmelt.alert_mutes where until < $1", [before])
+    )
+
+
+def deliveries_by_sink(session: Session) -> dict[tuple[str, str], int]:
+    """Return how many messages are kept, by sink and how they stand."""
+    rows = session.rows(
+        "select sink, state, count(*) from snowmelt.alert_deliveries "
+        "group by sink, state order by sink, state"
+    )
+    return {(sink, state): count for sink, state, count in rows}

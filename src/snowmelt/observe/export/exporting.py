@@ -12,10 +12,12 @@ from importlib.util import find_spec
 from snowmelt.clock import Clock
 from snowmelt.errors import ConfigError
 from snowmelt.events import Events
+from snowmelt.observe.export.columns import ColumnsFed
 from snowmelt.observe.export.config import ObserveConfig
 from snowmelt.observe.export.described import Described
 from snowmelt.observe.export.otlp import is_asked_for, make_traces
 from snowmelt.observe.export.outbox import Exporter, Outbox
+from snowmelt.warehouse.port import Warehouse
 
 log = logging.getLogger("snowmelt")
 _LINEAGE_VARIABLES = ("OPENLINEAGE_URL", "OPENLINEAGE_CONFIG")
@@ -28,14 +30,21 @@ _EXTRAS = {
 
 @contextmanager
 def exported(
-    config: ObserveConfig, described: Described, events: Events, clock: Clock
+    config: ObserveConfig,
+    described: Described,
+    events: Events,
+    clock: Clock,
+    warehouse: Warehouse,
 ) -> Iterator[None]:
     """Tell whoever is asked for what happens while the block lasts.
+
+    The warehouse is asked for columns of models, by the thread that tells of them.
 
     Raises ConfigError when the settings ask for an extra that is not installed; where
     a variable of the machine does, that is logged.
     """
-    outboxes = list(_outboxes(config, described, os.environ))
+    fed = ColumnsFed(described.root, warehouse, clock)
+    outboxes = list(_outboxes(config, described, os.environ, fed))
     for outbox in outboxes:
         events.subscribe(outbox)
     try:
@@ -49,7 +58,10 @@ def exported(
 
 
 def _outboxes(
-    config: ObserveConfig, described: Described, environ: Mapping[str, str]
+    config: ObserveConfig,
+    described: Described,
+    environ: Mapping[str, str],
+    fed: ColumnsFed,
 ) -> Iterator[Outbox]:
     waiting_max = config.waiting_events_max
     if is_asked_for(config.otel, environ) and _is_there("otel", config.otel):
@@ -59,7 +71,7 @@ def _outboxes(
     if _asks_lineage(config, described, environ) and _is_there(
         "lineage", config.openlineage
     ):
-        make = partial(_make_lineage, config, described)
+        make = partial(_make_lineage, config, described, fed)
         yield Outbox("openlineage", make, waiting_max=waiting_max, statements=False)
 
 
@@ -78,14 +90,16 @@ def _file(described: Described) -> str | None:
     return str(path) if path.is_file() else None
 
 
-def _make_lineage(config: ObserveConfig, described: Described) -> Exporter:
+def _make_lineage(
+    config: ObserveConfig, described: Described, fed: ColumnsFed
+) -> Exporter:
     from snowmelt.observe.export.lineage import Lineage, make_client
 
     said = config.openlineage
     namespace = said.namespace if said else None
     namespace = namespace or os.environ.get("OPENLINEAGE_NAMESPACE") or described.name
     client = make_client(said.url if said else None, _file(described))
-    return Lineage(client, described, namespace)
+    return Lineage(client, described, namespace, fed)
 
 
 def _is_there(extra: str, said: object) -> bool:

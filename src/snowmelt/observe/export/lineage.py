@@ -23,6 +23,7 @@ from openlineage.client.event_v2 import (
     RunState,
 )
 from openlineage.client.facet_v2 import (
+    column_lineage_dataset,
     error_message_run,
     input_statistics_input_dataset,
     job_type_job,
@@ -36,6 +37,7 @@ from openlineage.client.uuid import generate_static_uuid
 from snowmelt import __version__
 from snowmelt.events import RunStarted
 from snowmelt.observe.export.assertions import assertions_by_relation
+from snowmelt.observe.export.columns import Fed
 from snowmelt.observe.export.described import Described, Models
 from snowmelt.observe.export.settled_facet import SettledFacet
 from snowmelt.observe.export.told import (
@@ -48,8 +50,8 @@ from snowmelt.observe.export.told import (
 from snowmelt.transform.graph import Node
 
 PRODUCER = "https://pypi.org/project/snowmelt/"
-ColumnLineage = Callable[[str], Any]
-"""Returns the columnLineage facet of a node by its id, or None."""
+ColumnLineage = Callable[[str], Fed | None]
+"""Returns what feeds a node's columns, by the node's id; None where nobody knows."""
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 
 
@@ -205,8 +207,8 @@ class Lineage:
                 for name, kind, told in columns
             ]
             facets["schema"] = schema_dataset.SchemaDatasetFacet(fields=fields)
-        if (columns_from := self._column_lineage(node.id)) is not None:
-            facets["columnLineage"] = columns_from
+        if fed := self._column_lineage(node.id):
+            facets["columnLineage"] = self._columns_from(fed)
         output = OutputDataset(self._relations, self._named(node.key), facets=facets)
         if made.outcome.rows_out is not None:
             output.outputFacets = {
@@ -217,6 +219,23 @@ class Lineage:
                 )
             }
         return output
+
+    def _columns_from(
+        self, fed: Fed
+    ) -> column_lineage_dataset.ColumnLineageDatasetFacet:
+        fields = {
+            name: column_lineage_dataset.Fields(
+                inputFields=[
+                    column_lineage_dataset.InputField(
+                        self._relations, self._named(relation), column
+                    )
+                    for relation, column in each.feeds
+                ],
+                transformationDescription=each.expression or None,
+            )
+            for name, each in fed.items()
+        }
+        return column_lineage_dataset.ColumnLineageDatasetFacet(fields=fields)
 
     def _read_by(self, parents: Iterable[str]) -> list[str]:
         graph = self._models.graph

@@ -19,12 +19,13 @@ from snowmelt.events import (
     RunFinished,
     RunStarted,
     StatementFinished,
+    TaskFinished,
 )
 from snowmelt.observe.log_rows import name_of
 
 TAKEN = (
     *(CopyStarted, CopyFinished, FileSettled, RejectsReplayed, ActionEnded),
-    *(RunStarted, StatementFinished, RunFinished, AuditFinished),
+    *(RunStarted, StatementFinished, RunFinished, AuditFinished, TaskFinished),
 )
 """The events of which something is told; a command that only looks has none."""
 STATEMENTS_MAX = 5000
@@ -90,6 +91,7 @@ Told = (
     | RejectsReplayed
     | ActionEnded
     | AuditFinished
+    | TaskFinished
 )
 
 
@@ -121,6 +123,7 @@ class Gathering:
             RejectsReplayed: _as_it_is,
             ActionEnded: _as_it_is,
             AuditFinished: _as_it_is,
+            TaskFinished: _as_it_is,
         }
 
     def of(self, event: Event) -> list[Told]:

@@ -8,9 +8,9 @@ attributes: https://opentelemetry.io/docs/specs/semconv/database/database-spans/
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from opentelemetry import trace
@@ -21,15 +21,19 @@ from snowmelt.events import (
     AuditFinished,
     RejectsReplayed,
     StatementFinished,
+    TaskFinished,
 )
 from snowmelt.observe.export.told import LoadEnded, NodeEnded, RunEnded, Told
 from snowmelt.transform.statements import operation
 
 LOADS_MAX = 10_000
+RUNS_MAX = 1_000
+"""So many runs, and runs of graphs, are known to the tasks that come after."""
 LINKS_MAX = 128
 FILES_MAX = 128
 """Files of a load that are events of its span: what receivers keep."""
 Attributes = Mapping[str, Any]
+Key = TypeVar("Key")
 
 
 class Traces:
@@ -41,13 +45,16 @@ class Traces:
         self._tracer = tracer
         self._database = database
         self._close = close
-        self._loads: OrderedDict[int, SpanContext] = OrderedDict()
+        self._loads = _Known[int](LOADS_MAX)
+        self._runs = _Known[str](RUNS_MAX)
+        self._graphs = _Known[str](RUNS_MAX)
         self._of: dict[type, Callable[[Any], None]] = {
             LoadEnded: self._load,
             RunEnded: self._run,
             RejectsReplayed: self._replay,
             ActionEnded: self._action,
             AuditFinished: self._audit,
+            TaskFinished: self._task,
         }
 
     def send(self, told: Told) -> None:
@@ -86,13 +93,11 @@ class Traces:
                 of_file["snowmelt.load.first_error"] = each.first_error
             span.add_event("file settled", of_file, _ns(each.ended_at))
         self._end(span, load.ended_at, load.error)
-        self._loads[load.number] = span.get_span_context()
-        while len(self._loads) > LOADS_MAX:
-            self._loads.popitem(last=False)
+        self._loads.keep(load.number, span)
 
     def _run(self, ended: RunEnded) -> None:
         run = ended.run
-        read = [self._loads[each] for each in ended.loads if each in self._loads]
+        read = self._loads.find(ended.loads)
         span = self._begin(
             "run",
             run.started_at,
@@ -111,6 +116,7 @@ class Traces:
             self._statement(span, statement)
         visible_at = run.started_at + timedelta(seconds=run.seconds)
         self._end(span, max(visible_at, run.ended_at), run.error)
+        self._runs.keep(run.run_id, span)
 
     def _node(self, run: Span, node: NodeEnded) -> None:
         outcome = node.outcome
@@ -186,6 +192,31 @@ class Traces:
         error = event.error if event.state == "FAILED" else None
         self._end(span, started_at + timedelta(seconds=event.seconds), error)
 
+    def _task(self, task: TaskFinished) -> None:
+        """Make a span below that of the graph's root, which ends before the others."""
+        told: dict[str, Any] = {
+            "snowmelt.task": task.name,
+            "snowmelt.task.kind": task.kind,
+            "snowmelt.task.state": task.state,
+            "snowmelt.task.graph_run_group_id": task.graph_run_group_id,
+            "snowmelt.task.attempt": task.attempt_number,
+            "snowmelt.task.scheduled_from": task.scheduled_from,
+            "snowmelt.task.scheduled_at": task.scheduled_at.isoformat(),
+        }
+        roots = self._graphs.find([task.graph_run_group_id])
+        published = self._runs.find([task.run_id] if task.run_id else [])
+        span = self._begin(
+            f"task {task.name}",
+            task.started_at,
+            told,
+            parent=trace.NonRecordingSpan(roots[0]) if roots else None,
+            links=[Link(each) for each in published],
+        )
+        failed = task.state.startswith("FAILED")
+        self._end(span, task.ended_at, (task.error or task.state) if failed else None)
+        if not roots:
+            self._graphs.keep(task.graph_run_group_id, span)
+
     def _begin(
         self,
         name: str,
@@ -209,6 +240,22 @@ class Traces:
         if error is not None:
             span.set_status(Status(StatusCode.ERROR, error))
         span.end(_ns(at))
+
+
+class _Known(Generic[Key]):
+    """The newest spans of a kind, for those that refer to them."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._spans: OrderedDict[Key, SpanContext] = OrderedDict()
+
+    def keep(self, key: Key, span: Span) -> None:
+        self._spans[key] = span.get_span_context()
+        while len(self._spans) > self._most:
+            self._spans.popitem(last=False)
+
+    def find(self, keys: Iterable[Key]) -> list[SpanContext]:
+        return [self._spans[each] for each in keys if each in self._spans]
 
 
 def _ns(at: datetime) -> int:

@@ -18,6 +18,8 @@ from snowmelt.transform.tasks.attempt import (
 from snowmelt.transform.tasks.graph import TaskGraph
 from snowmelt.transform.tasks.ledger import GraphRun, TaskRun
 
+CANCELLED_BY_A_PERSON = "cancelled by a person"
+
 
 @dataclass
 class AtWork:
@@ -99,6 +101,20 @@ class LiveRun:
     def suspend(self, names: frozenset[str]) -> None:
         """Pass over these tasks from now on."""
         self.attempt = replace(self.attempt, suspended=names)
+
+    @property
+    def cancelled(self) -> bool:
+        return self.attempt.cancelled
+
+    @property
+    def why_cancelled(self) -> str:
+        """Return what is told of tasks that were cancelled with the graph run."""
+        return self.record.first_error_message or CANCELLED_BY_A_PERSON
+
+    def cancel(self, why: str) -> None:
+        """Have it end: nothing is begun any more but the finalizer."""
+        self.attempt = replace(self.attempt, cancelled=True)
+        self.record = replace(self.record, cause="cancelled", first_error_message=why)
 
     def deadline(self, name: str, now: datetime) -> tuple[datetime, timedelta]:
         """Return by when a task that begins now must have ended, and its limit."""

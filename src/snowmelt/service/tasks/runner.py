@@ -36,7 +36,8 @@ from snowmelt.warehouse.port import Session, Warehouse
 
 CONDITION_FALSE = "the condition of WHEN is false"
 _ROLLED_BACK = "rolled back"
-_CANCELS = ("stopped", _ROLLED_BACK)
+CANCELLED = "cancelled"
+_CANCELS = ("stopped", _ROLLED_BACK, CANCELLED)
 
 
 @dataclass
@@ -155,7 +156,7 @@ class Runner:
             told = say_timeout(work.limit, told)
         elif work.stop.cause in _CANCELS:
             cause, state = work.stop.cause, TaskState.CANCELLED
-            told = f"cancelled: {work.stop.cause}"
+            told = f"cancelled: {cause}" if cause != CANCELLED else run.why_cancelled
         run_id = error.run_id if isinstance(error, TaskError) else None
         self._end(
             run,
@@ -169,13 +170,17 @@ class Runner:
         publication = self.means.publication
         if publication.standing(run.key) is Publishing.FREE:
             publication.release_unopened(run.key)
-            self._roll_back(run, f"task {name} failed", now)
+            ended = "was cancelled" if state is TaskState.CANCELLED else "failed"
+            self._roll_back(run, f"task {name} {ended}", now)
 
     def _settle(self, run: LiveRun, settled: Settled, now: datetime) -> None:
         """Let what was built stand as its publication ended."""
         if settled.error is None:
             for name in sorted(run.attempt.built):
                 self._end(run, name, TaskState.SUCCEEDED, now)
+            return
+        if run.attempt.cancelled:
+            self._roll_back(run, "the graph run was cancelled", now)
             return
         first = run.first_error
         if first is None:  # the publication was refused: its last task stands for that
@@ -237,6 +242,7 @@ class Runner:
         if steps.verdict is not None:
             first = run.first_error
             reason = f"task {first.name} failed: {first.error_message}" if first else ""
+            reason = run.why_cancelled if run.attempt.cancelled else reason
             self.means.publication.settle(steps.verdict, reason)
 
     def _ask_conditions(self, run: LiveRun, now: datetime) -> frozenset[str]:
@@ -297,13 +303,17 @@ class Runner:
         state, first = run.attempt.state, run.first_error
         causes = {row.cause for row in run.rows.values() if row.cause}
         interrupted = bool(causes & {"interrupted", "stopped"})
+        cause = "interrupted" if interrupted else first.cause if first else None
+        told = first.error_message if first else None
+        if run.cancelled and state is TaskState.CANCELLED:
+            cause, told = CANCELLED, run.why_cancelled
         run.record = replace(
             run.record,
             state=state,
             ended_at=now,
-            cause="interrupted" if interrupted else first.cause if first else None,
+            cause=cause,
             first_error_task_name=first.name if first else None,
-            first_error_message=first.error_message if first else None,
+            first_error_message=told,
         )
         self._records.append(run.record)
         self._ended.append(run)
@@ -352,6 +362,20 @@ class Runner:
             work = self.means.pool.submit(do, order, stop)
             work.add_done_callback(lambda _: self.means.wake())
         run.at_work[name] = AtWork(work, stop, deadline, limit)
+
+    def cancel(self, run: LiveRun, why: str) -> list[str]:
+        """Have an attempt end; return the tasks that were at work.
+
+        It is on record before anything is stopped, so that a process that takes over
+        goes on with that, and not with the graph.
+        """
+        if not run.cancelled:  # of two who say so the first one's reason stays
+            run.cancel(why)
+            self._records.append(run.record)
+            self.flush()
+        for work in run.at_work.values():
+            work.stop.ask(CANCELLED)
+        return sorted(run.at_work)
 
     def stop_all(self, cause: str) -> list[Future[Done]]:
         """Ask everything to end; return what is to be waited for."""

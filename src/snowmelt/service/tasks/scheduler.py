@@ -12,7 +12,7 @@ from snowmelt.clock import uuid7
 from snowmelt.service.tasks.calendar import Calendar
 from snowmelt.service.tasks.live_run import LiveRun, standing_before
 from snowmelt.service.tasks.rows import record_of
-from snowmelt.service.tasks.runner import Means, Runner
+from snowmelt.service.tasks.runner import CANCELLED, Means, Runner
 from snowmelt.transform.tasks.attempt import BROKEN, Attempt, TaskState
 from snowmelt.transform.tasks.due import (
     Origin,
@@ -159,7 +159,7 @@ class Tasks:
         self, run: LiveRun, now: datetime, suspended: list[Standing]
     ) -> LiveRun | None:
         """Return the attempt that comes next of itself; else the run is over."""
-        if run.record.state in BROKEN:
+        if run.record.state in BROKEN and not run.cancelled:
             with self.means.warehouse.session() as session:
                 made = graph_runs(
                     session,
@@ -240,9 +240,20 @@ class Tasks:
             for each in runs
             if each.attempt_number == record.attempt_number
         }
-        states |= {name: each.state for name, each in own.items()}
+        cancelled = record.cause == CANCELLED and record.ended_at is None
+        states |= {
+            name: TaskState.CANCELLED
+            if cancelled and each.cause == "interrupted"
+            else each.state
+            for name, each in own.items()
+        }
         values |= {name: each.return_value for name, each in own.items()}
-        attempt = Attempt(graph, states, suspended=self._suspended)
+        attempt = Attempt(
+            graph,
+            states,
+            suspended=self._suspended,
+            cancelled=cancelled,
+        )
         return LiveRun(graph, record, attempt, own, values, written=set(own))
 
     # ---- a person's side ----
@@ -265,6 +276,14 @@ class Tasks:
         self._done.pop(record.graph_run_group_id, None)
         self._retry(run, Origin.MANUAL_RETRY, self.means.clock.now())
         return record.graph_run_group_id
+
+    def cancel(self, target: str | None, why: str) -> list[tuple[GraphRun, list[str]]]:
+        """Cancel the graph runs of a root or an id, or all; return them, and tasks."""
+        return [
+            (run.record, self.runner.cancel(run, why))
+            for run in self.runner.runs
+            if target in (None, run.record.root_name, run.record.graph_run_group_id)
+        ]
 
     def ended(self, group_id: str) -> bool:
         """Has a graph run ended, the attempts that come of themselves too?"""

@@ -1,4 +1,4 @@
-"""The verbs of tasks: list, run, retry, suspend, resume, history."""
+"""The verbs of tasks: list, run, retry, cancel, suspend, resume, history."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from snowmelt.service.tasks.answers import (
     history_document,
     tasks_document,
 )
+from snowmelt.service.tasks.live_run import CANCELLED_BY_A_PERSON
 from snowmelt.service.tasks.scheduler import Tasks
 from snowmelt.transform.tasks.attempt import BROKEN, TaskState
 from snowmelt.transform.tasks.ledger import GraphRun, Standing, graph_runs
@@ -77,6 +78,35 @@ class TaskVerbs:
             group_id = tasks.retry(record)
             begun = None if wait else self._begun(tasks, group_id)
         return begun or self._wait(tasks, group_id)
+
+    def cancel(self, target: str | None, reason: str | None) -> Document:
+        """Have graph runs end that are under way; say which, and what was at work.
+
+        Only a service has any that are not the caller's own.
+        """
+        tasks = self._require()
+        why = f"{CANCELLED_BY_A_PERSON}: {reason}" if reason else CANCELLED_BY_A_PERSON
+        with self._loop.lock:
+            cancelled = tasks.cancel(target, why)
+        if not cancelled:
+            raise UsageError(
+                target or "tasks",
+                "no such graph run is under way" if target else "none is under way",
+                "See those that ended: snowmelt tasks history",
+            )
+        self._loop.wake.set()
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "cancelled": [
+                {
+                    "graph_run_group_id": record.graph_run_group_id,
+                    "attempt_number": record.attempt_number,
+                    "root_name": record.root_name,
+                    "tasks": at_work,
+                }
+                for record, at_work in cancelled
+            ],
+        }
 
     def suspend(self, name: str, reason: str | None) -> Document:
         """Let a task not run until it is resumed."""

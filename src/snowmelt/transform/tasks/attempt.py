@@ -72,7 +72,8 @@ class Attempt:
     """How the tasks stand: those that were started or skipped, or stand from before.
 
     `built`: executing, and their work is done. `suspended`: passed over as if they had
-    succeeded. `inside`: executing inside the publication.
+    succeeded. `inside`: executing inside the publication. `cancelled`: a person had it
+    end; nothing is begun in it any more but the finalizer.
     """
 
     graph: TaskGraph
@@ -80,6 +81,7 @@ class Attempt:
     built: frozenset[str] = frozenset()
     inside: frozenset[str] = frozenset()
     suspended: frozenset[str] = frozenset()
+    cancelled: bool = False
 
     @cached_property
     def _passed(self) -> frozenset[str]:
@@ -110,6 +112,8 @@ class Attempt:
     @cached_property
     def ready(self) -> tuple[str, ...]:
         """Those that wait for no other task; their conditions are still to be asked."""
+        if self.cancelled:
+            return ()
         return tuple(
             name
             for name in self.graph.order
@@ -120,8 +124,8 @@ class Attempt:
 
     @property
     def broken(self) -> bool:
-        """Has a task failed, or was one cancelled?"""
-        return any(state in BROKEN for state in self.states.values())
+        """Has a task failed, or was one cancelled, or all?"""
+        return self.cancelled or any(state in BROKEN for state in self.states.values())
 
     @property
     def state(self) -> TaskState:
@@ -129,6 +133,8 @@ class Attempt:
         states = set(self.states.values())
         if self.states.get(self.graph.root) is TaskState.SKIPPED:
             return TaskState.SKIPPED
+        if self._cut_short:
+            return TaskState.CANCELLED
         if states & FAILURES:
             return TaskState.FAILED
         return (
@@ -136,6 +142,20 @@ class Attempt:
             if TaskState.CANCELLED in states
             else TaskState.SUCCEEDED
         )
+
+    @property
+    def _cut_short(self) -> bool:
+        """Was it cancelled before all was done that could be?"""
+        left = (
+            name
+            for name in self.graph.order
+            if name not in self.states
+            and name not in self._hopeless
+            and name != self.graph.finalizer
+            and not self._is_suspended(name)
+        )
+        cancelled = TaskState.CANCELLED in self.states.values()
+        return self.cancelled and (cancelled or any(True for _ in left))
 
     def advance(self, unmet: Set[str], room: int, publishing: Publishing) -> Steps:
         """Decide what comes next.

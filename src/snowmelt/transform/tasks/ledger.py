@@ -115,8 +115,8 @@ def write_task_runs(
 
 
 def write_graph_run(session: Session, run: GraphRun) -> None:
-    """Write the row of an attempt; once it has ended, instead of the one it had."""
-    if run.ended_at is not None:
+    """Write the row of an attempt; instead of the one it had, if it ended or is to."""
+    if run.ended_at is not None or run.cause is not None:
         session.execute(
             "delete from snowmelt.task_graph_runs "
             "where graph_run_group_id = $1 and attempt_number = $2",

@@ -1,6 +1,8 @@
--- Grain: one row per block of lines of one file, in the order they are to be written.
+-- Grain: one row per record of one file, broken ones too, with the text that is written.
 -- Dirt comes beside the good records, never instead of them: exact duplicates, and
 -- copies that are damaged in one way and carry a new id.
+create or replace temp macro file_lines() as table (
+
 with
 
 records as (
@@ -94,11 +96,13 @@ lines as (
 )
 
 select
+    n,
+    k,
+    copy,
     part,
     is_late,
-    string_agg(array_to_string(fields, ',') || getvariable('terminator'), ''
-               order by n, k, copy) as text,
-    histogram(kind) as kinds
+    kind,
+    array_to_string(fields, ',') || getvariable('terminator') as text
 from lines
-group by part, is_late, n // 2000
-order by is_late, part, n // 2000;
+
+);
