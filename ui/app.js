@@ -1,5 +1,6 @@
 // What every page does: times in the viewer's zone, live regions, theme, search.
 import htmx from "htmx.org";
+import { askWell } from "./ask.js";
 
 window.htmx = htmx;
 const page = document.documentElement;
@@ -232,5 +233,6 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 showTimes();
 markScrolling();
 drawCharts();
+askWell();
 connect();
 page.dataset.ready = "";

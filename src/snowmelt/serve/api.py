@@ -49,6 +49,8 @@ GETS: dict[str, dict[str, type]] = {
     "run_detail": {"run": str},
     "dashboards": {},
     "tables": {},
+    "publications": {},
+    "connections": {},
 }
 POSTS: dict[str, dict[str, type]] = {
     "check": {"file": str, "pipe": str},
@@ -84,6 +86,7 @@ POSTS: dict[str, dict[str, type]] = {
     "reject": {"file": str},
     "backup": {"folder": str},
     "vacuum": {"dry_run": bool},
+    "publish": {"name": str, "to": dict, "whole": bool},
 }
 
 

@@ -21,6 +21,7 @@ from snowmelt.serve.client import connect_service
 from snowmelt.service.alert_findings import alert_findings
 from snowmelt.service.lagging import check_goals
 from snowmelt.service.opening import opened
+from snowmelt.service.publishing.verbs import publish_findings
 from snowmelt.transform.build import RECORDINGS
 from snowmelt.transform.package import PACKAGE, outdated_files
 from snowmelt.transform.project_digest import project_digest
@@ -45,7 +46,7 @@ def diagnose(directory: Path) -> list[Finding]:
     checks = [_landing, _macros, _target_lag, _disk, _memory, _warehouse]
     checks += [_tasks] if project.settings.tasks else []
     found = [check(project) for check in checks]
-    return [*findings, *found, *alert_findings(project)]
+    return [*findings, *found, *alert_findings(project), *publish_findings(project)]
 
 
 def _finding(check: str, ok: bool, found: str, remedy: str = "") -> Finding:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from snowmelt.serve.commands import Document
+from snowmelt.service.connecting import connections_document
 from snowmelt.service.pages.dashboards import dashboards_document
 from snowmelt.service.pages.files import file_document, files_document
 from snowmelt.service.pages.health import health_document
@@ -81,3 +82,6 @@ class PageAnswers:
 
     def tables(self) -> Document:
         return GoldTables(self._loop.parts).document()
+
+    def connections(self) -> Document:
+        return connections_document(self._loop.parts)
