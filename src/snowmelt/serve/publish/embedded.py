@@ -147,7 +147,7 @@ def running(
     programs = find_programs()
     cluster = Cluster(folder)
     cluster.prepare(programs)
-    port = _free_port()
+    port = _free_port(folder / "port")
     command = [str(programs / "postgres"), "-D", str(cluster.data), "-p", str(port)]
     for setting in (*_SETTINGS, *more):
         command += ["-c", setting]
@@ -217,14 +217,18 @@ def _ensure_roles(found: Embedded) -> None:
         connection.execute(statement.format(reader, secret))
 
 
-def _free_port() -> int:
-    for port in range(PORT, PORT + PORTS_TRIED):
+def _free_port(kept: Path) -> int:
+    """Return the port of the last time, or the first one that is free from then on."""
+    before = [int(kept.read_text())] if kept.is_file() else []
+    for port in [*before, *range(PORT, PORT + PORTS_TRIED)]:
         with socket.socket() as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 trial.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return port
+        kept.write_text(str(port))
+        return port
     raise UnreachableError("embedded Postgres", f"no port from {PORT} on is free")
 
 

@@ -41,6 +41,7 @@ CHUNK = 1 << 18
 LOCK_MS = 500
 """Less than the second after which Postgres looks for deadlocks: we give up first."""
 TRIES_MAX = 60
+TIDY_ROWS_MIN = 10_000
 STATE = identifier("snowmelt_published")
 _MAKE_STATE = """
 create table if not exists {schema}.{state} (
@@ -316,10 +317,13 @@ class Publisher:
                 self._run(f"grant select on {tables} to {identifier(role)}")
 
     def tidy(self, sent: Sequence[Sent]) -> None:
-        """Let Postgres use the space of old rows again, beside its readers."""
+        """Let Postgres use the space of many old rows again, beside its readers.
+
+        Of a few rows its own autovacuum takes care.
+        """
         self._connection.autocommit = True
         for each in sent:
-            if each.way in ("changed rows", "whole"):
+            if each.way in ("changed rows", "whole") and each.rows >= TIDY_ROWS_MIN:
                 target = f"{self._schema}.{identifier(each.table)}"
                 self._run(f"vacuum (analyze, truncate off) {target}")
         self._connection.autocommit = False

@@ -73,6 +73,7 @@ class _Keeper(threading.Thread):
         super().__init__(name=f"publish-{name}")
         self._parts = parts
         self._publishing = publishing
+        self._target = target
         self._place = Place(name, target)
         self._note = note
         self._told = ""
@@ -89,13 +90,15 @@ class _Keeper(threading.Thread):
                     seconds = self._seconds_to_next()
                 except Exception as error:  # noqa: BLE001 - told, and tried again
                     seconds = self._failed(error)
+                    stack.close()  # a server that is ours is started again
+                    self._place = Place(self._place.name, self._target)
                     self._parts.clock.wait(self._publishing.stopping, seconds)
                     continue
                 self._parts.clock.wait(self.news, seconds)
 
     def _open(self, stack: ExitStack) -> None:
         """Start the server that is ours to start."""
-        target = self._place.target
+        target = self._target
         if target.postgres != EMBEDDED or self._place.dsn:
             return
         folder = self._publishing.folder(self._place.name)
