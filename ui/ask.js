@@ -28,6 +28,7 @@ export function askWell() {
     editor.setRangeText(apart + name, start, editor.selectionEnd, "end");
     editor.focus();
   });
+  editor.setSelectionRange(editor.value.length, editor.value.length); // names go there
   if (editor.dataset.at) {
     const at = [...editor.value].slice(0, Number(editor.dataset.at)).join("").length;
     editor.focus();

@@ -1,4 +1,4 @@
-"""One service with its pages, for all tests of them."""
+"""One service with its pages, and one browser, for all tests of them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from chromium import require_chromium
+from playwright.sync_api import Browser, sync_playwright
 from seen_project import Served, make_seen, serving
 
 from snowmelt.serve.assets import LACKING, Assets
@@ -33,3 +35,14 @@ def stranger(served: Served) -> Iterator[httpx.Client]:
     """A client that nobody knows."""
     with served.client(signed_in=False) as client:
         yield client
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = require_chromium()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"]
+        )
+        yield browser
+        browser.close()

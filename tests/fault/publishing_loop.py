@@ -14,7 +14,8 @@ from published_gold import Gold, opened_gold
 
 ACCOUNTS = 300
 SUMS = (
-    "select count(*), sum(amount), sum(amount * id) - (select weighed from {0}.totals), "
+    "select count(*), sum(amount), "
+    "sum(amount * id) - (select weighed from {0}.totals), "
     "(select count(*) from {0}.totals) from {0}.accounts"
 )
 """What a reader asks: of a whole run it is always (ACCOUNTS, 0, 0, 1)."""

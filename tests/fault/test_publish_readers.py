@@ -1,4 +1,4 @@
-"""Whoever reads while gold is published sees one run or the next, whole, and no error."""
+"""Whoever reads while gold is published sees one run or the next, and no error."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ public class Reader {
         String asked = given[1];
         try (Connection c = DriverManager.getConnection(given[0])) {
             while (System.in.available() == 0) {
-                try (Statement s = c.createStatement(); ResultSet r = s.executeQuery(asked)) {
+                try (Statement s = c.createStatement();
+                        ResultSet r = s.executeQuery(asked)) {
                     r.next();
                     System.out.println(r.getLong(1) + " " + r.getLong(2) + " "
                         + r.getLong(3) + " " + r.getLong(4));
@@ -177,7 +178,7 @@ def readings(*, all_of_them: bool) -> dict[str, Reading]:
 
 @contextmanager
 def reading(dsn: str, chosen: dict[str, Reading]) -> Iterator[dict[str, Seen]]:
-    """Have clients read while the block lasts; none of them may have seen anything odd."""
+    """Have clients read while the block lasts; none may have seen anything odd."""
     end = threading.Event()
     seen = {kind: Seen(kind) for kind in chosen}
 
@@ -220,7 +221,7 @@ def publish_while_read(gold: Gold, refreshes: int, *, all_of_them: bool) -> None
 
 def test_readers_see_whole_runs_while_gold_is_published(
     tmp_path: Path,
-    database: str,  # noqa: F811
+    database: str,
 ) -> None:
     with opened_gold(tmp_path, database) as gold:
         publish_while_read(gold, 15, all_of_them=False)
@@ -230,7 +231,7 @@ def test_readers_see_whole_runs_while_gold_is_published(
 @pytest.mark.timeout(3600)
 def test_a_thousand_publications_beside_every_client(
     tmp_path: Path,
-    database: str,  # noqa: F811
+    database: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TMPDIR_OF_TEST", str(tmp_path))
@@ -275,7 +276,7 @@ def kill_and_go_on(folder: Path, dsn: str, kills: int) -> None:
 
 def test_a_publisher_that_is_killed_leaves_a_whole_run(
     tmp_path: Path,
-    database: str,  # noqa: F811
+    database: str,
 ) -> None:
     kill_and_go_on(tmp_path, database, 2)
 
@@ -283,6 +284,6 @@ def test_a_publisher_that_is_killed_leaves_a_whole_run(
 @pytest.mark.long
 def test_a_publisher_that_is_killed_again_and_again(
     tmp_path: Path,
-    database: str,  # noqa: F811
+    database: str,
 ) -> None:
     kill_and_go_on(tmp_path, database, 60)

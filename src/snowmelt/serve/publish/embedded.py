@@ -137,9 +137,7 @@ class Cluster:
 
 
 @contextmanager
-def running(
-    folder: Path, clock: Clock, more: Sequence[str] = ()
-) -> Iterator[Embedded]:
+def running(folder: Path, clock: Clock, more: Sequence[str] = ()) -> Iterator[Embedded]:
     """Run a server for the length of a block, and no longer; `more`: its settings.
 
     Raises ConfigError without the extra, UnreachableError when it does not start.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from snowmelt.clock import Clock
 from snowmelt.errors import ConfigError, SnowmeltError, UnreachableError
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import psycopg
 
 _NUMBER = 0x536E6F77
+LOCK_SECONDS_MAX = 10.0
 
 
 @contextmanager
@@ -47,15 +48,45 @@ def publishing(
             keepalives_idle=30,
             options="-c client_min_messages=warning -c TimeZone=UTC",
         ) as connection:
-            key = f"hashtext({literal('snowmelt ' + target.schema)})"
-            lock = f"select pg_try_advisory_lock({_NUMBER}, {key})"
-            row = connection.execute(lock).fetchone()
-            if row is None or not row[0]:
-                raise UnreachableError(where, "somebody else is publishing there")
-            connection.commit()
-            yield Publisher(connection, target, clock, stopping)
+            key = f"{_NUMBER}, hashtext({literal('snowmelt ' + target.schema)})"
+            _lock(connection, key, clock, stopping, where)
+            try:
+                yield Publisher(connection, target, clock, stopping)
+            finally:
+                _unlock(connection, key)
     except psycopg.Error as error:
         raise _told(error, where) from error
+
+
+def _lock(
+    connection: psycopg.Connection[Any],
+    key: str,
+    clock: Clock,
+    stopping: threading.Event,
+    where: str,
+) -> None:
+    """Be the only one who publishes there; wait a little for one who just ended."""
+    give_up_at = clock.monotonic() + LOCK_SECONDS_MAX
+    statement: Any = f"select pg_try_advisory_lock({key})"
+    while True:
+        row = connection.execute(statement).fetchone()
+        connection.commit()
+        if row is not None and row[0]:
+            return
+        if clock.monotonic() >= give_up_at or stopping.is_set():
+            raise UnreachableError(where, "somebody else is publishing there")
+        clock.wait(stopping, 0.1)
+
+
+def _unlock(connection: psycopg.Connection[Any], key: str) -> None:
+    """Let the next one publish at once, who may be here before Postgres sees us go."""
+    import psycopg
+
+    statement: Any = f"select pg_advisory_unlock({key})"
+    with suppress(psycopg.Error):
+        connection.rollback()
+        connection.execute(statement)
+        connection.commit()
 
 
 def _told(error: psycopg.Error, where: str) -> SnowmeltError:
