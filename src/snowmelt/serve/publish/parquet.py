@@ -79,6 +79,7 @@ def publish_parquet(
     """
     run_id, now = run
     before = shelf.current()
+    version = _version(run_id, before)
     known = {each["name"]: each for each in before["tables"]} if before else {}
     entries: list[dict[str, Any]] = []
     files: dict[str, Path] = {}
@@ -97,7 +98,7 @@ def publish_parquet(
         paths = {f"{table.full_name}/{path}": file for path, file in made.items()}
         files |= paths
         listed = [
-            {"path": f"{VERSIONS}/{run_id}/{path}", "bytes": file.stat().st_size}
+            {"path": f"{VERSIONS}/{version}/{path}", "bytes": file.stat().st_size}
             for path, file in paths.items()
         ]
         entries.append(
@@ -106,19 +107,29 @@ def publish_parquet(
         )
         told.append(_told(table, "whole", rows))
     if before and before["run_id"] == run_id and not files:
+        shelf.point(before)  # whoever was stopped at it has not done all of it
         return told
     manifest = {
         "format": FORMAT,
         "run_id": run_id,
+        "version": version,
         "published_at": now.isoformat(),
         "tables": entries,
     }
-    shelf.put(run_id, files, same)
+    shelf.put(version, files, same)
     shelf.point(manifest)
     gone = known.keys() - {table.full_name for table in tables}
     return told + [
         {"table": name, "way": "removed", "rows": 0} for name in sorted(gone)
     ]
+
+
+def _version(run_id: str, before: Manifest | None) -> str:
+    """Return a name that no version has: tables may change without a run, by hand."""
+    if before is None or before["run_id"] != run_id:
+        return run_id
+    number = str(before["version"]).removeprefix(run_id).lstrip("-") or "1"
+    return f"{run_id}-{int(number) + 1}"
 
 
 def forget_old(shelf: Shelf, keeping: Keeping, now: datetime) -> None:
@@ -226,15 +237,13 @@ class FolderShelf:
             for path in same:
                 _link(self._folder / path, arriving / _in_version(path))
             place = self._folder / VERSIONS / version
-            if place.exists():  # published, and then its tables changed by hand
-                place.rename(place.with_name(f".old-{version}"))
+            shutil.rmtree(place, ignore_errors=True)  # of one that was not pointed at
             arriving.rename(place)
-            shutil.rmtree(place.with_name(f".old-{version}"), ignore_errors=True)
         except OSError as error:
             raise _refused(self.where, error) from error
 
     def point(self, manifest: Manifest) -> None:
-        version = manifest["run_id"]
+        version = manifest["version"]
         own = {**manifest, "tables": [_own(e, version) for e in manifest["tables"]]}
         text = json.dumps(own, indent=1)
         try:
@@ -253,7 +262,7 @@ class FolderShelf:
     def remove(self, old: Sequence[Manifest], kept: Sequence[Manifest]) -> None:
         del kept  # links: what they name stays
         for manifest in old:
-            path = self._folder / VERSIONS / manifest["run_id"]
+            path = self._folder / VERSIONS / manifest["version"]
             shutil.rmtree(path, ignore_errors=True)
         for left_over in (self._folder / VERSIONS).glob(".arriving-*"):
             shutil.rmtree(left_over, ignore_errors=True)
@@ -340,7 +349,7 @@ class BucketShelf:
         from snowmelt.aws import calling
 
         text = json.dumps(manifest, indent=1).encode()
-        for name in (f"{VERSIONS}/{manifest['run_id']}/{MANIFEST}", MANIFEST):
+        for name in (f"{VERSIONS}/{manifest['version']}/{MANIFEST}", MANIFEST):
             with calling(self.where):
                 self._client.put_object(**self._key(name), Body=text)
 
@@ -348,7 +357,7 @@ class BucketShelf:
         from snowmelt.aws import calling
 
         named = {f["path"] for m in kept for t in m["tables"] for f in t["files"]}
-        folders = tuple(f"{VERSIONS}/{m['run_id']}/" for m in old)
+        folders = tuple(f"{VERSIONS}/{m['version']}/" for m in old)
         for name in list(self._names()):
             if name.startswith(folders) and name not in named:
                 with calling(self.where):
