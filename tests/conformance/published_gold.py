@@ -84,7 +84,7 @@ class Gold:
 
     def there(self, query: str) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.dsn) as connection:
-            rows: Any = connection.execute(query).fetchall()  # type: ignore[arg-type]
+            rows: Any = connection.execute(query).fetchall()
         return list(rows)
 
     def here(self, query: str) -> list[tuple[Any, ...]]:

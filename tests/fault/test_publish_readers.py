@@ -68,7 +68,7 @@ Reading = Callable[[str, threading.Event, Seen], None]
 def read_psycopg(dsn: str, end: threading.Event, seen: Seen) -> None:
     with psycopg.connect(dsn, autocommit=True) as connection:
         while not end.is_set():
-            row = connection.execute(ASKED).fetchone()  # type: ignore[arg-type]
+            row = connection.execute(ASKED).fetchone()
             seen.take(row or ())
 
 

@@ -10,6 +10,7 @@ import click
 
 from snowmelt.cli import output
 from snowmelt.cli.project_option import connected, json_option, project_option
+from snowmelt.errors import UsageError
 
 _LOOK_EVERY = 2.0
 
@@ -153,6 +154,44 @@ def parquet(folder: str, versions: int, directory: Path, as_json: bool) -> None:
         to = {"parquet": where, "versions_max": versions}
         document = commands.publish(None, to)
     _show(document, as_json)
+
+
+@command.command("files")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--place", default=None, help="Which one, if gold is in several.")
+@project_option
+@json_option
+def files(folder: Path, place: str | None, directory: Path, as_json: bool) -> None:
+    """Write connection files for Power BI and Tableau into FOLDER.
+
+    They name the database that gold is published into, and no password. A file that
+    you edited is left as it is.
+    """
+    from snowmelt.serve.connect.endpoint import read_endpoints, read_tables
+    from snowmelt.serve.connect.writing import all_files, write_files
+
+    with connected(directory) as commands:
+        document = commands.connections()
+    known = {each.name: each for each in read_endpoints(document)}
+    if not known:
+        raise UsageError(
+            "publish files",
+            "gold is published into no database",
+            "Publish it first: snowmelt publish postgres --embedded",
+        )
+    if place is not None and place not in known:
+        problem = "there is no such database"
+        raise UsageError(f"--place {place}", problem, f"Known: {', '.join(known)}.")
+    endpoint = known[place] if place else next(iter(known.values()))
+    told = write_files(folder, all_files(endpoint, read_tables(document)))
+    if as_json:
+        output.show_json({"schema_version": 1, "folder": str(folder), **told})
+        return
+    for name in told["written"]:
+        output.show(name)
+    for name in told["edited"]:
+        output.tell(f"{name} was edited: it is left as it is")
+    output.tell(f"{output.count(len(told['written']), 'file')} written to {folder}.")
 
 
 def _show(document: dict[str, Any], as_json: bool) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from cronsim import CronSim, CronSimError
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from snowmelt.landing.config import Duration, duration_field
+from snowmelt.pipe.definition import Name
 from snowmelt.transform.target_lag import read_lag
 
 EMBEDDED = "embedded"
@@ -97,19 +96,11 @@ class PublishConfig(BaseModel):
         8, ge=2, description="Loads of a pipe that have to be known for that."
     )
 
-    to: dict[str, PublishTarget] = Field(
+    to: dict[Name, PublishTarget] = Field(
         default_factory=dict,
         description="Places outside of the warehouse where gold is published, too, by "
         "name.",
     )
-
-    @field_validator("to")
-    @classmethod
-    def _are_names(cls, given: dict[str, Any]) -> dict[str, Any]:
-        for name in given:
-            if not re.fullmatch(r"[a-z][a-z0-9_]{0,40}", name):
-                raise ValueError(f"'{name}': take lower case, digits and underscores")
-        return given
 
     @field_validator("target_lag")
     @classmethod

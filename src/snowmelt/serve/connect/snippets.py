@@ -28,25 +28,54 @@ class Tool:
     pieces: tuple[Piece, ...] = ()
 
 
+@dataclass(frozen=True)
+class _Words:
+    """An endpoint in the words of several tools."""
+
+    endpoint: Endpoint
+    table: str
+
+    @property
+    def address(self) -> str:
+        e = self.endpoint
+        return f"postgresql://{quote(e.user)}@{e.host}:{e.port}/{quote(e.database)}"
+
+    @property
+    def facts(self) -> str:
+        e = self.endpoint
+        lines = (e.host, str(e.port), e.database, e.user)
+        names = ("Host", "Port", "Database", "User")
+        return "\n".join(f"{n}: {line}" for n, line in zip(names, lines, strict=True))
+
+    @property
+    def query(self) -> str:
+        return f"select * from {self.endpoint.schema}.{self.table}"
+
+
 def database_tools(endpoint: Endpoint, table: str, *, is_embedded: bool) -> list[Tool]:
     """Return the tools that read from Postgres."""
-    e = endpoint
-    address = f"postgresql://{quote(e.user)}@{e.host}:{e.port}/{quote(e.database)}"
-    jdbc = f"jdbc:postgresql://{e.host}:{e.port}/{e.database}?currentSchema={e.schema}"
-    alchemy = address.replace("postgresql:", "postgresql+psycopg:")
-    plain = (
+    words = _Words(endpoint, table)
+    return [
+        *_reporting(words, is_embedded=is_embedded),
+        *_exploring(words),
+        *_programs(words),
+    ]
+
+
+def _reporting(words: _Words, *, is_embedded: bool) -> list[Tool]:
+    e = words.endpoint
+    encryption = (
         "The embedded Postgres has no TLS: untick “Use encrypted connection”."
         if is_embedded
         else "Encryption is on by default there: give Postgres TLS, or untick it."
     )
-    facts = f"Host: {e.host}\nPort: {e.port}\nDatabase: {e.database}\nUser: {e.user}"
     return [
         Tool(
             "Power BI",
             (
                 "Download the connection file and open it in Power BI Desktop.",
                 f"Choose the tables of schema {e.schema}; Import or DirectQuery.",
-                plain,
+                encryption,
                 "Publishing to the Power BI Service needs a gateway on a machine that "
                 "reaches this database.",
             ),
@@ -59,37 +88,7 @@ def database_tools(endpoint: Endpoint, table: str, *, is_embedded: bool) -> list
                 "with these.",
                 "Relations between tables follow the foreign keys.",
             ),
-            (Piece("Connection", facts),),
-        ),
-        Tool(
-            "Looker",
-            ("Admin, Connections, Add connection, PostgreSQL 9.5+.",),
-            (
-                Piece("Connection", facts),
-                Piece(
-                    "LookML view",
-                    f"view: {table} {{\n  sql_table_name: {e.schema}.{table} ;;\n"
-                    "  measure: count { type: count }\n}",
-                ),
-            ),
-        ),
-        Tool(
-            "Metabase",
-            (
-                "Admin settings, Databases, Add a database, PostgreSQL.",
-                "“Scan for filter values” may be rare: tables change in place.",
-            ),
-            (Piece("Connection string", address),),
-        ),
-        Tool(
-            "Superset",
-            ("Settings, Database connections, + Database, PostgreSQL.",),
-            (
-                Piece(
-                    "SQLAlchemy URI",
-                    address.replace("postgresql://", "postgresql+psycopg2://"),
-                ),
-            ),
+            (Piece("Connection", words.facts),),
         ),
         Tool(
             "Excel",
@@ -102,30 +101,66 @@ def database_tools(endpoint: Endpoint, table: str, *, is_embedded: bool) -> list
                 ),
             ),
         ),
+    ]
+
+
+def _exploring(words: _Words) -> list[Tool]:
+    e, view = words.endpoint, words.table
+    return [
         Tool(
-            "Python",
-            (),
+            "Looker",
+            ("Admin, Connections, Add connection, PostgreSQL 9.5+.",),
             (
+                Piece("Connection", words.facts),
                 Piece(
-                    "SQLAlchemy",
-                    "import sqlalchemy\n\nengine = sqlalchemy.create_engine(\n"
-                    f'    "{alchemy}"\n)\n'
-                    "with engine.connect() as connection:\n"
-                    "    rows = connection.execute(\n"
-                    f'        sqlalchemy.text("select * from {e.schema}.{table}")\n'
-                    "    ).all()",
+                    "LookML view",
+                    f"view: {view} {{\n  sql_table_name: {e.schema}.{view} ;;\n"
+                    "  measure: count { type: count }\n}",
                 ),
             ),
         ),
+        Tool(
+            "Metabase",
+            (
+                "Admin settings, Databases, Add a database, PostgreSQL.",
+                "“Scan for filter values” may be rare: tables change in place.",
+            ),
+            (Piece("Connection string", words.address),),
+        ),
+        Tool(
+            "Superset",
+            ("Settings, Database connections, + Database, PostgreSQL.",),
+            (Piece("SQLAlchemy URI", _with_driver(words.address, "psycopg2")),),
+        ),
+    ]
+
+
+def _programs(words: _Words) -> list[Tool]:
+    e = words.endpoint
+    jdbc = f"jdbc:postgresql://{e.host}:{e.port}/{e.database}?currentSchema={e.schema}"
+    alchemy = (
+        "import sqlalchemy\n\nengine = sqlalchemy.create_engine(\n"
+        f'    "{_with_driver(words.address, "psycopg")}"\n)\n'
+        "with engine.connect() as connection:\n"
+        "    rows = connection.execute(\n"
+        f'        sqlalchemy.text("{words.query}")\n'
+        "    ).all()"
+    )
+    return [
+        Tool("Python", (), (Piece("SQLAlchemy", alchemy),)),
         Tool(
             "JDBC, psql",
             (),
             (
                 Piece("JDBC", jdbc),
-                Piece("psql", f"psql {address} -c 'select * from {e.schema}.{table}'"),
+                Piece("psql", f"psql {words.address} -c '{words.query}'"),
             ),
         ),
     ]
+
+
+def _with_driver(address: str, driver: str) -> str:
+    return address.replace("postgresql:", f"postgresql+{driver}:", 1)
 
 
 def download_pieces(origin: str, table: str) -> list[Piece]:

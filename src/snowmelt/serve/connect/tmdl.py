@@ -158,7 +158,7 @@ def _column(table: ModelTable, column: ModelColumn) -> list[str]:
         *(["\t\tisKey"] if is_key else []),
         f"\t\tlineageTag: {_tag(f'{table.name}.{column.name}')}",
         f"\t\tsummarizeBy: {'sum' if adds_up else 'none'}",
-        f"\t\tsourceColumn: {column.name}",
+        f"\t\tsourceColumn: {' '.join(column.name.split())}",
         "",
     ]
 

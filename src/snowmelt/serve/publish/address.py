@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
 from snowmelt.errors import ConfigError
 
+_PASSWORD = re.compile(r"\bpassword\s*=\s*('(?:[^'\\]|\\.)*'|\S*)", re.IGNORECASE)
+
 
 def shown_dsn(dsn: str) -> str:
     """Return an address without its password, to be shown and kept."""
     if "://" not in dsn:
-        words = [w for w in dsn.split() if not w.lower().startswith("password")]
-        return " ".join(words)
+        return " ".join(_PASSWORD.sub("", dsn).split())
     try:
         parts = urlsplit(dsn)
         port = f":{parts.port}" if parts.port else ""

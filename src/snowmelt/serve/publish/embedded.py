@@ -218,7 +218,8 @@ def _ensure_roles(found: Embedded) -> None:
 def _free_port(kept: Path) -> int:
     """Return the port of the last time, or the first one that is free from then on."""
     before = [int(kept.read_text())] if kept.is_file() else []
-    for port in [*before, *range(PORT, PORT + PORTS_TRIED)]:
+    tried: list[int] = [*before, *range(PORT, PORT + PORTS_TRIED)]
+    for port in tried:
         with socket.socket() as trial:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

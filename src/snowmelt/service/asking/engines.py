@@ -19,7 +19,7 @@ from snowmelt.serve.questions import Flow
 from snowmelt.service.asking.copies import Copies
 from snowmelt.service.asking.readable import known_tables
 from snowmelt.service.parts import Parts
-from snowmelt.warehouse.duckdb.question_process import (
+from snowmelt.warehouse.duckdb.question_parent import (
     ChildError,
     ChildQuestion,
     asking_child,

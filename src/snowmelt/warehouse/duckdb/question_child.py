@@ -23,6 +23,8 @@ _NEW_NETWORK, _NEW_USER = 0x40000000, 0x10000000
 _BESIDES_ENGINE = 1 << 30
 """Address space of the interpreter, its threads and the engine's code."""
 _FILES_MAX = 64
+_ANSWERS = 1
+"""The pipe to whoever asks."""
 
 
 def main() -> None:
@@ -35,7 +37,6 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001 - whatever it is, it is told
         kind = "memory" if _is_of_memory(error) else "engine"
         _say({"error": str(error).strip(), "kind": kind})
-    sys.stdout.flush()
     os._exit(0)  # what the engine still holds is the kernel's to free
 
 
@@ -113,7 +114,8 @@ def _is_of_memory(error: Exception) -> bool:
 
 
 def _say(document: dict[str, Any]) -> None:
-    print(json.dumps(document), flush=True)  # noqa: T201 - a pipe, to its parent
+    with open(_ANSWERS, "wb", closefd=False) as pipe:
+        pipe.write(json.dumps(document).encode() + b"\n")
 
 
 if __name__ == "__main__":

@@ -12,8 +12,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from snowmelt.warehouse.duckdb import question_process
-from snowmelt.warehouse.duckdb.question_process import (
+from snowmelt.warehouse.duckdb import question_parent
+from snowmelt.warehouse.duckdb.question_parent import (
     ChildError,
     ChildQuestion,
     asking_child,
@@ -69,7 +69,7 @@ def test_rows_have_a_limit(database: Path) -> None:
 def test_what_runs_for_ever_is_killed_in_time(
     database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(question_process, "_GRACE_SECONDS", 0.5)
+    monkeypatch.setattr(question_parent, "_GRACE_SECONDS", 0.5)
     began = time.monotonic()
     with pytest.raises(ChildError) as error:
         answer(question(database, FOR_EVER, seconds=1.0))
