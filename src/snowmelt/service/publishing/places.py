@@ -64,6 +64,16 @@ class Place:
         return Record(self.name, config.kind, self.where, config.into, is_embedded)
 
 
+_LOCKS: dict[Path, threading.Lock] = {}
+_FINDING = threading.Lock()
+
+
+def _one_at_a_time(folder: Path) -> threading.Lock:
+    """Return the lock of a place, whoever of this process publishes there."""
+    with _FINDING:
+        return _LOCKS.setdefault(folder, threading.Lock())
+
+
 def name_of(where: str) -> str:
     """Return a name for a place that snowmelt.yml does not name."""
     return f"by_hand_{hashlib.sha256(where.encode()).hexdigest()[:10]}"
@@ -75,7 +85,6 @@ class Publishing:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._models = Models(parts.project.root)
-        self._locks: dict[str, threading.Lock] = {}
         self.stopping = threading.Event()
 
     def folder(self, name: str) -> Path:
@@ -89,7 +98,7 @@ class Publishing:
         known = read_record(folder)
         if known is None or known.where != place.where:
             known = place.record()
-        with self._locks.setdefault(place.name, threading.Lock()):
+        with _one_at_a_time(folder):
             began = clock.monotonic()
             try:
                 run_id, tables, notes = self._publish(place, folder, whole=whole)
