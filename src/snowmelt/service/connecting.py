@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 
 from snowmelt.gold.publish_config import EMBEDDED, PublishTarget
 from snowmelt.gold.run_history import published_run
@@ -17,6 +18,9 @@ from snowmelt.service.parts import Parts
 from snowmelt.service.publishing.record import Record
 from snowmelt.service.publishing.verbs import known_places, place_document
 
+_MODELS: dict[Path, Models] = {}
+"""A manifest of many models takes its time: it is read again when it changed."""
+
 
 def connections_document(parts: Parts) -> Document:
     """Return databases, folders of Parquet files, and what tables of gold there are.
@@ -24,7 +28,8 @@ def connections_document(parts: Parts) -> Document:
     No password is in it.
     """
     schemas = published_schemas(parts.project)
-    models = Models(parts.project.root).refresh()
+    models = _MODELS.setdefault(parts.project.root, Models(parts.project.root))
+    models.refresh()
     with parts.warehouse.snapshot() as session:
         run_id = published_run(session)
         tables = describe_gold(session, models, schemas) if run_id else []

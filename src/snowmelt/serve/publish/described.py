@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from snowmelt.gold.relations import list_columns, list_tables
+from snowmelt.gold.relations import all_columns, list_tables
 from snowmelt.observe.export.described import Models
 from snowmelt.transform.graph import Graph, Node
 from snowmelt.warehouse.port import Session
@@ -77,11 +77,13 @@ def describe_gold(
     """Return the tables of some schemas, with what dbt knows of each."""
     graph = models.graph
     by_key = {node.key.lower(): node for node in graph.nodes.values() if node.relation}
+    tests, columns_of = _tests_by_node(graph), all_columns(session, schemas)
     found = []
     for schema, name, _ in list_tables(session, schemas):
         node = by_key.get(f"{schema}.{name}".lower())
         entry = models.entries.get(node.id, {}) if node else {}
-        columns = _columns(list_columns(session, schema, name), entry)
+        columns = _columns(columns_of.get((schema, name), ()), entry)
+        own = tests.get(node.id, []) if node else []
         names = {each.name.lower(): each.name for each in columns}
         found.append(
             GoldTable(
@@ -89,8 +91,8 @@ def describe_gold(
                 name=name,
                 columns=columns,
                 description=str(entry.get("description") or "").strip(),
-                key=_known(_key(node, entry, graph), names) if node else (),
-                references=_references(node, graph, names) if node else (),
+                key=_known(_key(node, entry, own), names) if node else (),
+                references=_references(own, graph, names),
                 partition_by=_known(_partitions(entry), names),
             )
         )
@@ -113,7 +115,9 @@ def _known(wanted: Sequence[str], names: Mapping[str, str]) -> tuple[str, ...]:
     return found if len(found) == len(wanted) else ()
 
 
-def _key(node: Node, entry: Mapping[str, Any], graph: Graph) -> tuple[str, ...]:
+def _key(
+    node: Node, entry: Mapping[str, Any], tests: Sequence[dict[str, Any]]
+) -> tuple[str, ...]:
     """Return what dbt says tells rows apart: a constraint, unique_key, or tests."""
     for constraint in entry.get("constraints") or ():
         if constraint.get("type") == "primary_key" and constraint.get("columns"):
@@ -122,36 +126,43 @@ def _key(node: Node, entry: Mapping[str, Any], graph: Graph) -> tuple[str, ...]:
         kinds = {each.get("type") for each in column.get("constraints") or ()}
         if "primary_key" in kinds:
             return (str(name),)
-    return node.unique_key or _tested_key(node, graph)
+    return node.unique_key or _tested_key(tests)
 
 
-def _tested_key(node: Node, graph: Graph) -> tuple[str, ...]:
+def _tested_key(tests: Sequence[dict[str, Any]]) -> tuple[str, ...]:
     """Return the first column that is tested to be unique and never null."""
     tested: dict[str, set[str]] = {}
-    for test in _tests_of(node, graph):
+    for test in tests:
         column = str(test["arguments"].get("column_name") or "")
         tested.setdefault(column, set()).add(str(test["kind"]))
     keys = [name for name, kinds in tested.items() if {"unique", "not_null"} <= kinds]
     return (keys[0],) if keys and keys[0] else ()
 
 
-def _tests_of(node: Node, graph: Graph) -> list[dict[str, Any]]:
-    tests = [each.test for each in graph.nodes.values() if each.test]
-    return [each for each in tests if each["of"] == node.id and not each.get("where")]
+def _tests_by_node(graph: Graph) -> dict[str, list[dict[str, Any]]]:
+    """Return the tests of whole tables, by the node they are attached to."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for each in graph.nodes.values():
+        if each.test and not each.test.get("where"):
+            found.setdefault(str(each.test["of"]), []).append(each.test)
+    return found
 
 
 def _references(
-    node: Node, graph: Graph, names: Mapping[str, str]
+    tests: Sequence[dict[str, Any]], graph: Graph, names: Mapping[str, str]
 ) -> tuple[Reference, ...]:
     """Return what tests of relationships say."""
+    relating = [test for test in tests if test["kind"] == "relationships"]
+    if not relating:
+        return ()
     by_name = {each.name: each for each in graph.nodes.values() if each.relation}
     found = []
-    for test in _tests_of(node, graph):
+    for test in relating:
         arguments = test["arguments"]
         named = _REF.search(str(arguments.get("to") or ""))
         column = names.get(str(arguments.get("column_name") or "").lower())
         parent = by_name.get(named[1]) if named else None
-        if test["kind"] == "relationships" and parent and column:
+        if parent and column:
             field = str(arguments.get("field") or "")
             found.append(Reference(column, parent.key, field))
     return tuple(dict.fromkeys(found))

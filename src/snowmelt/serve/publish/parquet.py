@@ -185,6 +185,7 @@ def require_manifest(text: bytes, where: str) -> Manifest:
         found = json.loads(text)
         assert found["format"] == FORMAT
         assert isinstance(found["tables"], list)
+        assert all(isinstance(found[key], str) for key in ("run_id", "version"))
     except (ValueError, KeyError, TypeError, AssertionError):
         raise ConfigError(
             where, "this is no manifest of ours", "Publish into another place."

@@ -109,6 +109,7 @@ class Publisher:
         import psycopg
 
         for tries in range(TRIES_MAX):
+            self._require_going()
             try:
                 with self._connection.transaction():
                     return self._send(prepared, references, stamp)
@@ -285,9 +286,12 @@ class Publisher:
             cursor.copy(statement) as copy,
         ):
             while chunk := file.read(CHUNK):
-                if self._stopping.is_set():
-                    raise UnreachableError("the service", "it is stopping")
+                self._require_going()
                 copy.write(chunk)
+
+    def _require_going(self) -> None:
+        if self._stopping.is_set():
+            raise UnreachableError("the service", "it is stopping")
 
     def _note(self, prepared: Sequence[Prepared], state: State, stamp: Stamp) -> None:
         """Write down what is published now, and what tables and columns mean."""

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from snowmelt.clock import uuid7
 from snowmelt.errors import UnreachableError, UsageError
-from snowmelt.gold.relations import list_columns
+from snowmelt.gold.relations import all_columns
 from snowmelt.gold.run_history import published_run
 from snowmelt.service.asking.readable import published_schemas, readable_tables
 from snowmelt.service.asking.veil import Veil
@@ -100,8 +100,9 @@ class Copies:
 
     def _queries(self, session: Session) -> dict[tuple[str, str], str]:
         queries = {}
+        columns_of = all_columns(session, self.schemas)
         for schema, table, _ in readable_tables(session, self.schemas):
-            columns = [name for name, _ in list_columns(session, schema, table)]
+            columns = [name for name, _ in columns_of[schema, table]]
             chosen = ", ".join(self._veil.select(schema, table, columns))
             relation = f"{identifier(schema)}.{identifier(table)}"
             queries[schema, table] = f"select {chosen} from {relation}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
@@ -38,6 +39,8 @@ from snowmelt.service.parts import Parts
 from snowmelt.service.publishing.record import Record, read_record, write_record
 from snowmelt.warehouse.port import Session
 
+BY_HAND = "by_hand_"
+"""How places are named that snowmelt.yml does not know."""
 TRIES_MAX = 5
 """So often a target that is changed by others meanwhile is looked at again."""
 
@@ -76,7 +79,7 @@ def _one_at_a_time(folder: Path) -> threading.Lock:
 
 def name_of(where: str) -> str:
     """Return a name for a place that snowmelt.yml does not name."""
-    return f"by_hand_{hashlib.sha256(where.encode()).hexdigest()[:10]}"
+    return f"{BY_HAND}{hashlib.sha256(where.encode()).hexdigest()[:10]}"
 
 
 class Publishing:
@@ -103,10 +106,7 @@ class Publishing:
             try:
                 run_id, tables, notes = self._publish(place, folder, whole=whole)
             except Exception as error:
-                told = error if isinstance(error, SnowmeltError) else None
-                problem = f"{told.where}: {told.problem}" if told else str(error)
-                remedy = told.remedy if told else ""
-                write_record(folder, known.failed(problem, remedy, clock.now()))
+                self._note(known.failed(*_told(error), clock.now()), folder)
                 raise
             now = clock.now().isoformat()
             record = replace(
@@ -124,6 +124,15 @@ class Publishing:
             )
             write_record(folder, record)
             return record
+
+    def _note(self, record: Record, folder: Path) -> None:
+        """Put a failure down; of a place that was only mistyped nothing is kept."""
+        if self.stopping.is_set():
+            return
+        if record.run_id is None and record.name.startswith(BY_HAND):
+            shutil.rmtree(folder, ignore_errors=True)
+            return
+        write_record(folder, record)
 
     def _publish(
         self, place: Place, folder: Path, *, whole: bool
@@ -230,6 +239,13 @@ class Publishing:
         if folder.resolve().is_relative_to(inside.resolve()):
             raise ConfigError(given, "this folder is our own", "Choose another one.")
         return FolderShelf(folder)
+
+
+def _told(error: Exception) -> tuple[str, str]:
+    """Return what a failure was of, and what helps."""
+    if isinstance(error, SnowmeltError):
+        return f"{error.where}: {error.problem}", error.remedy
+    return str(error), ""
 
 
 def _require_apart(tables: Sequence[GoldTable]) -> None:

@@ -77,6 +77,8 @@ class _Keeper(threading.Thread):
         self._place = Place(name, target)
         self._note = note
         self._told = ""
+        self._knows_place = False
+        """Was it looked at since we began? It may have been lost meanwhile."""
         self.news = threading.Event()
 
     def run(self) -> None:
@@ -91,6 +93,7 @@ class _Keeper(threading.Thread):
                 except Exception as error:  # noqa: BLE001 - told, and tried again
                     seconds = self._failed(error)
                     stack.close()  # a server that is ours is started again
+                    self._knows_place = False
                     self._place = Place(self._place.name, self._target)
                     self._parts.clock.wait(self._publishing.stopping, seconds)
                     continue
@@ -111,10 +114,11 @@ class _Keeper(threading.Thread):
         """Publish, if the place has another run than the warehouse, and it is time."""
         with self._parts.warehouse.snapshot() as session:
             run_id = published_run(session)
-        if run_id is None or self._has(run_id) or self._waits_for_schedule():
+        has = self._knows_place and run_id is not None and self._has(run_id)
+        if run_id is None or has or self._waits_for_schedule():
             return
         self._publishing.publish(self._place)
-        self._told = ""
+        self._told, self._knows_place = "", True
 
     def _has(self, run_id: str) -> bool:
         """Has the place got this run, for all that is known?"""
