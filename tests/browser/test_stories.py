@@ -30,6 +30,8 @@ PAGES = {
     "pipes": "/pipes",
     "dashboards": "/dashboards",
     "dashboard": "/dashboards/sales",
+    "sql": "/sql?q=select+*+from+gold.by_region",
+    "connect": "/connect",
 }
 
 
