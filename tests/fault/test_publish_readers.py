@@ -224,7 +224,7 @@ def test_readers_see_whole_runs_while_gold_is_published(
     database: str,
 ) -> None:
     with opened_gold(tmp_path, database) as gold:
-        publish_while_read(gold, 15, all_of_them=False)
+        publish_while_read(gold, 8, all_of_them=False)
 
 
 @pytest.mark.long
@@ -278,7 +278,7 @@ def test_a_publisher_that_is_killed_leaves_a_whole_run(
     tmp_path: Path,
     database: str,
 ) -> None:
-    kill_and_go_on(tmp_path, database, 2)
+    kill_and_go_on(tmp_path, database, 1)
 
 
 @pytest.mark.long
