@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -237,4 +236,10 @@ def test_in_a_bucket_the_manifest_is_put_last_and_no_named_object_goes(
             assert len(client.objects["gold/" + file["path"]]) == file["bytes"]
     versions = {name.split("/")[2] for name in client.objects if "versions" in name}
     assert versions == {"run-0001", "run-0003", "run-0004"}, "gold.a is of the first"
-    assert os.fspath("gold/versions/run-0001/gold.b/rows.parquet") not in client.objects
+    assert "gold/versions/run-0001/gold.b/rows.parquet" not in client.objects
+    for run in range(5, 8):
+        gold.sql("delete from gold.a where id = (select max(id) from gold.a)")
+        publish(gold, shelf, run)
+        forget_old(shelf, Keeping(2, timedelta(0)), NOW + timedelta(hours=run))
+    versions = {name.split("/")[2] for name in client.objects if "versions" in name}
+    assert versions == {"run-0004", "run-0006", "run-0007"}, "gold.b is of the fourth"

@@ -357,9 +357,10 @@ class BucketShelf:
     def remove(self, old: Sequence[Manifest], kept: Sequence[Manifest]) -> None:
         from snowmelt.aws import calling
 
+        del old  # what no kept one names goes, of versions that are long gone too
         named = {f["path"] for m in kept for t in m["tables"] for f in t["files"]}
-        folders = tuple(f"{VERSIONS}/{m['version']}/" for m in old)
+        folders = tuple(f"{VERSIONS}/{m['version']}/" for m in kept)
         for name in list(self._names()):
-            if name.startswith(folders) and name not in named:
+            if not name.startswith(folders) and name not in named:
                 with calling(self.where):
                     self._client.delete_object(**self._key(name))
