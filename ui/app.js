@@ -1,6 +1,7 @@
 // What every page does: times in the viewer's zone, live regions, theme, search.
 import htmx from "htmx.org";
 import "./boards.js";
+import { askWell } from "./ask.js";
 
 window.htmx = htmx;
 const page = document.documentElement;
@@ -254,5 +255,6 @@ showTimes();
 markScrolling();
 showUnwell();
 drawCharts();
+askWell();
 connect();
 page.dataset.ready = "";

@@ -1,4 +1,4 @@
-"""One service with its pages, for all tests of them."""
+"""One service with its pages, and one browser, for all tests of them."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ YAML: dict[str, Any] = {
         "version": 1,
         "name": "seen",
         "landing": {"settle": "0s"},
-        "serve": {"port": 0, "token": TOKEN},
+        "serve": {"port": 0, "token": TOKEN, "sql": "viewers", "sql_timeout": "2s"},
         "warehouse": {"threads": 1},
         "tasks": TASKS,
         "alerts": ALERTS,

@@ -28,6 +28,8 @@ PAGES = {
     "dashboards": "/dashboards",
     "dashboard": "/dashboards/sales",
     "board": "/dashboards/regions?region=r1",
+    "sql": "/sql?q=select+*+from+gold.by_region",
+    "connect": "/connect",
 }
 TENDED = {  # axe looks at them in stories of their own
     "tasks": "/tasks",

@@ -14,6 +14,7 @@ from alert_watch import NOON, Watch, to_hook, watched
 from alert_receivers import Hook, served_hook
 from snowmelt.observe.alerts.config import DEFAULT_RULES
 from snowmelt.service.operating import Operating
+from snowmelt.service.publishing.record import Record, write_record
 
 CONTRACT = {
     "columns": [{"name": "id", "type": "integer"}, {"name": "amount", "type": "double"}]
@@ -337,6 +338,25 @@ def test_memory_that_was_too_little(tmp_path: Path, hook: Hook) -> None:
         told(hook, "opened", "memory was too little for pipe orders: 5 MB")
         watch.later(3600)
         ended(watch, hook, "memory was enough for pipe orders of late")
+
+
+def test_a_place_that_gold_does_not_reach(tmp_path: Path, hook: Hook) -> None:
+    with watch_for({"on": "publish_failing"}, tmp_path, hook) as watch:
+        folder = watch.shop.root / ".snowmelt" / "published" / "bi"
+        away = Record("bi", "postgres", "postgresql://bi/db")
+        write_record(folder, away.failed("it is away", "", watch.clock.now()))
+        watch.later(240)
+        assert hook.posted == []
+        watch.later(120)
+        told(
+            hook,
+            "opened",
+            "gold is not published to bi: it is away",
+            "What helps: snowmelt publish now bi",
+        )
+        write_record(folder, away)
+        watch.later(60)
+        ended(watch, hook, "gold is published to bi again")
 
 
 def test_a_figure_that_is_out_of_range_and_back(tmp_path: Path, hook: Hook) -> None:

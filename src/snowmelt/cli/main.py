@@ -47,6 +47,7 @@ COMMANDS = {
     "audit": "Rebuild everything and compare it with what is published.",
     "vacuum": "Let go of rows that were superseded; show what is kept and why.",
     "sql": "Ask the warehouse one query.",
+    "publish": "Publish gold to Postgres or as Parquet files, for other tools.",
     "dashboards": "Show the figures of dashboards/*.yml.",
     "link": "Print a link that opens the pages, once.",
     "users": "Say who may see the pages with a password.",

@@ -55,6 +55,7 @@ class Project:
         return [
             *local,
             self.spool,
+            self.published,
             self.external,
             *(self.root / path for path in seeds),
         ]
@@ -76,6 +77,11 @@ class Project:
     def external(self) -> Path:
         """The folder of links to files that bronze reads without a copy."""
         return self.root / LINKS
+
+    @property
+    def published(self) -> Path:
+        """The folder of what is known of places that gold is published to."""
+        return self.state / "published"
 
     @property
     def attempts_path(self) -> Path:

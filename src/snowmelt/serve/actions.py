@@ -16,6 +16,7 @@ from typing import Any, Protocol, cast
 from snowmelt.clock import Clock
 from snowmelt.errors import SnowmeltError
 from snowmelt.serve.commands import Commands, Document
+from snowmelt.serve.publish.address import without_secrets
 
 log = logging.getLogger("snowmelt")
 ACTIONS = (
@@ -24,6 +25,7 @@ ACTIONS = (
     *("export_rejects", "export_quarantine", "vacuum", "test_alerts", "mute_alerts"),
     *("share", "unshare"),
     *("task_run", "task_retry", "task_cancel", "task_suspend", "task_resume"),
+    "publish",
 )
 """The verbs that change something, or write a file."""
 
@@ -99,6 +101,7 @@ class _Recorded:
         started_at: datetime,
     ) -> None:
         kept = {name: value for name, value in arguments.items() if value is not None}
+        kept = without_secrets(kept)
         now = self._clock.now()
         try:
             self._log.record(Action(self._actor, verb, kept, *ended, started_at, now))

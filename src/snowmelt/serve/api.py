@@ -64,6 +64,8 @@ GETS: dict[str, dict[str, type]] = {
     "shares": {},
     "tables": {},
     **TENDING_GETS,
+    "publications": {},
+    "connections": {},
 }
 POSTS: dict[str, dict[str, type]] = {
     "check": {"file": str, "pipe": str},
@@ -102,6 +104,7 @@ POSTS: dict[str, dict[str, type]] = {
     "vacuum": {"dry_run": bool},
     "share": {"dashboard": str, "days": int, "origins": list, "filters": str},
     "unshare": {"share": str},
+    "publish": {"name": str, "to": dict, "whole": bool},
 }
 
 

@@ -209,6 +209,14 @@ class ServiceClient(PageQuestions):
     def query(self, sql: str, limit: int | None) -> Document:
         return self._ask("query", sql=sql, limit=limit)
 
+    def publications(self) -> Document:
+        return self._ask("publications")
+
+    def publish(
+        self, name: str | None, to: dict[str, Any] | None, whole: bool = False
+    ) -> Document:
+        return self._ask("publish", name=name, to=to, whole=whole)
+
     def dashboard(self, name: str, filters: str | None = None) -> Document:
         return self._ask("dashboard", name=name, filters=filters)
 

@@ -214,6 +214,16 @@ class Commands(PageCommands, Protocol):
         """Let go of what was superseded, or say what would go and what holds it."""
         ...
 
+    def publications(self) -> Document:
+        """Where gold is published besides the warehouse, and how that stands."""
+        ...
+
+    def publish(
+        self, name: str | None, to: dict[str, Any] | None, whole: bool = False
+    ) -> Document:
+        """Publish gold into a place of snowmelt.yml by its name, or into `to`."""
+        ...
+
     def query(self, sql: str, limit: int | None) -> Document:
         """Answer one query from one consistent snapshot."""
         ...

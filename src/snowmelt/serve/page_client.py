@@ -85,6 +85,9 @@ class PageQuestions(TendingQuestions):
     def tables(self) -> Document:
         return self._ask("tables")
 
+    def connections(self) -> Document:
+        return self._ask("connections")
+
     def start_link(self) -> Document:
         """Ask for a link that opens the pages once; on the socket alone."""
         return self._ask("start_link")

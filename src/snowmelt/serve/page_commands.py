@@ -80,3 +80,7 @@ class PageCommands(TendingCommands, Protocol):
     def tables(self) -> Document:
         """The tables of gold, which can be downloaded whole."""
         ...
+
+    def connections(self) -> Document:
+        """Where other tools find gold, and what tables it has."""
+        ...

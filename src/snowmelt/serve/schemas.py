@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from snowmelt.serve.board_schemas import BOARD_ANSWERS
+from snowmelt.serve.connect_schemas import CONNECT_ANSWERS
 from snowmelt.serve.records import (
     ACCOUNT,
     ADVICE,
@@ -199,6 +200,7 @@ ANSWERS: dict[str, Schema] = {
     "tables": document(
         run_id=maybe(TEXT), tables=listed(record(name=TEXT, rows=maybe(WHOLE)))
     ),
+    **CONNECT_ANSWERS,
     "run": SETTLED,
     "refresh": SETTLED,
     "reload": SETTLED,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from starlette.applications import Starlette
@@ -30,8 +30,10 @@ log = logging.getLogger("snowmelt")
 Page = Callable[[Site, Request], Awaitable[Response]]
 
 
-def make_web_app(site: Site, metrics: Metrics, tables: Tables) -> ASGIApp:
-    """Return the application, with its guard before it."""
+def make_web_app(
+    site: Site, metrics: Metrics, tables: Tables, more: Sequence[Route] = ()
+) -> ASGIApp:
+    """Return the application, with its guard before it; `more`: pages of their own."""
     doors, downloads = Doors(site), Downloads(tables)
 
     def page(path: str, show: Page, method: str = "GET") -> Route:
@@ -56,6 +58,7 @@ def make_web_app(site: Site, metrics: Metrics, tables: Tables) -> ASGIApp:
         page("/embed/{token}", show_embedded),
         page("/dashboards/{name}/cards/{number:int}.csv", explore.card_csv),
         page("/actions/{verb}", act, "POST"),
+        *more,
         Route("/api/v1/openapi.json", openapi),
         Route("/api/v1/tables/{file}", downloads.answer),
         *api_routes(site),

@@ -36,6 +36,7 @@ from snowmelt.service.operating import Operating
 from snowmelt.service.pages.answers import PageAnswers
 from snowmelt.service.pages.shell import shell_document
 from snowmelt.service.pipe_status import asks_pipe_status
+from snowmelt.service.publishing.verbs import publications_document, publish_document
 from snowmelt.service.quarantining import Quarantining
 from snowmelt.service.questions import find_pipe
 from snowmelt.service.replaying import Replaying
@@ -307,3 +308,11 @@ class OwnCommands(PageAnswers):
 
     def vacuum(self, dry_run: bool = False) -> Document:
         return vacuum_document(self._parts, dry_run=dry_run)
+
+    def publications(self) -> Document:
+        return publications_document(self._parts)
+
+    def publish(
+        self, name: str | None, to: dict[str, Any] | None, whole: bool = False
+    ) -> Document:
+        return publish_document(self._parts, name, to, whole=bool(whole))

@@ -22,6 +22,7 @@ from snowmelt.service.environment import environment_checks, versions
 from snowmelt.service.finding import Finding, Level, finding
 from snowmelt.service.lagging import longest_goal
 from snowmelt.service.loop import Loop
+from snowmelt.service.publishing.verbs import publish_findings
 from snowmelt.service.status import limits_document, problems_of
 from snowmelt.service.streaming import stuck_streams
 from snowmelt.warehouse.port import Session
@@ -103,7 +104,11 @@ class Diagnosing:
         told = _some(stuck) or "every one moves"
         found.append(finding("streams", level, told, "See: snowmelt streams"))
         found += self._tasks()
-        return [*found, *alert_findings(settings.alerts, alerts)]
+        return [
+            *found,
+            *alert_findings(settings.alerts, alerts),
+            *publish_findings(parts.project),
+        ]
 
     def _warehouse(self, session: Session) -> Finding:
         try:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, date, datetime, time
-from decimal import Decimal
 from typing import Any
 
 from snowmelt.bronze.rejects import LISTED, OPEN, RejectFilter
@@ -20,29 +17,11 @@ from snowmelt.pipe.history import COLUMNS
 from snowmelt.serve.commands import Document
 from snowmelt.transform.node_result import CHECKS
 from snowmelt.transform.quarantine import count_refused, quarantines
+from snowmelt.warehouse.plain import plain as plain
 from snowmelt.warehouse.port import Session
 
 SCHEMA_VERSION = 1
 HISTORY_COLUMNS = [name for name in COLUMNS if name != "header"]
-
-
-def plain(value: Any) -> Any:
-    """Return a value as JSON holds it: decimals as text, times as ISO 8601."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)  # JSON has no number for it
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat() if value.tzinfo else value.isoformat()
-    if isinstance(value, date | time):
-        return value.isoformat()
-    if isinstance(value, bytes | bytearray):
-        return base64.b64encode(value).decode()
-    if isinstance(value, dict):
-        return {str(key): plain(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
-    return str(value) if not isinstance(value, Decimal) else format(value, "f")
 
 
 def as_documents(columns: Sequence[str], rows: Sequence[Any]) -> list[Document]:

@@ -234,7 +234,8 @@ def _make_folders(project: Project) -> None:
             "Move the project to a folder without one.",
         )
     local = [project.landing] if project.lands_locally else []
-    for folder in (project.state, project.spool, project.external, *local):
+    own = (project.state, project.spool, project.external, project.published)
+    for folder in (*own, *local):
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -22,6 +22,7 @@ from snowmelt.service.commands import OwnCommands
 from snowmelt.service.loop import Loop
 from snowmelt.service.numbers import standing
 from snowmelt.service.opening import opened_patiently
+from snowmelt.service.publishing.sharing import Sharing
 from snowmelt.service.supervisor import Supervisor
 from snowmelt.service.upkeep import Upkeep
 from snowmelt.service.vacuuming import Vacuuming
@@ -95,14 +96,18 @@ def _answering(
     parts.events.subscribe(metrics)
     commands = OwnCommands(loop, serving=True)
     windows = Windows(loop, commands, metrics)
+    sharing = Sharing(parts, loop.note)
+    parts.events.subscribe(sharing)
     end_numbers = metrics.serve(port)
     windows.start(tell)
+    sharing.start()
     parts.stage.watch(loop.wake.set)
     try:
         yield
     finally:
         loop.stopping = True
         parts.stage.unwatch()
+        sharing.stop()
         loop.close()
         windows.stop()
         end_numbers()

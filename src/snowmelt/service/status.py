@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from snowmelt.bronze.copy import REJECTS_OF_FAILED_MAX
+from snowmelt.gold.run_history import published_run
 from snowmelt.pipe.pause import paused_pipes
 from snowmelt.serve.commands import Document
 from snowmelt.service.alert_verbs import alerts_summary
@@ -27,6 +28,7 @@ from snowmelt.service.pipe_status import (
     pipe_status_document,
     write_statuses,
 )
+from snowmelt.service.publishing.verbs import known_places, place_document
 from snowmelt.service.standing import held_document, pause_document
 from snowmelt.service.streaming import stuck_streams
 from snowmelt.service.tasks.answers import standing_document
@@ -48,6 +50,7 @@ def status_document(loop: Loop, *, serving: bool) -> Document:
         stuck = stuck_streams(session, parts.clock.now(), wait_max)
         paused = paused_pipes(session)
         alerts = alerts_summary(session)
+        run_id = published_run(session)
     statuses = pipe_statuses(loop)
     now = parts.clock.now()
     for pipe in pipes:
@@ -72,6 +75,9 @@ def status_document(loop: Loop, *, serving: bool) -> Document:
             "problem": parts.pipeline_log.problem,
         },
         "alerts": alerts,
+        "publications": [
+            place_document(each, run_id) for each in known_places(project)
+        ],
         "pipes": pipes,
         "pending": plain(waiting),
         "held": held,

@@ -9,7 +9,9 @@ from snowmelt.observe.metrics import Metrics
 from snowmelt.serve.api import make_app
 from snowmelt.serve.commands import Commands, Document
 from snowmelt.serve.live import Broadcast
+from snowmelt.serve.pages.connect import connect_routes
 from snowmelt.serve.pages.site import Site
+from snowmelt.serve.pages.sql import sql_routes
 from snowmelt.serve.server_thread import SocketServer
 from snowmelt.serve.sessions import Sessions
 from snowmelt.serve.shares import Shares
@@ -17,6 +19,7 @@ from snowmelt.serve.users import Users
 from snowmelt.serve.web import make_web_app
 from snowmelt.serve.web_server import Opening, WebDoor, WebServer, open_door
 from snowmelt.service.action_log import WarehouseActionLog, recording
+from snowmelt.service.asking.asking import Asking
 from snowmelt.service.boards.preview import Preview
 from snowmelt.service.loop import Loop
 from snowmelt.service.pages.tables import GoldTables
@@ -91,7 +94,8 @@ class Windows:
         self._refresh = site.refresh
         if self._loop.alerting is not None:
             self._loop.alerting.changed = self._told
-        app = make_web_app(site, metrics.read, GoldTables(parts))
+        more = [*sql_routes(site, Asking(parts)), *connect_routes(site)]
+        app = make_web_app(site, metrics.read, GoldTables(parts), more)
         self._door, self._pages = door, WebServer(app, door.bound, broadcast)
         self.opening = Opening(url=door.url, link=door.make_link()["link"])
 

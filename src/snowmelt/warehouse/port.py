@@ -80,6 +80,12 @@ class Snapshot(Session, Protocol):
         """
         ...
 
+    def described(
+        self, sql: str, size: int
+    ) -> tuple[list[str], list[str], Iterator[list[Row]]]:
+        """Do as `batches`, and return the backend's type names beside the columns."""
+        ...
+
     def arrow(self, sql: str, size: int) -> Iterator[bytes]:
         """Run a query and yield it as a stream of Arrow; needs pyarrow."""
         ...

@@ -34,7 +34,7 @@ DEFAULT_RULES = {
     on: Rule(on=on)
     for on in (
         *("late", "failed", "rejected", "held", "offset_stuck", "audit_failed"),
-        *("task_suspended", "task_failed", "anomaly", "disk_low"),
+        *("task_suspended", "task_failed", "anomaly", "disk_low", "publish_failing"),
     )
 }
 """What `snowmelt alerts` looks for in a project without rules."""

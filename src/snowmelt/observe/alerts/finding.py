@@ -20,6 +20,7 @@ from snowmelt.observe.alerts.of_loads import (
     show_rejected,
 )
 from snowmelt.observe.alerts.of_machine import find_disk_low
+from snowmelt.observe.alerts.of_places import find_failing_places
 from snowmelt.observe.alerts.of_queries import find_by_query
 from snowmelt.observe.alerts.of_runs import (
     find_failed_audit,
@@ -56,6 +57,7 @@ _KINDS = {
     "anomaly": _Kind((find_anomaly,)),
     "disk_low": _Kind((find_disk_low,)),
     "spilled": _Kind((find_spilled,)),
+    "publish_failing": _Kind((find_failing_places,)),
 }
 _BY_QUERY = _Kind((find_by_query,))
 

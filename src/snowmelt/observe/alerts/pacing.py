@@ -10,7 +10,7 @@ from snowmelt.observe.alerts.rules import Rule
 WAKE_SECONDS_MIN = 2.0
 COST_MAX = 0.01
 """The share of time that all built-in rules may take together; each query as well."""
-_NOT_TOLD_BY_EVENTS = ("disk_low",)
+_NOT_TOLD_BY_EVENTS = ("disk_low", "publish_failing")
 
 
 class Pacing:

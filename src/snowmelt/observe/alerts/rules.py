@@ -24,6 +24,7 @@ BuiltIn = Literal[
     "anomaly",
     "disk_low",
     "spilled",
+    "publish_failing",
 ]
 BUILT_IN: tuple[str, ...] = get_args(BuiltIn)
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*(%|[kKMGT]?B)?")
@@ -34,7 +35,7 @@ _OF_PIPES = frozenset(
 _ONLY: dict[str, frozenset[str]] = {
     "more_than": frozenset({"rejected", "held"}),
     "less_than": frozenset({"disk_low"}),
-    "longer_than": frozenset({"offset_stuck", "held"}),
+    "longer_than": frozenset({"offset_stuck", "held", "publish_failing"}),
     "within": frozenset({"failed", "rejected", "anomaly", "spilled"}),
     "pipe": _OF_PIPES,
 }
@@ -82,7 +83,8 @@ class Rule(BaseModel):
     )
     longer_than: Duration | None = Field(
         None,
-        description="For `offset_stuck` (15m without it) and `held`: how long it may.",
+        description="For `offset_stuck` (15m without it), `publish_failing` (5m) and "
+        "`held`: how long it may.",
     )
     within: Duration | None = Field(
         None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from snowmelt.serve.commands import Document
 from snowmelt.service.boards.sharing import Sharing
+from snowmelt.service.connecting import connections_document
 from snowmelt.service.dashboarding import Look, dashboard_document
 from snowmelt.service.pages.dashboards import dashboards_document
 from snowmelt.service.pages.files import file_document, files_document
@@ -102,3 +103,6 @@ class PageAnswers(TendingAnswers):
 
     def tables(self) -> Document:
         return GoldTables(self._loop.parts).document()
+
+    def connections(self) -> Document:
+        return connections_document(self._loop.parts)

@@ -91,9 +91,17 @@ class DuckDBSession:
         )
 
     def batches(self, sql: str, size: int) -> tuple[list[str], Iterator[list[Row]]]:
+        columns, _, batches = self.described(sql, size)
+        return columns, batches
+
+    def described(
+        self, sql: str, size: int
+    ) -> tuple[list[str], list[str], Iterator[list[Row]]]:
         cursor = self._ask(sql, ())
-        columns = [column[0] for column in cursor.description or []]
-        return columns, iter(partial(cursor.fetchmany, size), [])
+        described = cursor.description or []
+        columns = [column[0] for column in described]
+        types = [str(column[1]) for column in described]
+        return columns, types, iter(partial(cursor.fetchmany, size), [])
 
     def arrow(self, sql: str, size: int) -> Iterator[bytes]:
         return arrow_chunks(self._ask(sql, ()), size)
@@ -308,6 +316,7 @@ def _settings(path: Path, folders: Sequence[Path], limits: Limits) -> list[str]:
         settings.append(f"set memory_limit = '{limits.memory_bytes:d}B'")
     return [
         *settings,
+        "set python_enable_replacements = false",  # a name in SQL is no variable
         f"set max_vacuum_tasks = {_MERGED_AT_ONCE}",
         f"set temp_directory = {literal(str(spill))}",
         "set autoinstall_known_extensions = false",

@@ -1,0 +1,1 @@
+"""Files and words that lead the tools of others to gold; none has a password."""

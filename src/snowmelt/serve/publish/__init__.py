@@ -1,0 +1,1 @@
+"""Gold where other tools look for it: in Postgres, and as Parquet files."""
