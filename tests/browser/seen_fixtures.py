@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from people_project import break_a_run, make_people
 from seen_project import Served, make_seen, serving
 
 from snowmelt.serve.assets import LACKING, Assets
@@ -18,6 +19,18 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     root = tmp_path_factory.mktemp("seen")
     make_seen(root)
     with serving(root) as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A service of a project about persons, of which a run failed."""
+    if not Assets().are_built:
+        pytest.skip(LACKING)
+    root = tmp_path_factory.mktemp("people") / "shop"
+    make_people(root)
+    with serving(root) as service:
+        break_a_run(service)
         yield service
 
 

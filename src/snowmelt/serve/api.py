@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from snowmelt.errors import SnowmeltError, UsageError
 from snowmelt.serve.commands import Commands, Document
+from snowmelt.serve.understanding import UNDERSTANDING_GETS
 
 # Verb → the arguments it takes, with their types. GET takes them from the query
 # string and reads; POST takes a JSON object.
@@ -49,6 +50,7 @@ GETS: dict[str, dict[str, type]] = {
     "run_detail": {"run": str},
     "dashboards": {},
     "tables": {},
+    **UNDERSTANDING_GETS,
 }
 POSTS: dict[str, dict[str, type]] = {
     "check": {"file": str, "pipe": str},

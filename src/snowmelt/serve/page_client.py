@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from snowmelt.serve.commands import Document
+from snowmelt.serve.understanding import UnderstandingQuestions
 
 
-class PageQuestions:
+class PageQuestions(UnderstandingQuestions):
     """A part of `ServiceClient`."""
 
     def _ask(self, verb: str, **arguments: Any) -> Document:

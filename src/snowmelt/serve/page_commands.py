@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from snowmelt.serve.understanding import UnderstandingCommands
+
 Document = dict[str, Any]
 
 
-class PageCommands(Protocol):
+class PageCommands(UnderstandingCommands, Protocol):
     """Questions whose answers fill a page, each from one snapshot."""
 
     def health(self) -> Document:

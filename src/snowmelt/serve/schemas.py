@@ -35,6 +35,7 @@ from snowmelt.serve.records import (
     maybe,
     record,
 )
+from snowmelt.serve.understanding_schemas import UNDERSTANDING_ANSWERS
 
 ANSWERS: dict[str, Schema] = {
     "status": document(
@@ -224,4 +225,5 @@ ANSWERS: dict[str, Schema] = {
     "reject": document(rejected=record(file_name=TEXT, pipe_name=TEXT, reason=TEXT)),
     "rebuild": document(run=maybe(RUN_ENDED)),
     "audit": document(audit=record(audit_id=TEXT, state=TEXT, reason=TEXT)),
+    **UNDERSTANDING_ANSWERS,
 }

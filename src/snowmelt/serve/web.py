@@ -19,9 +19,11 @@ from snowmelt.serve.doors import Doors
 from snowmelt.serve.downloads import Downloads, Tables
 from snowmelt.serve.guard import MACHINES, Guard, refusal
 from snowmelt.serve.openapi import openapi_document
-from snowmelt.serve.pages import explore, operate
+from snowmelt.serve.pages import catalog, explore, operate, quality
 from snowmelt.serve.pages.acting import act
+from snowmelt.serve.pages.lineage import show_lineage
 from snowmelt.serve.pages.site import Site
+from snowmelt.serve.pages.trace import show_trace
 from snowmelt.serve.web_api import api_routes
 
 log = logging.getLogger("snowmelt")
@@ -47,6 +49,14 @@ def make_web_app(site: Site, metrics: Metrics, tables: Tables) -> ASGIApp:
         page("/runs/{run}", operate.show_run),
         page("/pipes", operate.show_pipes),
         page("/search", operate.search),
+        page("/lineage", show_lineage),
+        page("/catalog", catalog.show_catalog),
+        page("/catalog/{name}", catalog.show_table),
+        page("/catalog/{name}/profile", catalog.show_profile),
+        page("/quality", quality.show_quality),
+        page("/quality/quarantine", quality.show_quarantine),
+        page("/quality/tests/{test}", quality.show_test),
+        page("/trace", show_trace),
         page("/dashboards", explore.show_dashboards),
         page("/dashboards/{name}", explore.show_dashboard),
         page("/dashboards/{name}/cards/{number:int}.csv", explore.card_csv),

@@ -22,6 +22,7 @@ from snowmelt.serve.downloads import told_of
 from snowmelt.serve.guard import csrf_problem, refusal
 from snowmelt.serve.pages.acting import require_inside
 from snowmelt.serve.pages.site import Site
+from snowmelt.serve.understanding import UNDERSTANDING_REQUIRED
 
 READS = {verb: names for verb, names in GETS.items() if verb != "validate"}
 ACTS: dict[str, dict[str, type]] = {
@@ -42,6 +43,7 @@ REQUIRED = {
     "hold": ("file",),
     "release": ("file",),
     "reject": ("file",),
+    **UNDERSTANDING_REQUIRED,
 }
 LIMIT, LIMIT_MAX = 100, 1000
 TEXT_LENGTH_MAX = 500

@@ -17,6 +17,7 @@ from snowmelt.serve.web import make_web_app
 from snowmelt.serve.web_server import Opening, WebDoor, WebServer, open_door
 from snowmelt.service.action_log import WarehouseActionLog, recording
 from snowmelt.service.loop import Loop
+from snowmelt.service.masking.commands import masked
 from snowmelt.service.pages.tables import GoldTables
 
 
@@ -63,7 +64,16 @@ class Windows:
             return
         broadcast = Broadcast()
         action_log = WarehouseActionLog(parts.warehouse)
-        site = Site(commands, action_log, door.door, users, parts.clock, broadcast)
+        for_viewers = masked(commands, self._loop)
+        site = Site(
+            commands,
+            for_viewers,
+            action_log,
+            door.door,
+            users,
+            parts.clock,
+            broadcast,
+        )
         parts.events.subscribe(site.asked)
         parts.events.subscribe(broadcast)
         app = make_web_app(site, metrics.read, GoldTables(parts))

@@ -184,6 +184,11 @@ def open_models(
     return models
 
 
+def known_models(project_dir: Path) -> Models | None:
+    """Return what was known last, of whichever state of the project."""
+    return _read(project_dir / CACHE)
+
+
 def _read(path: Path) -> Models | None:
     try:
         document: dict[str, Any] = json.loads(path.read_text())

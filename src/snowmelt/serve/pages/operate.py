@@ -11,11 +11,11 @@ from starlette.responses import RedirectResponse, Response
 from snowmelt.errors import UsageError
 from snowmelt.serve.commands import Document
 from snowmelt.serve.pages.drawing import (
-    draw_lineage,
     draw_times,
     waterfall_bars,
     waterfall_height,
 )
+from snowmelt.serve.pages.lineage_drawing import around, draw_needed
 from snowmelt.serve.pages.site import Site
 from snowmelt.serve.pages.wording import link
 
@@ -43,9 +43,9 @@ async def show_health(site: Site, request: Request) -> Response:
     document = await site.ask("health")
     for each in document["attention"]:
         each["href"] = _attention_href(each)
-    drawing = draw_lineage(document["lineage"])
+    drawing = draw_needed(document["lineage"])
     for box in drawing.boxes:
-        box.node["href"] = _node_href(box.node, document["last_run"])
+        box.node["href"] = around(box.node)
     bars = waterfall_bars(document["waterfall"])
     return await site.page(
         request,
@@ -72,13 +72,6 @@ def _attention_href(each: Document) -> str:
         "quarantine": "/rejects#quarantine",
     }
     return pages.get(each["kind"], "/pipes")
-
-
-def _node_href(node: Document, last_run: Document | None) -> str:
-    kind, _, name = node["id"].partition(":")
-    if kind == "pipe":
-        return "/files?" + urlencode({"pipe": name})
-    return link("runs", last_run["run_id"]) if last_run else "/runs"
 
 
 async def show_files(site: Site, request: Request) -> Response:
@@ -213,6 +206,9 @@ async def search(site: Site, request: Request) -> Response:
             return RedirectResponse(link("dashboards", each["name"]), 303)
     if asked in files["pipes"]:
         return RedirectResponse("/files?" + urlencode({"pipe": asked}), 303)
+    for each in (await site.ask("catalog"))["tables"]:
+        if asked.lower() in (each["key"].lower(), each["key"].split(".")[1].lower()):
+            return RedirectResponse(link("catalog", each["key"]), 303)
     if len(asked) == 36 and asked.count("-") == 4:
         return RedirectResponse(link("runs", asked), 303)
     return RedirectResponse("/files?" + urlencode({"name": asked}), 303)
