@@ -82,7 +82,9 @@ function replace(fresh) {
     known.set(region.id, found.outerHTML);
     const focused = region.contains(document.activeElement) ? document.activeElement.id : "";
     const placed = document.importNode(found, true);
+    const scrolled = [...region.querySelectorAll(".scroll")].map((box) => [box.scrollLeft, box.scrollTop]);
     region.replaceWith(placed);
+    placed.querySelectorAll(".scroll").forEach((box, place) => box.scrollTo(...(scrolled[place] ?? [0, 0])));
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
     settle(placed);
   }
@@ -103,6 +105,15 @@ function markScrolling() {
 }
 addEventListener("resize", markScrolling);
 addEventListener("toggle", markScrolling, true);
+
+// A node that is chosen is in sight, however large its drawing.
+
+function showChosen() {
+  const here = document.querySelector(".lineage .node.here")?.getBoundingClientRect();
+  const box = document.querySelector(".lineage");
+  const seen = box?.getBoundingClientRect();
+  if (here) box.scrollBy(here.left - seen.left - (seen.width - here.width) / 2, here.top - seen.top - (seen.height - here.height) / 2);
+}
 
 // The line to the service.
 
@@ -231,6 +242,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 
 showTimes();
 markScrolling();
+showChosen();
 drawCharts();
 connect();
 page.dataset.ready = "";

@@ -39,7 +39,7 @@ PAGES = {
     "trace_row": "/trace?table=gold.client_activity&customer_id=C001",
     "trace_nothing": "/trace?table=gold.client_activity&customer_id=nobody",
     "trace_file": "/trace?file=customers.csv",
-    "trace_record": "/trace?load=1&row=14",
+    "trace_record": "/trace?file=customers.csv&row=14",
 }
 
 

@@ -25,7 +25,7 @@ def test_boxes_are_apart_and_layers_in_order(
     layers: list[str], pairs: list[tuple[int, int]]
 ) -> None:
     nodes = [node(number, layer) for number, layer in enumerate(layers)]
-    drawing = draw(nodes, [[f"n{a}", f"n{b}"] for a, b in pairs])
+    drawing = draw(nodes, [[f"n{a}", f"n{b}"] for a, b in pairs], LARGE)
     assert len(drawing.boxes) == len(nodes)
     for one, other in combinations(drawing.boxes, 2):
         apart_x = abs(one.x - other.x) >= LARGE.width

@@ -32,10 +32,12 @@ def waterfall_bars(
     found: Document,
     hrefs: Mapping[str, str] = MappingProxyType({}),
     gold: Sequence[tuple[str, int, str]] = (),
+    rest: str = "of other models",
 ) -> list[Bar]:
     """Return the lines from records in files down to rows in silver, and to `gold`.
 
-    `hrefs`: where the lines of a kind lead. `gold`: tables with their rows.
+    `hrefs`: where the lines of a kind lead. `gold`: tables with their rows. `rest`:
+    what rows of bronze are that no account is about.
     """
     other = found["loaded_rows"] - found["bronze_rows"]
     steps = [
@@ -45,7 +47,7 @@ def waterfall_bars(
         ("Rows in bronze", found["loaded_rows"], "=", "bronze", "/files"),
     ]
     if found["models"]:
-        several = "read by more than one model" if other < 0 else "of other models"
+        several = "read by more than one model" if other < 0 else rest
         steps += [
             (several, -other, "+" if other < 0 else "-", "out", "/runs"),
             ("superseded", -found["superseded_rows"], "-", "out", "/files"),
@@ -60,7 +62,7 @@ def waterfall_bars(
             ("older versions", -found["deduplicated_rows"], "-", "out", "/runs"),
             ("Rows in silver", found["silver_rows"], "=", "silver", "/runs"),
         ]
-    steps += [(f"Rows in {key}", rows, "=", "gold", to) for key, rows, to in gold]
+    steps += [(key, rows, "=", "gold", to) for key, rows, to in gold]
     shown = [step for step in steps if step[1] or step[2] == "="]
     most = max([1, *(abs(step[1]) for step in shown)])
     room = WATERFALL_WIDTH - _LABELS - _VALUES

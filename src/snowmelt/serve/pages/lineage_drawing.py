@@ -7,7 +7,7 @@ right of what it reads. Nodes of a column are ordered so that few lines cross.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -32,7 +32,9 @@ class Size:
 
 
 SMALL = Size(164, 44, 28, 10)
-LARGE = Size(206, 84, 44, 14, heading=26)
+LARGE = Size(206, 76, 44, 12, heading=26)
+WIDTH, WIDTH_MIN = 1110, 140
+"""What is drawn fits a screen if it can: boxes are narrower where columns are many."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ def draw_needed(found: Document, size: Size = SMALL) -> Drawing:
 def draw(
     nodes: list[Document],
     edges: list[Any],
-    size: Size = LARGE,
+    size: Size | None = None,
     *,
     centre: str | None = None,
     left_out: int = 0,
@@ -100,6 +102,7 @@ def draw(
     by_id = {each["id"]: each for each in nodes}
     known = _known(edges, by_id)
     columns = _columns(by_id, known)
+    size = size or _fitting(len(columns))
     places: dict[str, tuple[float, float]] = {}
     tallest = max([1, *(len(column) for column in columns)])
     step = size.height + size.down
@@ -132,6 +135,15 @@ def around(node: Document, hops: int = 1) -> str:
         return "/lineage?" + urlencode({"select": f"layer:{name}", "fold": ""})
     chosen = node.get("selector") or word
     return "/lineage?" + urlencode({"select": f"{hops}+{chosen}+{hops}"})
+
+
+def _fitting(columns: int) -> Size:
+    """Return a size with which so many columns fit a screen, as far as they can."""
+    if columns * (LARGE.width + LARGE.across) - LARGE.across <= WIDTH:
+        return LARGE
+    across = LARGE.across // 2
+    width = (WIDTH - (columns - 1) * across) // columns
+    return replace(LARGE, width=max(WIDTH_MIN, min(LARGE.width, width)), across=across)
 
 
 def _known(edges: list[Any], nodes: dict[str, Document]) -> list[Edge]:

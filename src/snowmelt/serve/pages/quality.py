@@ -32,6 +32,10 @@ async def show_quality(site: Site, request: Request) -> Response:
     source = _source(sources, chosen["source"])
     bars = _bars(source) if source else []
     counts = document["counts"]
+    tests, passing = document["tests"], []
+    if chosen["status"] is None and chosen["model"] is None:
+        passing = [each for each in tests if each["level"] == "pass"]
+        tests = [each for each in tests if each["level"] != "pass"]
     return await site.page(
         request,
         "quality.html",
@@ -42,8 +46,9 @@ async def show_quality(site: Site, request: Request) -> Response:
         bars=bars,
         bars_height=waterfall_height(bars),
         columns=_trend(document["trend"]),
-        tests=document["tests"][:TESTS_SHOWN],
-        tests_left_out=max(0, len(document["tests"]) - TESTS_SHOWN),
+        tests=tests[:TESTS_SHOWN],
+        passing=passing[:TESTS_SHOWN],
+        left_out=max(0, len(tests) - TESTS_SHOWN, len(passing) - TESTS_SHOWN),
         quarantined=sum(each["count"] for each in document["quarantine"]),
         checks=sum(counts.values()),
         **{
@@ -93,7 +98,8 @@ def _bars(source: Document) -> list[Bar]:
         for each in source["gold"][:GOLD_SHOWN]
         if each["rows"] is not None
     ]
-    return waterfall_bars({**source, **summed, "models": len(accounts)}, hrefs, gold)
+    found = {**source, **summed, "models": len(accounts)}
+    return waterfall_bars(found, hrefs, gold, rest="not published yet")
 
 
 def _quarantine_href(model: str, rule: str | None) -> str:

@@ -257,7 +257,7 @@ def _ended(session: Session, tests: list[str]) -> dict[str, str]:
             "with runs as (select run_id from snowmelt.run_history "
             "order by started_at desc limit 50) "
             "select node, arg_max(status, run_id) from snowmelt.node_history "
-            "where run_id >= (select min(run_id) from runs) "
+            "where run_id >= (select min(run_id) from runs) and status <> 'skipped' "
             "and node in (select unnest($1::json::varchar[])) group by node",
             [tests],
         )

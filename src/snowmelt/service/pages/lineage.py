@@ -30,7 +30,8 @@ _STATES = """
         max(runs.ended_at) filter (
             runs.state = 'SUCCEEDED' and status not in ('error', 'fail', 'skipped')
         ),
-        max(runs.ended_at) filter (status in ('error', 'fail', 'runtime error'))
+        max(runs.ended_at) filter (status in ('error', 'fail', 'runtime error')),
+        arg_max(status, run_id) filter (status <> 'skipped')
     from snowmelt.node_history join runs using (run_id)
     where node_history.run_id >= (select min(run_id) from runs)
     group by node
@@ -143,7 +144,7 @@ def _pipe_node(
 def _model_node(
     name: str, key: str, facts: tuple[Any, ...] | None, sizes: Mapping[str, int]
 ) -> Document:
-    status, succeeded_at, failed_at = facts or (None, None, None)
+    status, succeeded_at, failed_at, _ = facts or (None, None, None, None)
     levels = {None: "none", "error": "bad", "fail": "bad", "skipped": "warn"}
     return {
         "id": f"model:{name}",
@@ -163,7 +164,7 @@ def _tests_of(
     """Return how the tests of each node ended last."""
     found: dict[str, list[str]] = {}
     for node in graph.nodes.values():
-        status = states.get(node.name, (None,))[0] if node.is_test else None
+        status = states.get(node.name, (None,))[-1] if node.is_test else None
         about = node.test or {}
         if status is not None:
             of = about.get("of") or (node.parents[0] if node.parents else "")
