@@ -43,6 +43,7 @@ PAGES = {
 }
 
 
+@pytest.mark.long
 def test_the_lineage_leads_from_a_table_to_its_neighbours_and_a_columns_origin(
     browser: Browser,  # noqa: F811
     people: Served,
@@ -99,6 +100,7 @@ def test_from_the_catalog_a_row_is_traced_to_its_line_and_back(
         require_accessible(page)
 
 
+@pytest.mark.long
 def test_quality_leads_from_a_figure_to_the_rows(
     browser: Browser,  # noqa: F811
     people: Served,
@@ -120,6 +122,7 @@ def test_quality_leads_from_a_figure_to_the_rows(
         assert "pass" not in page.locator("#tests td.end").all_inner_texts()
 
 
+@pytest.mark.long
 def test_a_key_that_is_not_there_is_told_with_one_that_is(
     browser: Browser,  # noqa: F811
     people: Served,
@@ -133,12 +136,13 @@ def test_a_key_that_is_not_there_is_told_with_one_that_is(
         expect(page.get_by_role("alert").last).to_contain_text("no column 'nothing'")
         page.goto("/trace?file=none.csv")
         expect(page.get_by_role("alert").last).to_contain_text(
-            "no load is of this file"
+            "o load is of this file"
         )
         page.goto("/trace?load=x")
         expect(page.get_by_role("alert").last).to_contain_text("is no number")
 
 
+@pytest.mark.long
 def test_these_pages_are_accessible_and_as_wide_as_the_screen(
     browser: Browser,  # noqa: F811
     people: Served,
