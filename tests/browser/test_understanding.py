@@ -135,9 +135,7 @@ def test_a_key_that_is_not_there_is_told_with_one_that_is(
         page.goto("/trace?table=gold.client_activity&nothing=1")
         expect(page.get_by_role("alert").last).to_contain_text("no column 'nothing'")
         page.goto("/trace?file=none.csv")
-        expect(page.get_by_role("alert").last).to_contain_text(
-            "o load is of this file"
-        )
+        expect(page.get_by_role("alert").last).to_contain_text("o load is of this file")
         page.goto("/trace?load=x")
         expect(page.get_by_role("alert").last).to_contain_text("is no number")
 

@@ -18,6 +18,7 @@ from snowmelt.serve.web_server import Opening, WebDoor, WebServer, open_door
 from snowmelt.service.action_log import WarehouseActionLog, recording
 from snowmelt.service.loop import Loop
 from snowmelt.service.masking.commands import masked
+from snowmelt.service.masking.warming import Warming
 from snowmelt.service.pages.tables import GoldTables
 
 
@@ -27,6 +28,7 @@ class Windows:
     def __init__(self, loop: Loop, commands: Commands, metrics: Metrics) -> None:
         self._loop = loop
         self._pages: WebServer | None = None
+        self._warming = Warming(loop.parts)
         self._door: WebDoor | None = None
         self.opening = Opening()
         self._open_pages(commands, metrics)
@@ -40,12 +42,14 @@ class Windows:
         self._socket.start()
         if self._pages is not None:
             self._pages.start()
+            self._warming.start()
         tell(self.opening)
 
     def stop(self) -> None:
         """Answer what was asked, then stop."""
         if self._pages is not None:
             self._pages.stop()
+            self._warming.stop()
         self._socket.stop()
 
     def _open_pages(self, commands: Commands, metrics: Metrics) -> None:
@@ -76,6 +80,7 @@ class Windows:
         )
         parts.events.subscribe(site.asked)
         parts.events.subscribe(broadcast)
+        parts.events.subscribe(self._warming)
         app = make_web_app(site, metrics.read, GoldTables(parts))
         self._door, self._pages = door, WebServer(app, door.bound, broadcast)
         self.opening = Opening(url=door.url, link=door.make_link()["link"])

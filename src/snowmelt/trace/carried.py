@@ -1,4 +1,4 @@
-"""Which columns carry what is in others: marks on some, followed up through all models.
+"""Which columns carry what is in others: marks, followed up through all models.
 
 A column that is made of a marked one is marked, too, unless it is declared otherwise;
 a count of rows or of values carries none of them. What cannot be followed (a model in

@@ -15,7 +15,7 @@ from snowmelt.serve.pages.operate import chosen_of
 from snowmelt.serve.pages.site import Site
 from snowmelt.serve.pages.wording import link
 
-TESTS_SHOWN = 200
+TESTS_SHOWN = 100
 GOLD_SHOWN = 8
 ROWS_SHOWN = 100
 TREND_WIDTH, TREND_HEIGHT = 600, 90

@@ -21,7 +21,7 @@ from snowmelt.warehouse.sql import identifier
 
 SAMPLE_ROWS = 20
 HISTORY_RUNS = 60
-HISTORY_DAYS = 30
+HISTORY_DAYS, HISTORY_LOADS = 30, 100_000
 KEYS_MAX = 3
 """So many columns name a row of a table without a key, as in a trace."""
 
@@ -308,12 +308,13 @@ def _rows_by_run(session: Session, node: str) -> list[Document]:
 
 
 def _loaded_by_day(session: Session, pipe: str, now: Any) -> list[Document]:
-    """Return how many rows files brought on each of the last days."""
+    """Return how many rows files brought by day: the newest loads of the last days."""
     rows = session.rows(
         "select null, date_trunc('day', last_load_time), sum(row_count)::bigint "
-        "from snowmelt.load_history where pipe_name = $1 "
+        "from snowmelt.load_history where pipe_name = $1 and load_seq > "
+        "(select max(load_seq) from snowmelt.load_history) - $4 "
         "and last_load_time >= $2::timestamptz - to_days($3) group by all order by 2",
-        [pipe, now, HISTORY_DAYS],
+        [pipe, now, HISTORY_DAYS, HISTORY_LOADS],
     )
     return as_documents(("run_id", "at", "rows"), rows)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -25,7 +25,7 @@ from snowmelt.transform.graph import Graph, Node
 from snowmelt.transform.node_result import CHECKS
 from snowmelt.warehouse.port import Session
 
-RUNS_LOOKED_AT = 100
+RUNS_LOOKED_AT = 60
 """Since when a test fails is known as far back as these runs."""
 RUNS_SHOWN = 20
 TREND_RUNS = 50
@@ -45,24 +45,38 @@ _RESULTS = """
             and status <> 'skipped'
     ),
 
-    passes as (
-        select node, max(run_id) as passed from results
-        where status = 'pass' group by node
+    newest as (
+        select
+            node,
+            any_value(resource_type) as resource_type,
+            max(run_id) as run_id,
+            max(run_id) filter (status = 'pass') as passed
+        from results group by node
     )
 
     select
-        results.node,
-        any_value(resource_type),
-        arg_max({
-            'run_id': run_id, 'status': status, 'failures': failures,
+        newest.node,
+        newest.resource_type,
+        {
+            'run_id': results.run_id, 'status': status, 'failures': failures,
             'message': message, 'seconds': seconds
-        }, run_id),
+        },
+        passed
+    from newest join results
+        on results.node = newest.node and results.run_id = newest.run_id
+"""
+_PAST = """
+    select
+        node,
         min(run_id) filter (status <> 'pass' and run_id > coalesce(passed, '')),
         arg_max(run_id, run_id, $3),
-        arg_max(status, run_id, $3),
-        any_value(passed)
-    from results left join passes using (node)
-    group by results.node
+        arg_max(status, run_id, $3)
+    from snowmelt.node_history join (
+        select
+            unnest($2::json::varchar[]) as node, unnest($4::json::varchar[]) as passed
+    ) using (node)
+    where run_id >= $1 and status <> 'skipped'
+    group by node
 """
 _TOTALS = """
     select
@@ -84,10 +98,10 @@ class _Result:
     name: str
     resource_type: str
     newest: dict[str, Any]
-    bad_since: str | None
-    run_ids: list[str]
-    statuses: list[str]
     passed: str | None
+    bad_since: str | None = None
+    run_ids: Sequence[str] = ()
+    statuses: Sequence[str] = ()
 
 
 def quality_document(loop: Loop, model: str | None, status: str | None) -> Document:
@@ -135,8 +149,9 @@ def _tests(loop: Loop, session: Session, graph: Graph) -> list[Document]:
     results: dict[str, _Result] = {}
     if runs:
         oldest = min(started)
-        for row in session.rows(_RESULTS, [oldest, list(CHECKS), RUNS_SHOWN]):
+        for row in session.rows(_RESULTS, [oldest, list(CHECKS)]):
             results[row[0]] = _Result(*row)
+        _add_past(session, results, oldest)
     nodes = _tests_by_name(graph)
     found = [
         _check(loop, graph, name, results.get(name), started)
@@ -145,6 +160,18 @@ def _tests(loop: Loop, session: Session, graph: Graph) -> list[Document]:
     order = {"fail": 0, "warn": 1, "unknown": 2, "pass": 3}
     found.sort(key=lambda each: (order[each["level"]], each["test"]))
     return found
+
+
+def _add_past(session: Session, results: dict[str, _Result], oldest: str) -> None:
+    """Say of what fails or warns since when it does, and how it ended before."""
+    bad = [each for each in results.values() if each.newest["status"] != "pass"]
+    names, passed = [each.name for each in bad], [each.passed for each in bad]
+    for name, since, run_ids, statuses in (
+        session.rows(_PAST, [oldest, names, RUNS_SHOWN, passed]) if bad else ()
+    ):
+        results[name] = replace(
+            results[name], bad_since=since, run_ids=run_ids, statuses=statuses
+        )
 
 
 def _check(
