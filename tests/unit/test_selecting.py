@@ -56,6 +56,11 @@ def test_it_names_what_dbt_would_choose(text: str) -> None:
     assert select(text, NODES, EDGES) == SELECTED[text].split()
 
 
+def test_a_state_that_nothing_has_is_no_mistake() -> None:
+    assert select("1+state:bad+1 gold.revenue", NODES, EDGES) == ["model:revenue"]
+    assert select("state:bad", NODES, EDGES) == []
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [

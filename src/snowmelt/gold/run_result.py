@@ -135,7 +135,7 @@ def warned_anew(session: Session, nodes: Sequence[NodeResult]) -> list[NodeResul
     if not warned:
         return []
     names = [each.node for each in warned]
-    known = dict(session.rows(_WARNED_BEFORE, [names]))
+    known: dict[str, int | None] = dict(session.rows(_WARNED_BEFORE, [names]))
     return [each for each in warned if known.get(each.node) != each.failures]
 
 

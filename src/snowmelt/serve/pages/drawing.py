@@ -10,7 +10,7 @@ from typing import Any
 
 Document = dict[str, Any]
 WATERFALL_WIDTH = 430
-_LABELS, _VALUES, _ROW = 136, 80, 32
+_LABELS, _VALUES, _ROW = 136, 94, 32
 LINE_WIDTH, LINE_HEIGHT = 240, 44
 
 

@@ -16,6 +16,7 @@ from snowmelt.serve.pages.site import Site
 from snowmelt.serve.pages.wording import link
 
 SELECTOR_LENGTH_MAX = 300
+NEEDED = "1+state:bad+1 1+state:warn+1"
 
 
 async def show_lineage(site: Site, request: Request) -> Response:
@@ -49,6 +50,8 @@ async def show_lineage(site: Site, request: Request) -> Response:
         links=_links(centre),
         reaches=_reaches(centre),
         layers=[_layer(each, document, select) for each in document["layers"]],
+        needed=sum(each["bad"] + each["warn"] for each in document["layers"]),
+        needed_href="/lineage?" + urlencode({"select": NEEDED}),
         **{
             name: document[name]
             for name in ("shell", "count", "centre", "folded", "names")

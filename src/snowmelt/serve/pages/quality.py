@@ -48,6 +48,7 @@ async def show_quality(site: Site, request: Request) -> Response:
         columns=_trend(document["trend"]),
         tests=tests[:TESTS_SHOWN],
         passing=passing[:TESTS_SHOWN],
+        passing_count=len(passing),
         left_out=max(0, len(tests) - TESTS_SHOWN, len(passing) - TESTS_SHOWN),
         quarantined=sum(each["count"] for each in document["quarantine"]),
         checks=sum(counts.values()),

@@ -15,6 +15,7 @@ from snowmelt.errors import SnowmeltError, UsageError
 from snowmelt.serve.commands import Commands, Document
 from snowmelt.service.masking.masks import Masks
 from snowmelt.service.masking.personal import personal_of
+from snowmelt.service.masking.queries import masked_query
 from snowmelt.service.masking.texts import MASK, masked_text, masked_value
 from snowmelt.service.pages.lineage import known_graph
 
@@ -122,11 +123,6 @@ def _dashboard(masks: Masks, found: Document) -> None:
         masked = masks.personal.of_query(card["sql"], card["columns"])
         card["rows"] = masks.cells(card["columns"], card["rows"], masked)
         card["masked"] = sorted(masked)
-
-
-def _query(masks: Masks, found: Document) -> None:
-    masked = masks.personal.of_query(found.pop("asked"), found["columns"])
-    found["rows"] = masks.cells(found["columns"], found["rows"], masked)
 
 
 def _tasks(masks: Masks, found: Document) -> None:
@@ -242,7 +238,6 @@ MASKED: dict[str, Mask] = {
     "runs": _runs,
     "run_detail": _run_detail,
     "dashboard": _dashboard,
-    "query": _query,
     "tasks": _tasks,
     "task_history": _tasks,
     "alerts": _free,
@@ -279,6 +274,8 @@ class _MaskedCommands:
     ) -> Document:
         if verb in HARMLESS:
             return call(**arguments)
+        if verb == "query":
+            return self._query(call, arguments)
         self._require_open(verb, arguments)
         try:
             answer = call(**arguments)
@@ -291,12 +288,22 @@ class _MaskedCommands:
             if verb not in MASKED:
                 raise UsageError(verb, "its answer is not shown to viewers")
             answer = deepcopy(answer)
-            if verb == "query":
-                answer["asked"] = arguments["sql"]
             MASKED[verb](
                 Masks(personal, session, lambda: known_graph(self._loop)), answer
             )
         return answer
+
+    def _query(
+        self, call: Callable[..., Document], arguments: dict[str, Any]
+    ) -> Document:
+        """Answer a viewer's own query, over masked tables."""
+        with self._loop.parts.warehouse.snapshot() as session:
+            personal = personal_of(self._loop.parts, session)
+        sql = masked_query(personal, arguments["sql"])
+        try:
+            return call(**arguments | {"sql": sql})
+        except SnowmeltError as error:
+            raise self._told("query", error) from None
 
     def _require_open(self, verb: str, arguments: dict[str, Any]) -> None:
         """Raise UsageError for what asks by a value that is masked."""

@@ -95,6 +95,8 @@ def _named(name: str, nodes: Sequence[Named]) -> list[str]:
         if (not colon or any(known.split(":")[0] == method for known in each.methods))
         and _fits(wanted, method if colon else "", each)
     ]
+    if not found and method == "state":
+        return []
     if not found:
         known = sorted({n for each in nodes for n in each.names})
         near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.5)
