@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from snowmelt.errors import UsageError
+from snowmelt.serve.cells import MASK
 from snowmelt.serve.commands import Document
 from snowmelt.serve.pages.drawing import (
     draw_times,
@@ -137,7 +138,7 @@ async def show_rejects(site: Site, request: Request) -> Response:
             "column": each["column_name"],
             "reason": each["reason"],
         }
-        known = {name: value for name, value in kept.items() if value}
+        known = {n: value for n, value in kept.items() if value and MASK not in value}
         each["href"] = "/rejects?" + urlencode(known)
     quarantine = await site.ask("quarantine_groups", model=None, rule=None)
     return await site.page(

@@ -12,8 +12,8 @@ from typing import Any
 
 from snowmelt.bronze.raw_form import RawForm
 from snowmelt.pipe.contract import TYPES
+from snowmelt.serve.cells import MASK
 
-MASK = "\N{BULLET}\N{BULLET}\N{BULLET}"
 WHOLE_MASKED = f"{MASK} (masked)"
 _TESTED = re.compile(
     r"Got \d+ results?, configured to (fail|warn) if (!=|>|>=|<|<=|=) ?\d+"
