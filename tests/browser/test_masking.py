@@ -158,9 +158,9 @@ def told(found: dict[str, set[str]]) -> dict[str, set[str]]:
 
 def test_a_viewer_finds_no_secret_on_any_page(people: Served) -> None:
     with viewing(people) as viewer:
-        found = crawl(viewer, each_kind=2)
+        found = crawl(viewer, each_kind=1)
         assert not told(found)
-        assert len(found) > 40, "there was something to look at"
+        assert len(found) > 30, "there was something to look at"
         kinds = {path.split("?")[0].split("/")[1] for path in found}
         assert {"files", "rejects", "runs", "quality", "catalog", "trace"} <= kinds
         masked = viewer.get("/catalog/gold.client_activity").text
@@ -170,7 +170,9 @@ def test_a_viewer_finds_no_secret_on_any_page(people: Served) -> None:
 
 def test_a_viewer_finds_no_secret_in_any_answer_or_download(people: Served) -> None:
     with viewing(people) as viewer:
-        assert not told(ask_everything(viewer))
+        found = ask_everything(viewer)
+        assert not told(found)
+        assert len(found) > 40, "there was something to ask"
         figures = viewer.get("/api/v1/dashboard", params={"name": "people"}).json()
         name, addresses, _ = figures["cards"]
         assert name["rows"] == [["•••"]]
@@ -190,6 +192,7 @@ def test_a_viewer_finds_no_secret_on_hundreds_of_pages(people: Served) -> None:
         assert len(found) > 200
 
 
+@pytest.mark.long
 def test_an_operator_finds_every_secret(people: Served) -> None:
     with people.client() as owner:
         pages = set().union(*crawl(owner, each_kind=1).values())

@@ -12,7 +12,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from snowmelt.bronze.raw_form import RawForm
-from snowmelt.service.masking.texts import MASK, WHOLE_MASKED, RecordMask, masked_text
+from snowmelt.serve.cells import MASK
+from snowmelt.service.masking.texts import WHOLE_MASKED, RecordMask, masked_text
 
 SECRET = "secret"
 AROUND = st.text(

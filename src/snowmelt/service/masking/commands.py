@@ -12,11 +12,12 @@ from copy import deepcopy
 from typing import TYPE_CHECKING, Any, cast
 
 from snowmelt.errors import SnowmeltError, UsageError
+from snowmelt.serve.cells import MASK
 from snowmelt.serve.commands import Commands, Document
 from snowmelt.service.masking.masks import Masks
 from snowmelt.service.masking.personal import personal_of
 from snowmelt.service.masking.queries import masked_query
-from snowmelt.service.masking.texts import MASK, masked_text, masked_value
+from snowmelt.service.masking.texts import masked_text, masked_value
 from snowmelt.service.pages.lineage import known_graph
 
 if TYPE_CHECKING:

@@ -18,9 +18,10 @@ from weakref import WeakKeyDictionary
 
 from snowmelt.bronze.layout import header_of
 from snowmelt.errors import SnowmeltError
-from snowmelt.gold.run_history import published_run
+from snowmelt.gold.run_history import published_digest, published_run
 from snowmelt.pipe.definition import Pipe
 from snowmelt.pipe.evolved import RESCUED, effective_pipe
+from snowmelt.service.masking.kept_marks import KeptMarks
 from snowmelt.service.pages.noted import documentation
 from snowmelt.service.parts import Parts
 from snowmelt.trace.carried import Carried, tables_in, tables_of
@@ -116,7 +117,7 @@ class Personal:
 class _Known:
     stamp: object = None
     run: object = None
-    tables: dict[str, dict[str, str]] | None = None
+    seen: object = None
     personal: Personal | None = None
 
 
@@ -128,6 +129,11 @@ def personal_of(parts: Parts, session: Session) -> Personal:
     """Return which columns of a snapshot are about persons."""
     notes = documentation(parts)
     stamp = notes.stamp if notes else None
+    with _LOCK:
+        known = _KNOWN.setdefault(parts.warehouse, _Known())
+        nothing = known.personal is not None and not known.personal.is_any
+        if nothing and known.personal and notes and known.stamp == stamp:
+            return known.personal  # whatever tables there are, nothing is said of any
     run = (
         published_run(session),
         session.value("select max(load_seq) from snowmelt.load_history"),
@@ -137,9 +143,10 @@ def personal_of(parts: Parts, session: Session) -> Personal:
         if known.personal is not None and (known.stamp, known.run) == (stamp, run):
             return known.personal
         tables = tables_of(session)
-        if known.personal is None or (known.stamp, known.tables) != (stamp, tables):
+        seen = stamp, published_digest(session), tables
+        if known.personal is None or known.seen != seen:
             known.personal = _decide(parts, session, notes, tables)
-        known.stamp, known.run, known.tables = stamp, run, tables
+        known.stamp, known.run, known.seen = stamp, run, seen
         return known.personal
 
 
@@ -173,7 +180,7 @@ def _decide(
     }
     is_any = bool(marks) or (notes is None and not followed >= _of_others(tables))
     if marks and notes is not None:
-        followed |= _follow(parts, carried, declared)
+        followed |= _follow(parts, carried, declared, published_digest(session))
     named = {pipe.name: _of_pipe(pipe) for pipe in pipes}
     return Personal(carried, is_any, frozenset(followed), named, by_key)
 
@@ -221,7 +228,10 @@ def _of_pipe(pipe: Pipe) -> OfPipe:
 
 
 def _follow(
-    parts: Parts, carried: Carried, declared: Mapping[str, Mapping[str, bool]]
+    parts: Parts,
+    carried: Carried,
+    declared: Mapping[str, Mapping[str, bool]],
+    published: str | None,
 ) -> set[str]:
     """Follow the marks through the models, or remember what came of it last time.
 
@@ -246,22 +256,13 @@ def _follow(
         default=str,
     )
     digest = hashlib.sha256(text.encode()).hexdigest()
-    path = parts.project.root / CACHE
-    try:
-        kept = json.loads(path.read_text())
-        if kept["digest"] == digest:
-            carried.marks = {key: set(names) for key, names in kept["marks"].items()}
-            return followed
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
-    carried.follow(graph, sql, declared)
-    marks = {key: sorted(names) for key, names in carried.marks.items()}
-    try:
-        written = path.with_name(f".{path.name}")
-        written.write_text(json.dumps({"digest": digest, "marks": marks}))
-        written.replace(path)
-    except OSError as error:
-        log.warning("which columns are about persons could not be kept: %s", error)
+    kept = KeptMarks(parts.project.root / CACHE)
+    found = kept.find(digest)
+    if found is None:
+        carried.follow(graph, sql, declared)
+        found = carried.marks
+        kept.keep(digest, models.digest, found)
+    carried.marks = kept.with_published(found, models.digest, published)
     return followed
 
 

@@ -10,8 +10,8 @@ from sqlglot import exp, parse
 from sqlglot.errors import SqlglotError
 
 from snowmelt.errors import UsageError
+from snowmelt.serve.cells import MASK
 from snowmelt.service.masking.personal import Personal
-from snowmelt.service.masking.texts import MASK
 from snowmelt.trace.query_parts import DIALECT
 
 TABLE_FUNCTIONS = ("unnest", "range", "generate_series")

@@ -8,12 +8,12 @@ from importlib.util import find_spec
 
 from snowmelt.errors import UsageError
 from snowmelt.gold.run_history import published_run
+from snowmelt.serve.cells import MASK
 from snowmelt.serve.commands import Document
 from snowmelt.serve.downloads import Reading
 from snowmelt.service.documents import SCHEMA_VERSION
 from snowmelt.service.documents import plain as as_json
 from snowmelt.service.masking.personal import personal_of
-from snowmelt.service.masking.texts import MASK
 from snowmelt.service.parts import Parts
 from snowmelt.warehouse.port import Session
 from snowmelt.warehouse.sql import identifier, literal
