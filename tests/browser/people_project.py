@@ -136,6 +136,7 @@ def customer(number: int, **given: str) -> str:
 def make_people(root: Path) -> None:
     """Make the project; files lie in its landing folder."""
     make_project(root, "storefront")
+    _leave_out(root)
     settings = yaml.safe_load((root / "snowmelt.yml").read_text())
     settings.pop("tasks")
     settings |= {
@@ -177,6 +178,17 @@ def make_people(root: Path) -> None:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+
+
+def _leave_out(root: Path) -> None:
+    """Leave out what is about nobody: it would only take its time."""
+    for name in ("top_products", "product_sales", "sales_by_country"):
+        (root / f"models/gold/{name}.sql").unlink()
+    (root / "dashboards/sales.yml").unlink()
+    path = root / "models/gold/_gold.yml"
+    told = yaml.safe_load(path.read_text())
+    kept = [each for each in told["models"] if each["name"] == "client_activity"]
+    path.write_text(yaml.safe_dump({"models": kept}))
 
 
 def break_a_run(served: Served) -> None:

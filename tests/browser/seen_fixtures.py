@@ -24,14 +24,20 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture(scope="session")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A service of a project about persons, of which a run failed."""
+    """A service of a project about persons."""
     if not Assets().are_built:
         pytest.skip(LACKING)
     root = tmp_path_factory.mktemp("people") / "shop"
     make_people(root)
     with serving(root) as service:
-        break_a_run(service)
         yield service
+
+
+@pytest.fixture(scope="session")
+def broken(people: Served) -> Served:
+    """The same, after a run that failed."""
+    break_a_run(people)
+    return people
 
 
 @pytest.fixture

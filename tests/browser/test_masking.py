@@ -37,8 +37,8 @@ BEGIN = (
 )
 ARGUMENTS: dict[str, list[dict[str, Any]]] = {
     "why": [{"target": "customers.csv"}, {"target": "breaking"}],
-    "dashboard": [{"name": "people"}, {"name": "sales"}],
-    "file": [{"load": n} for n in range(1, 5)],
+    "dashboard": [{"name": "people"}],
+    "file": [{"load": n} for n in range(1, 4)],
     "table": [{"name": "gold.domains"}, {"name": "silver.customers_clean"}],
     "profile": [{"name": "gold.client_activity"}, {"name": "bronze.customers"}],
     "log": [{"object": "raw/customers/2026/customers.csv"}, {}],
@@ -185,16 +185,18 @@ def test_a_viewer_finds_no_secret_in_any_answer_or_download(people: Served) -> N
 
 
 @pytest.mark.long
-def test_a_viewer_finds_no_secret_on_hundreds_of_pages(people: Served) -> None:
-    with viewing(people) as viewer:
+def test_a_viewer_finds_no_secret_when_a_run_has_failed(broken: Served) -> None:
+    """On hundreds of pages, of which some tell why it failed, and in every answer."""
+    with viewing(broken) as viewer:
+        assert not told(ask_everything(viewer))
         found = crawl(viewer, each_kind=PAGES_MAX)
         assert not told(found)
         assert len(found) > 200
 
 
 @pytest.mark.long
-def test_an_operator_finds_every_secret(people: Served) -> None:
-    with people.client() as owner:
+def test_an_operator_finds_every_secret(broken: Served) -> None:
+    with broken.client() as owner:
         pages = set().union(*crawl(owner, each_kind=1).values())
         answers = set().union(*ask_everything(owner).values())
     assert pages | answers == set(SECRETS)
