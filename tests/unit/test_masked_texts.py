@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 
 from snowmelt.bronze.raw_form import RawForm
 from snowmelt.serve.cells import MASK
+from snowmelt.service.masking.masks import Masks
+from snowmelt.service.masking.personal import Personal
 from snowmelt.service.masking.texts import WHOLE_MASKED, RecordMask, masked_text
+from snowmelt.trace.carried import Carried
 
 SECRET = "secret"
 AROUND = st.text(
@@ -118,3 +121,27 @@ def test_a_record_of_json_loses_what_is_masked_and_what_is_unknown() -> None:
     assert json.loads(shown)["Region"] == "north"
     assert mask.mask(f'[1, "{SECRET}"]') == WHOLE_MASKED
     assert mask.mask(f'{{"order_id": "{SECRET}') == WHOLE_MASKED
+
+
+def test_a_document_of_any_form_tells_no_value() -> None:
+    masks = Masks(Personal(Carried({}, ""), is_any=True), None, lambda: None)  # type: ignore[arg-type]
+    found = {
+        "name": "late",
+        "message": f"could not read '{SECRET}'",
+        "opened_at": "2026-01-02T00:00:00+00:00",
+        "rows": 5,
+        "details": {
+            "evidence": [
+                {"reason": "a failing row", "row": {"email": SECRET, "n": 1}},
+                {"reason": f"'{SECRET}' is not a valid date", "value": SECRET},
+            ],
+            "due_at": "2026-01-02T00:00:00+00:00",
+        },
+        "samples": [[SECRET, None, True]],
+    }
+    shown = masks.free(found)
+    assert SECRET not in json.dumps(shown)
+    assert shown["rows"] == 5
+    assert shown["opened_at"] == found["opened_at"]
+    assert shown["details"]["evidence"][0]["row"] == {"email": MASK, "n": MASK}
+    assert shown["samples"] == [[MASK, None, True]]

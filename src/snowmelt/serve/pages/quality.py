@@ -167,7 +167,7 @@ async def show_quarantine(site: Site, request: Request) -> Response:
     )
     return await site.page(
         request,
-        "quarantine.html",
+        "quality_quarantine.html",
         heading="Quarantine",
         section="/quality",
         shell=await site.ask("shell"),

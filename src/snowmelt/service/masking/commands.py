@@ -27,7 +27,7 @@ Mask = Callable[[Masks, Document], None]
 HARMLESS = frozenset(
     (
         *("shell", "tables", "streams", "advise", "dashboards", "lineage"),
-        *("trace_columns", "catalog"),
+        *("trace_columns", "catalog", "doctor"),
     )
 )
 """Verbs whose answers have names, numbers and times, and no value of a row."""
@@ -244,6 +244,9 @@ MASKED: dict[str, Mask] = {
     "alerts": _free,
     "alert_history": _free,
     "drift": _free,
+    **dict.fromkeys(("task_board", "graph_run", "task_detail"), _free),
+    **dict.fromkeys(("alert_board", "alert", "deliveries", "drift_board"), _free),
+    "quarantine_samples": _quarantine,
     "table": _table,
     "profile": _profile,
     "quality": _quality,

@@ -24,12 +24,22 @@ _OF_COLUMN = ("unique_field", "value_field", "from_field")
 _FREE = frozenset(
     (
         *("error", "message", "error_message", "problem", "reason", "details"),
-        *("evidence", "value", "told", "answer", "example", "sample", "samples"),
+        *("evidence", "told", "answer", "body", "text", "what", "why"),
         *("first_error_message", "cause", "causes", "detail", "summary", "lines"),
     )
 )
 """Keys of texts that may tell values, in documents that have many forms."""
+_VALUES = frozenset(
+    (
+        *("value", "values", "row", "rows", "example", "examples", "sample"),
+        *("samples", "record", "records", "payload", "return_value", "result"),
+        *("config", "raw"),
+    )
+)
+"""Keys of values themselves, whatever they are."""
+_COUNTS = ("rows", "records")
 _NAMES = ("name", "type", "rule", "kind", "state", "severity", "sink", "about")
+_OWN = {*_VALUES, *_NAMES}
 
 
 class Masks:
@@ -62,10 +72,15 @@ class Masks:
 
     def free(self, found: Any, name: str = "") -> Any:
         """Return a document of any form with every text masked that may tell values."""
+        if name in _VALUES:
+            is_count = name in _COUNTS and isinstance(found, int)
+            return found if is_count else _all_masked(found)
         if isinstance(found, dict):
             inside = name in _FREE
             return {
-                key: self.free(value, name if inside and key not in _NAMES else key)
+                key: value
+                if str(key).endswith("_at")  # an instant of ours
+                else self.free(value, name if inside and key not in _OWN else key)
                 for key, value in found.items()
             }
         if isinstance(found, list):
@@ -231,6 +246,15 @@ class Masks:
             nodes = graph.nodes.values() if graph else ()
             self._tests = {each.name: each for each in nodes if each.is_test}
         return self._tests.get(name)
+
+
+def _all_masked(found: Any) -> Any:
+    """Return a value of any form with every text and figure in it masked."""
+    if isinstance(found, dict):
+        return {key: _all_masked(value) for key, value in found.items()}
+    if isinstance(found, list):
+        return [_all_masked(each) for each in found]
+    return found if isinstance(found, bool) else masked_value(found)
 
 
 def _source(graph: Graph, node_id: str) -> str:
