@@ -82,13 +82,13 @@ function replace(fresh) {
     const found = fresh.getElementById(region.id);
     if (!found || known.get(region.id) === found.outerHTML || isBusy(region)) continue;
     known.set(region.id, found.outerHTML);
-    const scrolled = [...region.querySelectorAll(".scroll")].map((element) => element.scrollLeft);
+    const scrolled = [...region.querySelectorAll(".scroll")].map((box) => [box.scrollLeft, box.scrollTop]);
     const focused = region.contains(document.activeElement) ? document.activeElement.id : "";
     const placed = document.importNode(found, true);
     const open = [...region.querySelectorAll("details[open][data-keep]")].map((each) => each.dataset.keep);
     placed.querySelectorAll("details[data-keep]").forEach((each) => { each.open = open.includes(each.dataset.keep); });
     region.replaceWith(placed);
-    placed.querySelectorAll(".scroll").forEach((element, place) => { element.scrollLeft = scrolled[place] || 0; });
+    placed.querySelectorAll(".scroll").forEach((box, place) => box.scrollTo(...(scrolled[place] ?? [0, 0])));
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
     settle(placed);
   }
@@ -120,6 +120,15 @@ function showUnwell() {
   });
 }
 addEventListener("toggle", markScrolling, true);
+
+// A node that is chosen is in sight, however large its drawing.
+
+function showChosen() {
+  const here = document.querySelector(".lineage .node.here")?.getBoundingClientRect();
+  const box = document.querySelector(".lineage");
+  const seen = box?.getBoundingClientRect();
+  if (here) box.scrollBy(here.left - seen.left - (seen.width - here.width) / 2, here.top - seen.top - (seen.height - here.height) / 2);
+}
 
 // The line to the service.
 
@@ -254,6 +263,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 showTimes();
 markScrolling();
 showUnwell();
+showChosen();
 drawCharts();
 askWell();
 connect();

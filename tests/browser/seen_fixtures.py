@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 from chromium import require_chromium
+from people_project import break_a_run, make_people
 from seen_project import Served, make_seen, serving
 
 from snowmelt.serve.assets import LACKING, Assets
@@ -38,6 +39,23 @@ def browser() -> Iterator[Browser]:
         )
         yield browser
         browser.close()
+
+
+def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A service of a project about persons."""
+    if not Assets().are_built:
+        pytest.skip(LACKING)
+    root = tmp_path_factory.mktemp("people") / "shop"
+    make_people(root)
+    with serving(root) as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def broken(people: Served) -> Served:
+    """The same, after a run that failed."""
+    break_a_run(people)
+    return people
 
 
 @pytest.fixture

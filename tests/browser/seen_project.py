@@ -243,7 +243,8 @@ TEXTS = {
     "models/silver/orders.sql": "select * from {{ source('bronze', 'orders') }}",
     "models/gold/by_region.sql": "select region, sum(amount) as amount, "
     "count(*) as orders from {{ ref('orders') }} group by region",
-    "models/gold/by_day.sql": "select ordered_on, sum(amount) as amount "
+    "models/gold/by_day.sql": "select ordered_on, sum(amount) as amount, "
+    'count(*) as "<b>orders</b>" '
     "from {{ ref('orders') }} group by ordered_on",
 }
 

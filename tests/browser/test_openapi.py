@@ -26,6 +26,9 @@ PLAIN: dict[str, dict[str, Any]] = {
     "file": {"load": 1},
     "task_detail": {"task": "report"},
     "deliveries": {"sink": "broken"},
+    "table": {"name": "gold.by_region"},
+    "profile": {"name": "gold.by_region"},
+    "quality_test": {"test": "unique_orders_order_id"},
 }
 NO_HEALTH = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 NOT_CHECKED = [ignored_auth, positive_data_acceptance]

@@ -23,7 +23,8 @@ from snowmelt.serve.cells import FORMULA_SIGNS, write_csv
 from snowmelt.serve.doors import local_path
 from snowmelt.serve.guard import Door
 from snowmelt.serve.pages.acting import require_inside
-from snowmelt.serve.pages.drawing import draw_lineage, waterfall_bars
+from snowmelt.serve.pages.drawing import waterfall_bars
+from snowmelt.serve.pages.lineage_drawing import draw_needed
 from snowmelt.serve.pages.site import Asked
 from snowmelt.serve.pages.wording import ago, link, marked, seconds, short
 from snowmelt.serve.sessions import LINK_MAX, SESSION_MAX, Sessions
@@ -305,8 +306,10 @@ def test_the_waterfall_adds_up(
 @given(st.sets(st.tuples(st.integers(0, 12), st.integers(0, 12)), max_size=30))
 def test_who_reads_stands_to_the_right(pairs: set[tuple[int, int]]) -> None:
     edges = [[f"model:{a}", f"model:{b}"] for a, b in pairs if a < b]
-    nodes = [{"id": f"model:{n}", "state": "good"} for n in range(13)]
-    drawn = draw_lineage(json.loads(json.dumps({"nodes": nodes, "edges": edges})))
+    nodes = [
+        {"id": f"model:{n}", "layer": "silver", "state": "good"} for n in range(13)
+    ]
+    drawn = draw_needed(json.loads(json.dumps({"nodes": nodes, "edges": edges})))
     places = {box.node["id"]: (box.x, box.y) for box in drawn.boxes}
     assert len(set(places.values())) == 13
     for parent, child in edges:

@@ -75,7 +75,7 @@ class PublishConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     failing_rows_max: int = Field(
-        20, ge=0, description="Failing rows kept of each test that failed."
+        20, ge=0, description="Failing rows kept of each test that failed or warned."
     )
     wait_max: Duration = duration_field(
         "10s", "How long loaded rows wait for more files before a run."

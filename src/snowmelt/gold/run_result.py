@@ -85,6 +85,23 @@ class RunResult:
         )
 
 
+_WARNED_BEFORE = """
+    with runs as (
+        select run_id from snowmelt.run_history order by started_at desc limit 20
+    )
+
+    select node, arg_max(failures, run_id)
+    from snowmelt.node_history
+    where run_id >= (select min(run_id) from runs)
+        and node in (select unnest($1::json::varchar[]))
+        and node in (
+            select test from snowmelt.test_failures
+            where run_id >= (select min(run_id) from runs)
+        )
+    group by node
+"""
+
+
 def read_evidence(
     session: Session, nodes: Sequence[NodeResult], rows_max: int
 ) -> list[FailingRow]:
@@ -107,6 +124,19 @@ def read_evidence(
                 )
                 evidence.append(FailingRow(node.node, ordinal, text))
     return evidence
+
+
+def warned_anew(session: Session, nodes: Sequence[NodeResult]) -> list[NodeResult]:
+    """Return the tests that warn of other rows than those that are kept already.
+
+    So a test that warns in every run does not keep the same rows with each of them.
+    """
+    warned = [each for each in nodes if each.status == "warn" and each.compiled_code]
+    if not warned:
+        return []
+    names = [each.node for each in warned]
+    known: dict[str, int | None] = dict(session.rows(_WARNED_BEFORE, [names]))
+    return [each for each in warned if known.get(each.node) != each.failures]
 
 
 def write_evidence(

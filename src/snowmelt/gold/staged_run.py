@@ -28,7 +28,12 @@ from snowmelt.gold.run_history import (
     is_executing,
     open_run,
 )
-from snowmelt.gold.run_result import RunResult, read_evidence, write_evidence
+from snowmelt.gold.run_result import (
+    RunResult,
+    read_evidence,
+    warned_anew,
+    write_evidence,
+)
 from snowmelt.gold.stage_session import StageSession
 from snowmelt.gold.volume import unusual_loads
 from snowmelt.transform.build import Builder
@@ -311,6 +316,7 @@ class StagedRun:
         session, result = self._raw, self.result
         building.make_rest()
         self._require_success(building)
+        self._keep_warnings(building)
         building.end()
         self._add_up(building)
         self._require_success(building)
@@ -321,6 +327,14 @@ class StagedRun:
         self._transaction.close()
         result.state = RunState.SUCCEEDED
         self._means.builder.keep()
+
+    def _keep_warnings(self, building: Building) -> None:
+        """Keep the rows that tests warn of: as part of what is published."""
+        session, rows_max = self._raw, self._means.config.failing_rows_max
+        warned = warned_anew(session, building.built.nodes)
+        rows = read_evidence(session, warned, rows_max) if rows_max else []
+        if rows:
+            write_evidence(session, self.run_id, rows)
 
     def _add_up(self, building: Building) -> None:
         """Account for every row, and tell of loads of odd sizes."""

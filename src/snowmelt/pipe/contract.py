@@ -27,6 +27,16 @@ _KEY = r"(?:[^.\[\]\"$]+|\"[^\"]+\")"
 PATH = rf"^{_KEY}(?:\.{_KEY}|\[\d+\])*$"
 
 
+class Meta(BaseModel):
+    """What else is said of a column, as dbt's `meta` is: any keys, one of them ours."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    pii: bool = Field(
+        False, description="Is it about a person? Viewers see it masked, everywhere."
+    )
+
+
 class Column(BaseModel):
     """One column of a contract."""
 
@@ -50,6 +60,9 @@ class Column(BaseModel):
         False, description="May a file lack it? It is NULL for such files."
     )
     description: str = Field("", description="What it means.")
+    meta: Meta | None = Field(
+        None, description="What else is to say, as in dbt: {pii: true} masks it."
+    )
 
     @field_validator("name")
     @classmethod
@@ -76,6 +89,11 @@ class Column(BaseModel):
                 "or decimal(precision,scale)"
             )
         return name
+
+    @property
+    def is_personal(self) -> bool:
+        """Is it about a person, so that viewers see it masked?"""
+        return self.meta is not None and self.meta.pii
 
     @model_validator(mode="after")
     def _optional_is_nullable(self) -> Column:

@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from snowmelt.errors import SnowmeltError, UsageError
 from snowmelt.serve.commands import Commands, Document
+from snowmelt.serve.understanding import UNDERSTANDING_GETS
 
 TENDING_GETS: dict[str, dict[str, type]] = {
     "task_board": {"task": str, "state": str, "before": str, "limit": int},
@@ -66,6 +67,7 @@ GETS: dict[str, dict[str, type]] = {
     **TENDING_GETS,
     "publications": {},
     "connections": {},
+    **UNDERSTANDING_GETS,
 }
 POSTS: dict[str, dict[str, type]] = {
     "check": {"file": str, "pipe": str},

@@ -7,6 +7,8 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+MASK = "\N{BULLET}\N{BULLET}\N{BULLET}"
+"""What viewers see instead of a value that is about a person."""
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 

@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from snowmelt.errors import SnowmeltError, UsageError
 from snowmelt.serve.cells import write_csv
-from snowmelt.serve.guard import refusal
+from snowmelt.serve.guard import identity_of, refusal
 
 AT_ONCE_MAX = 4
 SECONDS_MAX = 600.0
@@ -42,8 +42,13 @@ class Reading:
 class Tables(Protocol):
     """Where tables are read from."""
 
-    def reading(self, name: str, *, as_arrow: bool) -> AbstractContextManager[Reading]:
-        """Open a table of gold. Raises UsageError for anything else."""
+    def reading(
+        self, name: str, *, as_arrow: bool, plain: bool
+    ) -> AbstractContextManager[Reading]:
+        """Open a table of gold; not `plain`, what is about persons is masked.
+
+        Raises UsageError for anything else.
+        """
         ...
 
 
@@ -64,7 +69,11 @@ class Downloads:
         stack = ExitStack()
         stack.callback(self._places.release)
         try:
-            opening = self._tables.reading(name, as_arrow=file_format == "arrow")
+            opening = self._tables.reading(
+                name,
+                as_arrow=file_format == "arrow",
+                plain=identity_of(request).sees_plain,
+            )
             reading = await run_in_threadpool(stack.enter_context, opening)
         except UsageError as error:
             stack.close()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 from collections.abc import Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -22,6 +23,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from snowmelt.serve.sessions import Identity, Sessions, same_text
 from snowmelt.serve.users import Role
 
+WHO: ContextVar[Identity | None] = ContextVar("who", default=None)
+"""Who asks what is being answered; None of a stranger."""
 HEADER_BYTES_MAX = 16 * 1024
 BODY_BYTES_MAX = 64 * 1024
 BODY_SECONDS_MAX = 10.0
@@ -143,6 +146,7 @@ class Guard:
             return refusal(403, told)
         identity = door.identify(headers)
         request.scope["identity"] = identity
+        WHO.set(identity)
         path = request.url.path
         if path in PUBLIC or path.startswith(PUBLIC_FOLDERS):
             return None

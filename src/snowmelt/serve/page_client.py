@@ -7,9 +7,10 @@ from typing import Any
 
 from snowmelt.serve.commands import Document
 from snowmelt.serve.tending_client import TendingQuestions
+from snowmelt.serve.understanding import UnderstandingQuestions
 
 
-class PageQuestions(TendingQuestions):
+class PageQuestions(TendingQuestions, UnderstandingQuestions):
     """A part of `ServiceClient`."""
 
     def _ask(self, verb: str, **arguments: Any) -> Document:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from snowmelt.serve.tending_commands import TendingCommands
+from snowmelt.serve.understanding import UnderstandingCommands
 
 Document = dict[str, Any]
 
 
-class PageCommands(TendingCommands, Protocol):
+class PageCommands(TendingCommands, UnderstandingCommands, Protocol):
     """Questions whose answers fill a page, each from one snapshot."""
 
     def health(self) -> Document:

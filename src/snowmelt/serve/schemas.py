@@ -37,6 +37,7 @@ from snowmelt.serve.records import (
     record,
 )
 from snowmelt.serve.tending_schemas import TENDING
+from snowmelt.serve.understanding_schemas import UNDERSTANDING_ANSWERS
 
 ANSWERS: dict[str, Schema] = {
     "status": document(
@@ -219,4 +220,5 @@ ANSWERS: dict[str, Schema] = {
     "rebuild": document(run=maybe(RUN_ENDED)),
     **TENDING,
     "audit": document(audit=record(audit_id=TEXT, state=TEXT, reason=TEXT)),
+    **UNDERSTANDING_ANSWERS,
 }

@@ -40,6 +40,11 @@ class Identity:
     def may_act(self) -> bool:
         return self.role is Role.OPERATOR
 
+    @property
+    def sees_plain(self) -> bool:
+        """May they see what is about persons? Others see it masked."""
+        return self.role is Role.OPERATOR
+
 
 class Sessions:
     """Begins sessions, and says whose one is."""

@@ -19,11 +19,13 @@ from snowmelt.serve.doors import Doors
 from snowmelt.serve.downloads import Downloads, Tables
 from snowmelt.serve.guard import MACHINES, Guard, refusal
 from snowmelt.serve.openapi import openapi_document
-from snowmelt.serve.pages import explore, operate
+from snowmelt.serve.pages import catalog, explore, operate, quality
 from snowmelt.serve.pages.acting import act
 from snowmelt.serve.pages.embedding import show_embedded
+from snowmelt.serve.pages.lineage import show_lineage
 from snowmelt.serve.pages.site import Site
 from snowmelt.serve.pages.tending import TENDING_PAGES
+from snowmelt.serve.pages.trace import show_trace
 from snowmelt.serve.web_api import api_routes
 
 log = logging.getLogger("snowmelt")
@@ -52,6 +54,14 @@ def make_web_app(
         page("/pipes", operate.show_pipes),
         page("/search", operate.search),
         *(page(path, show) for path, show in TENDING_PAGES.items()),
+        page("/lineage", show_lineage),
+        page("/catalog", catalog.show_catalog),
+        page("/catalog/{name}", catalog.show_table),
+        page("/catalog/{name}/profile", catalog.show_profile),
+        page("/quality", quality.show_quality),
+        page("/quality/quarantine", quality.show_quarantine),
+        page("/quality/tests/{test}", quality.show_test),
+        page("/trace", show_trace),
         page("/dashboards", explore.show_dashboards),
         page("/dashboards/{name}", explore.show_dashboard),
         page("/d/{name}", explore.lead_to_dashboard),

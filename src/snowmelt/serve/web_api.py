@@ -22,6 +22,7 @@ from snowmelt.serve.downloads import told_of
 from snowmelt.serve.guard import csrf_problem, refusal
 from snowmelt.serve.pages.acting import require_inside
 from snowmelt.serve.pages.site import Site
+from snowmelt.serve.understanding import UNDERSTANDING_REQUIRED
 
 OWNERS = ("validate", "shares")
 """What only the socket answers: who may open it may do everything."""
@@ -60,6 +61,7 @@ REQUIRED = {
     "task_suspend": ("name",),
     "task_resume": ("name",),
     "mute_alerts": ("target", "duration"),
+    **UNDERSTANDING_REQUIRED,
 }
 LIMIT, LIMIT_MAX = 100, 1000
 TEXT_LENGTH_MAX = 500

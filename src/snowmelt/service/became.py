@@ -45,6 +45,7 @@ def became_document(
         loads = _find_loads(session, parts, file, load)
         document: Document = {"schema_version": SCHEMA_VERSION, "row": row}
         document["file_name"] = loads[0]["file_name"]
+        document["pipe_name"] = loads[0]["pipe_name"]
         live = [each for each in loads if _is_live(each)]
         if row is None:
             document["loads"] = [_load(session, models, each) for each in loads]

@@ -22,6 +22,9 @@ from snowmelt.service.action_log import WarehouseActionLog, recording
 from snowmelt.service.asking.asking import Asking
 from snowmelt.service.boards.preview import Preview
 from snowmelt.service.loop import Loop
+from snowmelt.service.masking.commands import masked
+from snowmelt.service.masking.veil import PersonalVeil
+from snowmelt.service.masking.warming import Warming
 from snowmelt.service.pages.tables import GoldTables
 
 
@@ -32,6 +35,7 @@ class Windows:
         self._loop = loop
         self._pages: WebServer | None = None
         self._preview: Preview | None = None
+        self._warming = Warming(loop.parts)
         self._door: WebDoor | None = None
         self._refresh: Callable[[], None] = lambda: None
         self.opening = Opening()
@@ -53,6 +57,7 @@ class Windows:
         self._socket.start()
         if self._pages is not None:
             self._pages.start()
+            self._warming.start()
         if self._preview is not None:
             self._preview.start()
         tell(self.opening)
@@ -63,6 +68,7 @@ class Windows:
             self._preview.stop()
         if self._pages is not None:
             self._pages.stop()
+            self._warming.stop()
         self._socket.stop()
 
     def _open_pages(self, commands: Commands, metrics: Metrics) -> None:
@@ -85,16 +91,21 @@ class Windows:
             parts.project.shares_path, parts.project.session_key_path, parts.clock
         )
         site = Site(
-            *(commands, action_log, door.door, users, parts.clock, broadcast),
+            *(commands, masked(commands, self._loop), action_log, door.door),
+            *(users, parts.clock, broadcast),
             shares=shares,
         )
         self._preview = Preview(parts, site)
         parts.events.subscribe(site.asked)
         parts.events.subscribe(broadcast)
+        parts.events.subscribe(self._warming)
         self._refresh = site.refresh
         if self._loop.alerting is not None:
             self._loop.alerting.changed = self._told
-        more = [*sql_routes(site, Asking(parts)), *connect_routes(site)]
+        more = [
+            *sql_routes(site, Asking(parts, PersonalVeil(parts))),
+            *connect_routes(site),
+        ]
         app = make_web_app(site, metrics.read, GoldTables(parts), more)
         self._door, self._pages = door, WebServer(app, door.bound, broadcast)
         self.opening = Opening(url=door.url, link=door.make_link()["link"])

@@ -65,7 +65,7 @@ class Lineage:
         try:
             found = of_sql.lineage(
                 column,
-                _without_affected(sql),
+                without_affected(sql),
                 schema=self._schema(node),
                 dialect=DIALECT,
             )
@@ -73,7 +73,7 @@ class Lineage:
             fed.unknown = f"its SQL is not followed ({str(error).splitlines()[0]})"
             return fed
         fed.expression = _expression(found)
-        for relation, name in sorted(_ends(found)):
+        for relation, name in sorted(ends_of(found)):
             fed.feeds.append(self._below(relation, name))
         return fed
 
@@ -100,7 +100,7 @@ class Lineage:
         return {database: schema}
 
 
-def _without_affected(sql: str) -> str:
+def without_affected(sql: str) -> str:
     """Return a model's SQL without its affected keys: they feed no column."""
     parts = around_affected(sql)
     if parts is None:
@@ -108,7 +108,7 @@ def _without_affected(sql: str) -> str:
     return f"{parts[0]}select 1 as nothing{parts[2]}"
 
 
-def _ends(found: of_sql.Node) -> set[tuple[str, str]]:
+def ends_of(found: of_sql.Node) -> set[tuple[str, str]]:
     """Return the columns of tables that a lineage ends at."""
     ends = set()
     for each in found.walk():

@@ -68,6 +68,7 @@ def render_sources(pipes: Sequence[Pipe]) -> str:
             "columns": [
                 {"name": column.name, "data_type": column.type}
                 | _description_of(column)
+                | _meta_of(column)
                 for column in pipe.contract.columns
             ]
             + [
@@ -97,3 +98,10 @@ def _description_of(column: Column) -> dict[str, str]:
     if column.name == RESCUED:
         return {"description": "What the contract does not name, as JSON."}
     return {"description": column.description} if column.description else {}
+
+
+def _meta_of(column: Column) -> dict[str, dict[str, dict[str, object]]]:
+    """Return a column's meta where dbt has it: below `config`."""
+    if column.meta is None:
+        return {}
+    return {"config": {"meta": column.meta.model_dump(mode="json")}}

@@ -8,14 +8,15 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from snowmelt.serve.cells import MASK
 from snowmelt.serve.commands import Document
 from snowmelt.serve.pages.addresses import chosen_of, whole
 from snowmelt.serve.pages.drawing import (
-    draw_lineage,
     draw_times,
     waterfall_bars,
     waterfall_height,
 )
+from snowmelt.serve.pages.lineage_drawing import around, draw_needed
 from snowmelt.serve.pages.quarantine import quarantine_part
 from snowmelt.serve.pages.site import Site
 from snowmelt.serve.pages.wording import link
@@ -30,9 +31,9 @@ async def show_health(site: Site, request: Request) -> Response:
     document = await site.ask("health")
     for each in document["attention"]:
         each["href"] = _attention_href(each)
-    drawing = draw_lineage(document["lineage"])
+    drawing = draw_needed(document["lineage"])
     for box in drawing.boxes:
-        box.node["href"] = _node_href(box.node, document["last_run"])
+        box.node["href"] = around(box.node)
     bars = waterfall_bars(document["waterfall"])
     return await site.page(
         request,
@@ -61,13 +62,6 @@ def _attention_href(each: Document) -> str:
         "alert": link("alerts", name),
     }
     return pages.get(each["kind"], "/pipes")
-
-
-def _node_href(node: Document, last_run: Document | None) -> str:
-    kind, _, name = node["id"].partition(":")
-    if kind == "pipe":
-        return "/files?" + urlencode({"pipe": name})
-    return link("runs", last_run["run_id"]) if last_run else "/runs"
 
 
 async def show_files(site: Site, request: Request) -> Response:
@@ -133,7 +127,7 @@ async def show_rejects(site: Site, request: Request) -> Response:
             "column": each["column_name"],
             "reason": each["reason"],
         }
-        known = {name: value for name, value in kept.items() if value}
+        known = {n: value for n, value in kept.items() if value and MASK not in value}
         each["href"] = "/rejects?" + urlencode(known)
     return await site.page(
         request,
@@ -203,6 +197,9 @@ async def search(site: Site, request: Request) -> Response:
         return RedirectResponse("/files?" + urlencode({"pipe": asked}), 303)
     if asked in {each["name"] for each in tasks["tasks"]} and not tasks["is_default"]:
         return RedirectResponse(link("tasks", asked), 303)
+    for each in (await site.ask("catalog"))["tables"]:
+        if asked.lower() in (each["key"].lower(), each["key"].split(".")[1].lower()):
+            return RedirectResponse(link("catalog", each["key"]), 303)
     if len(asked) == 36 and asked.count("-") == 4:
         return RedirectResponse(link("runs", asked), 303)
     return RedirectResponse("/files?" + urlencode({"name": asked}), 303)

@@ -21,7 +21,7 @@ from snowmelt.events import Event
 from snowmelt.serve.actions import ActionLog, Actor, recorded
 from snowmelt.serve.assets import Assets
 from snowmelt.serve.commands import Commands, Document
-from snowmelt.serve.guard import Door, identity_of
+from snowmelt.serve.guard import WHO, Door, identity_of
 from snowmelt.serve.live import EVERYTHING, Broadcast
 from snowmelt.serve.pages.wording import FILTERS, GLOBALS
 from snowmelt.serve.shares import Shares
@@ -77,6 +77,8 @@ class Site:
     """The pages of one service."""
 
     commands: Commands
+    for_viewers: Commands
+    """The same, with what is about persons masked."""
     action_log: ActionLog
     door: Door
     users: Users
@@ -98,8 +100,10 @@ class Site:
         self._environment.globals.update(GLOBALS, asset=self.assets.url)
 
     async def ask(self, verb: str, **arguments: Any) -> Document:
-        """Ask one question, as a command would."""
-        call = getattr(self.commands, verb)
+        """Ask one question, as a command would; who may not see it all sees masks."""
+        who = WHO.get()
+        is_plain = who is not None and who.sees_plain
+        call = getattr(self.commands if is_plain else self.for_viewers, verb)
         return await run_in_threadpool(partial(self.asked.ask, call, **arguments))
 
     def acting(self, request: Request, door: str) -> Commands:

@@ -12,6 +12,8 @@ from urllib.parse import quote
 
 from markupsafe import Markup, escape
 
+from snowmelt.serve.cells import MASK
+
 DASH = "\N{EN DASH}"
 LEVELS = {
     "Loaded": "good",
@@ -210,4 +212,4 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "marked": marked,
     "quoted": shlex.quote,
 }
-GLOBALS: dict[str, Callable[..., Any]] = {"link": link, "between": between}
+GLOBALS: dict[str, Any] = {"link": link, "between": between, "MASK": MASK}

@@ -143,6 +143,7 @@ class Answering:
             "is_active": choice.is_active,
             "is_default": choice.is_default,
             "has_default": found.default is not None,
+            "of": self._column_of(found),
         }
         if found.type == "date_range":
             period = choice.period or Period()
@@ -159,6 +160,12 @@ class Answering:
             options, more = self.asking.options(found)
             document |= {"options": options, "more": more}
         return document
+
+    def _column_of(self, found: Filter) -> str:
+        """Return the column that a filter is of, as schema.relation.column."""
+        relation = named(self.asking.relations, found.model, "model")
+        schema, name = relation.replace('"', "").split(".")[-2:]
+        return f"{schema}.{name}.{found.field}"
 
     def card(self, card: Card) -> Document:
         """Return a card with its rows and its SQL.

@@ -18,13 +18,14 @@ from snowmelt.service.pages.runs import run_document, runs_document
 from snowmelt.service.pages.shell import shell_document
 from snowmelt.service.pages.tables import GoldTables
 from snowmelt.service.pages.tending import TendingAnswers
+from snowmelt.service.pages.understanding import UnderstandingAnswers
 from snowmelt.service.questions import find_pipe
 
 if TYPE_CHECKING:
     from snowmelt.service.loop import Loop
 
 
-class PageAnswers(TendingAnswers):
+class PageAnswers(TendingAnswers, UnderstandingAnswers):
     """A part of `OwnCommands`: answers from a loop."""
 
     _loop: Loop

@@ -14,6 +14,7 @@ from snowmelt.transform.graph import Graph
 from snowmelt.transform.recording import load_recordings
 from snowmelt.warehouse.port import Session
 
+FAILED = ("fail", "error", "runtime error")
 RUNS_LOOKED_AT = 50
 """A model that no run of these made is shown without a time."""
 _MADE = ("model", "seed", "snapshot")
@@ -29,7 +30,8 @@ _STATES = """
         max(runs.ended_at) filter (
             runs.state = 'SUCCEEDED' and status not in ('error', 'fail', 'skipped')
         ),
-        max(runs.ended_at) filter (status in ('error', 'fail', 'runtime error'))
+        max(runs.ended_at) filter (status in ('error', 'fail', 'runtime error')),
+        arg_max(status, run_id) filter (status <> 'skipped')
     from snowmelt.node_history join runs using (run_id)
     where node_history.run_id >= (select min(run_id) from runs)
     group by node
@@ -38,7 +40,8 @@ _LOADS = """
     select
         pipe_name,
         arg_max(status, load_seq),
-        max(last_load_time),
+        max(last_load_time) filter (status <> 'Load failed'),
+        max(last_load_time) filter (status = 'Load failed'),
         sum(row_count) filter (superseded_by is null)::bigint
     from snowmelt.load_history
     group by pipe_name
@@ -75,6 +78,7 @@ def lineage_document(loop: Loop, session: Session) -> Document:
     loads = remembered(parts.warehouse, session, _loads)
     states = {row[0]: row[1:] for row in session.rows(_STATES, [RUNS_LOOKED_AT])}
     sizes = _sizes(session)
+    tests = _tests_of(graph, states)
     with loop.lock:
         paused = set(parts.pending.paused)
     nodes = [
@@ -88,7 +92,8 @@ def lineage_document(loop: Loop, session: Session) -> Document:
     for node in graph.nodes.values():
         if node.resource_type not in _MADE:
             continue
-        nodes.append(_model_node(node.name, node.key, states.get(node.name), sizes))
+        made = _model_node(node.name, node.key, states.get(node.name), sizes)
+        nodes.append(_with_tests(made, tests.get(node.id, [])))
         for parent in node.parents:
             source = graph.sources.get(parent)
             if source is not None:
@@ -121,7 +126,7 @@ def _sizes(session: Session) -> Mapping[str, int]:
 def _pipe_node(
     name: str, table: str, facts: tuple[Any, ...] | None, is_paused: bool
 ) -> Document:
-    status, at, rows = facts or (None, None, 0)
+    status, at, failed_at, rows = facts or (None, None, None, 0)
     state = {"Load failed": "bad", "Partially loaded": "warn", None: "none"}
     level = "warn" if is_paused else state.get(status, "good")
     return {
@@ -131,6 +136,7 @@ def _pipe_node(
         "state": level,
         "told": "paused" if is_paused else status or "nothing loaded",
         "at": plain(at),
+        "failed_at": plain(failed_at),
         "rows": rows or 0,
     }
 
@@ -138,7 +144,7 @@ def _pipe_node(
 def _model_node(
     name: str, key: str, facts: tuple[Any, ...] | None, sizes: Mapping[str, int]
 ) -> Document:
-    status, succeeded_at, failed_at = facts or (None, None, None)
+    status, succeeded_at, failed_at, _ = facts or (None, None, None, None)
     levels = {None: "none", "error": "bad", "fail": "bad", "skipped": "warn"}
     return {
         "id": f"model:{name}",
@@ -150,3 +156,30 @@ def _model_node(
         "failed_at": plain(failed_at),
         "rows": sizes.get(key),
     }
+
+
+def _tests_of(
+    graph: Graph, states: Mapping[str, tuple[Any, ...]]
+) -> dict[str, list[str]]:
+    """Return how the tests of each node ended last."""
+    found: dict[str, list[str]] = {}
+    for node in graph.nodes.values():
+        status = states.get(node.name, (None,))[-1] if node.is_test else None
+        about = node.test or {}
+        if status is not None:
+            of = about.get("of") or (node.parents[0] if node.parents else "")
+            found.setdefault(str(of), []).append(status)
+    return found
+
+
+def _with_tests(node: Document, ended: list[str]) -> Document:
+    """Add how a model's tests ended: one that failed is what its state says."""
+    failed = sum(each in FAILED for each in ended)
+    warned = sum(each == "warn" for each in ended)
+    if failed and node["state"] == "good":
+        node["state"] = "bad"
+        node["told"] = "1 test failed" if failed == 1 else f"{failed} tests failed"
+    elif warned and node["state"] == "good":
+        node["state"] = "warn"
+        node["told"] = "1 test warns" if warned == 1 else f"{warned} tests warn"
+    return node | {"tests": len(ended), "tests_failed": failed, "tests_warned": warned}

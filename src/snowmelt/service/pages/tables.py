@@ -8,12 +8,15 @@ from importlib.util import find_spec
 
 from snowmelt.errors import UsageError
 from snowmelt.gold.run_history import published_run
+from snowmelt.serve.cells import MASK
 from snowmelt.serve.commands import Document
 from snowmelt.serve.downloads import Reading
-from snowmelt.service.documents import SCHEMA_VERSION, plain
+from snowmelt.service.documents import SCHEMA_VERSION
+from snowmelt.service.documents import plain as as_json
+from snowmelt.service.masking.personal import personal_of
 from snowmelt.service.parts import Parts
 from snowmelt.warehouse.port import Session
-from snowmelt.warehouse.sql import identifier
+from snowmelt.warehouse.sql import identifier, literal
 
 BATCH_ROWS = 2000
 
@@ -35,8 +38,10 @@ class GoldTables:
         return {"schema_version": SCHEMA_VERSION, "run_id": run_id, "tables": listed}
 
     @contextmanager
-    def reading(self, name: str, *, as_arrow: bool) -> Iterator[Reading]:
+    def reading(self, name: str, *, as_arrow: bool, plain: bool) -> Iterator[Reading]:
         """Open a table inside one snapshot, for as long as it is read.
+
+        Not `plain`: with masks over what is about persons.
 
         Raises UsageError for an unknown name, and where Arrow is not installed.
         """
@@ -54,12 +59,14 @@ class GoldTables:
             run_id = published_run(session)
             if run_id is None:
                 raise UsageError(name, "nothing is published yet")
-            sql = f"select * from {'.'.join(map(identifier, known[name]))}"
+            masked = set() if plain else personal_of(self._parts, session).masked(name)
+            table = ".".join(map(identifier, known[name]))
+            sql = f"select {_listed(masked)} from {table}"
             if as_arrow:
                 yield Reading(run_id, [], iter(()), session.arrow(sql, BATCH_ROWS))
                 return
             columns, batches = session.batches(sql, BATCH_ROWS)
-            rows = ([plain(row) for row in batch] for batch in batches)
+            rows = ([as_json(row) for row in batch] for batch in batches)
             yield Reading(run_id, columns, rows, iter(()))
 
     def _known(self, session: Session) -> list[tuple[str, str, int | None]]:
@@ -75,3 +82,13 @@ class GoldTables:
             [schemas],
         )
         return [(schema, table, size) for schema, table, size in rows]
+
+
+def _listed(masked: set[str]) -> str:
+    """Return what is selected: everything, with masks over some columns."""
+    instead = ", ".join(
+        f"case when {identifier(name)} is not null then {literal(MASK)} end "
+        f"as {identifier(name)}"
+        for name in sorted(masked)
+    )
+    return f"* replace ({instead})" if instead else "*"

@@ -1,0 +1,1 @@
+"""What viewers do not see: which columns are about persons, and masks over them."""
