@@ -41,6 +41,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A service of a project about persons."""
     if not Assets().are_built:

@@ -38,12 +38,15 @@ BEGIN = (
 ARGUMENTS: dict[str, list[dict[str, Any]]] = {
     "why": [{"target": "customers.csv"}, {"target": "breaking"}],
     "dashboard": [{"name": "people"}],
+    "board": [{"name": "people"}],
     "file": [{"load": n} for n in range(1, 4)],
     "table": [{"name": "gold.domains"}, {"name": "silver.customers_clean"}],
     "profile": [{"name": "gold.client_activity"}, {"name": "bronze.customers"}],
     "log": [{"object": "raw/customers/2026/customers.csv"}, {}],
 }
 FORMATS = ("csv", "json", "arrow")
+NOT_ON_RECORD = {"graph_run", "task_detail", "alert", "deliveries"}
+"""They need a task, an alert or a sink, and this project has none."""
 
 
 def plainly(content: bytes) -> str:
@@ -120,7 +123,7 @@ def ask_everything(client: httpx.Client) -> dict[str, set[str]]:
     given = ARGUMENTS | {"run_detail": [{"run": run["run_id"]} for run in newest]}
     tests = client.get("/api/v1/quality").json()["tests"]
     given["quality_test"] = [{"test": t["test"]} for t in tests if t["level"] != "pass"]
-    for verb in READS:
+    for verb in sorted(READS.keys() - NOT_ON_RECORD):
         for arguments in given.get(verb, [{}]):
             answer = client.get(f"/api/v1/{verb}", params=arguments)
             assert answer.status_code == 200, (verb, arguments, answer.text[:300])

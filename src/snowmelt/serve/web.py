@@ -32,6 +32,33 @@ log = logging.getLogger("snowmelt")
 Page = Callable[[Site, Request], Awaitable[Response]]
 
 
+PAGES: dict[str, Page] = {
+    "/": operate.show_health,
+    "/files": operate.show_files,
+    "/files/{load:int}": operate.show_file,
+    "/rejects": operate.show_rejects,
+    "/runs": operate.show_runs,
+    "/runs/{run}": operate.show_run,
+    "/pipes": operate.show_pipes,
+    "/search": operate.search,
+    **TENDING_PAGES,
+    "/lineage": show_lineage,
+    "/catalog": catalog.show_catalog,
+    "/catalog/{name}": catalog.show_table,
+    "/catalog/{name}/profile": catalog.show_profile,
+    "/quality": quality.show_quality,
+    "/quality/quarantine": quality.show_quarantine,
+    "/quality/tests/{test}": quality.show_test,
+    "/trace": show_trace,
+    "/dashboards": explore.show_dashboards,
+    "/dashboards/{name}": explore.show_dashboard,
+    "/d/{name}": explore.lead_to_dashboard,
+    "/embed/{token}": show_embedded,
+    "/dashboards/{name}/cards/{number:int}.csv": explore.card_csv,
+}
+"""Path → the page there; an address says all that is chosen on it."""
+
+
 def make_web_app(
     site: Site, metrics: Metrics, tables: Tables, more: Sequence[Route] = ()
 ) -> ASGIApp:
@@ -45,28 +72,7 @@ def make_web_app(
         return JSONResponse(openapi_document())
 
     routes = [
-        page("/", operate.show_health),
-        page("/files", operate.show_files),
-        page("/files/{load:int}", operate.show_file),
-        page("/rejects", operate.show_rejects),
-        page("/runs", operate.show_runs),
-        page("/runs/{run}", operate.show_run),
-        page("/pipes", operate.show_pipes),
-        page("/search", operate.search),
-        *(page(path, show) for path, show in TENDING_PAGES.items()),
-        page("/lineage", show_lineage),
-        page("/catalog", catalog.show_catalog),
-        page("/catalog/{name}", catalog.show_table),
-        page("/catalog/{name}/profile", catalog.show_profile),
-        page("/quality", quality.show_quality),
-        page("/quality/quarantine", quality.show_quarantine),
-        page("/quality/tests/{test}", quality.show_test),
-        page("/trace", show_trace),
-        page("/dashboards", explore.show_dashboards),
-        page("/dashboards/{name}", explore.show_dashboard),
-        page("/d/{name}", explore.lead_to_dashboard),
-        page("/embed/{token}", show_embedded),
-        page("/dashboards/{name}/cards/{number:int}.csv", explore.card_csv),
+        *(page(path, show) for path, show in PAGES.items()),
         page("/actions/{verb}", act, "POST"),
         *more,
         Route("/api/v1/openapi.json", openapi),

@@ -27,7 +27,7 @@ Mask = Callable[[Masks, Document], None]
 HARMLESS = frozenset(
     (
         *("shell", "tables", "streams", "advise", "dashboards", "lineage"),
-        *("trace_columns", "catalog", "doctor"),
+        *("trace_columns", "catalog", "doctor", "connections"),
     )
 )
 """Verbs whose answers have names, numbers and times, and no value of a row."""
@@ -145,6 +145,11 @@ def _board(masks: Masks, found: Document) -> None:
             each |= {"options": [], "more": False}
 
 
+def _publications(masks: Masks, found: Document) -> None:
+    for each in found["places"]:
+        masks.text(each, "problem")
+
+
 def _tasks(masks: Masks, found: Document) -> None:
     for name in ("tasks", "task_runs"):
         for each in found.get(name, ()):
@@ -259,6 +264,7 @@ MASKED: dict[str, Mask] = {
     "run_detail": _run_detail,
     "dashboard": _board,
     "board": _board,
+    "publications": _publications,
     "tasks": _tasks,
     "task_history": _tasks,
     "alerts": _free,

@@ -79,7 +79,7 @@ class Masks:
             inside = name in _FREE
             return {
                 key: value
-                if str(key).endswith("_at")  # an instant of ours
+                if str(key).endswith("_at") or key == "since"  # an instant of ours
                 else self.free(value, name if inside and key not in _OWN else key)
                 for key, value in found.items()
             }

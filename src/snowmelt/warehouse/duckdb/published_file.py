@@ -30,14 +30,18 @@ def write_published(session: Session, path: Path, plan: Plan) -> None:
     arriving = path.with_name(f"arriving-{path.name}")
     _remove(arriving)
     name = f"published_{session.number}"
-    with _attached(session, arriving, name), session.transaction():
-        queries = plan(session)
-        for schema in sorted({schema for schema, _ in queries}):
-            made = f"{identifier(name)}.{identifier(schema)}"
-            session.execute(f"create schema if not exists {made}")
-        for (schema, table), query in queries.items():
-            target = ".".join(map(identifier, (name, schema, table)))
-            session.execute(f"create table {target} as {query}")
+    try:
+        with _attached(session, arriving, name), session.transaction():
+            queries = plan(session)
+            for schema in sorted({schema for schema, _ in queries}):
+                made = f"{identifier(name)}.{identifier(schema)}"
+                session.execute(f"create schema if not exists {made}")
+            for (schema, table), query in queries.items():
+                target = ".".join(map(identifier, (name, schema, table)))
+                session.execute(f"create table {target} as {query}")
+    except BaseException:
+        _remove(arriving)
+        raise
     arriving.replace(path)
 
 
