@@ -157,6 +157,16 @@ class AwsTarget(BaseModel):
         "only its notifications are set, and only ours among them.",
     )
 
+    bucket_key: (
+        Annotated[
+            str, _matching(r"arn:aws[a-z-]*:kms:.+:key/.+", "the ARN of a key of KMS")
+        ]
+        | None
+    ) = Field(
+        None,
+        description="The KMS key of a bucket that is adopted, if it has one: its ARN.",
+    )
+
     @property
     def folder(self) -> str:
         """The prefix, empty or with a slash at its end."""
