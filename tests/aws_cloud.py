@@ -14,6 +14,7 @@ What moto does otherwise than AWS, as far as deploying meets it:
 from __future__ import annotations
 
 import json
+import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,7 +23,6 @@ from typing import Any
 
 import httpx
 import pytest
-import xmltodict
 from moto.iam.access_control import PermissionResult
 from moto.s3.models import FakeBucket
 from moto.s3.responses import S3Response
@@ -40,7 +40,7 @@ from snowmelt.deploy.aws.resources import aws_resources
 from snowmelt.deploy.aws.site import Site
 from snowmelt.deploy.deployment import Deployment
 from snowmelt.deploy.naming import Names
-from snowmelt.deploy.provider import Values
+from snowmelt.deploy.provider import Provider, Values
 from snowmelt.deploy.resource import Found, Mark, Owner, Resource, Sight, Traits
 from snowmelt.deploy.steps import Action, Plan, Step
 from snowmelt.errors import UnreachableError
@@ -78,12 +78,14 @@ def _permission(self: Any, action: str, thing: str) -> PermissionResult:
 def _create_with_tags(self: Any, request: Any, name: str, query: Any) -> Any:
     answer = _CREATES(self, request, name, query)
     if not query and self.body:
-        said = xmltodict.parse(self.body, force_list=("Tag",))
-        tags = (said.get("CreateBucketConfiguration", {}).get("Tags") or {}).get("Tag")
-        if tags:
-            self.backend.put_bucket_tagging(
-                name, {each["Key"]: each["Value"] for each in tags}
+        tags = {
+            tag.findtext("{*}Key"): tag.findtext("{*}Value")
+            for tag in ET.fromstring(self.body).iter(
+                "{http://s3.amazonaws.com/doc/2006-03-01/}Tag"
             )
+        }
+        if tags:
+            self.backend.put_bucket_tagging(name, tags)
     return answer
 
 
@@ -201,6 +203,7 @@ class Account:
     other: OtherCloud
     live: LiveCalls
     client: Callable[[str], Any]
+    url: str
 
     @property
     def site(self) -> Site:
@@ -212,7 +215,7 @@ class Account:
 
     def deployment(self, calls: Calls | None = None) -> Deployment:
         provider = AwsProvider(self.site, calls or self.live)
-        providers = {"aws": provider, "snowflake": self.other}
+        providers: dict[str, Provider] = {"aws": provider, "snowflake": self.other}
         return Deployment(self.names.owner, self.resources(), providers)
 
     def plan(self) -> Plan:
@@ -250,6 +253,6 @@ def started_account() -> Iterator[Callable[..., Account]]:
             other = OtherCloud(
                 names.owner, names.integration_address, names.external_id
             )
-            return Account(names, other, *chain(names.target.aws.region))
+            return Account(names, other, *chain(names.target.aws.region), server.url)
 
         yield account

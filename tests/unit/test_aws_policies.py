@@ -300,7 +300,7 @@ def test_the_key_is_opened_by_policies_of_our_account_only() -> None:
 # Who deploys, and the service
 
 OPERATOR = [rights.operator(SITE)]
-SERVICE = [rights.service(SITE, KEY)]
+SERVICE = [rights.service(SITE)]
 OUR_TAGS = {
     "aws:ResourceTag/snowmelt:project": "my_shop",
     "aws:ResourceTag/snowmelt:target": "prod",
@@ -387,13 +387,15 @@ def test_only_who_erases_data_may_delete_objects() -> None:
 def test_the_service_loads_and_does_nothing_else(
     action: str, thing: str, allowed: bool
 ) -> None:
-    request = Request(ANA, action, thing, US, TLS)
+    aliases = (SITE.key_alias, "alias/other") if thing == KEY else ("alias/other",)
+    context = {**TLS, "kms:ResourceAliases": aliases}
+    request = Request(ANA, action, thing, US, context)
     assert decide(request, identity=SERVICE).allowed is allowed
 
 
 def test_a_service_that_puts_files_away_may_delete_them() -> None:
     request = Request(ANA, "s3:DeleteObject", f"{BUCKET}/raw/a.csv", US, TLS)
-    away = rights.service(SITE, KEY, puts_away=True)
+    away = rights.service(SITE, puts_away=True)
     assert decide(request, identity=[away])
     other = Request(ANA, "s3:DeleteObject", f"{BUCKET}/other/a.csv", US, TLS)
     assert not decide(other, identity=[away])

@@ -1,4 +1,4 @@
-"""What is written for Terraform: the same settings, the same policies, our files only."""
+"""What is written for Terraform: the same settings and policies, our files only."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ GIVEN = {"key_arn": KEY, "user_arn": "arn:u", "external_id": "x", "subscriber_ar
 
 
 def files_of(names: Names) -> dict[str, str]:
-    return terraform_files(Site.of(names), aws_resources(names), names.external_id)
+    return terraform_files(Site.of(names), aws_resources(names))
 
 
 def plain(value: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from snowmelt.cli import output
+from snowmelt.cli import deploy_access, deploy_rights, output
 from snowmelt.cli.project_option import json_option, project_option
 from snowmelt.errors import UsageError
 
@@ -262,9 +262,10 @@ def _document(deployment: Deployment, plan: Plan, with_script: bool) -> dict[str
 
 
 def _write_files(deployment: Deployment, plan: Plan, out: Path) -> None:
+    from snowmelt.deploy.aws.terraform.writing import write_infra
     from snowmelt.deploy.files import write_scripts
 
-    for file in write_scripts(deployment, plan, out):
+    for file in (*write_scripts(deployment, plan, out), *write_infra(deployment, out)):
         output.tell(str(file))
 
 
@@ -289,3 +290,7 @@ def _ask(question: str, as_json: bool) -> None:
     output.tell(f"{question} Type yes:")
     if sys.stdin.readline().strip().lower() != "yes":
         raise click.Abort
+
+
+command.add_command(deploy_access.command)
+command.add_command(deploy_rights.command)

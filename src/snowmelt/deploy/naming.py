@@ -64,6 +64,11 @@ class Names:
         return Address("aws", "topic_policy", self.topic)
 
     @property
+    def notification_address(self) -> Address:
+        """That the bucket tells the topic; a pipe that listens then misses nothing."""
+        return Address("aws", "notification", self.target.aws.bucket)
+
+    @property
     def bucket_address(self) -> Address:
         return Address("aws", "bucket", self.target.aws.bucket)
 

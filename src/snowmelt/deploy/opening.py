@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from snowmelt.clock import Clock
+from snowmelt.deploy.aws.opening import open_aws
+from snowmelt.deploy.aws.resources import aws_resources
 from snowmelt.deploy.deployment import Deployment
 from snowmelt.deploy.naming import Names
 from snowmelt.deploy.provider import Provider
@@ -76,12 +78,13 @@ def open_deployment(
     Raises ConfigError that names, with file and line, all that has no mapping there.
     """
     findings = Findings(project.root)
-    desired = manifest(project, names, findings)
+    desired = (*aws_resources(names), *manifest(project, names, findings))
     findings.require_none()
     providers: dict[str, Provider] = {
-        "snowflake": SnowflakeProvider(session, names, clock)
+        "aws": open_aws(names, clock),
+        "snowflake": SnowflakeProvider(session, names, clock),
     }
-    return Deployment(names.owner, tuple(desired), providers, tuple(findings.remarks))
+    return Deployment(names.owner, desired, providers, tuple(findings.remarks))
 
 
 def connect(

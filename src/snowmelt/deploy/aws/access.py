@@ -62,6 +62,14 @@ class Judgement:
         """Is it as it has to be?"""
         return self.decision is not None and self.decision.allowed is self.expected
 
+    @property
+    def document(self) -> dict[str, Any]:
+        """The judgement as JSON has it."""
+        allowed = self.decision.allowed if self.decision else None
+        by = self.decision.by if self.decision else None
+        told = {"question": self.question, "expected": self.expected}
+        return {**told, "allowed": allowed, "by": by, "problem": self.problem}
+
     def __str__(self) -> str:
         if self.decision is None:
             return f"{self.question}: cannot be judged: {self.problem}"
@@ -86,7 +94,7 @@ class _Question:
     mine: str = ""
 
 
-def read_policies(calls: Calls, site: Site, key_arn: str) -> Policies:
+def read_policies(calls: Calls, site: Site, key_arn: str | None) -> Policies:
     """Read all policies whole. Raises SnowmeltError."""
     queue = asked(calls, "sqs", "get_queue_url", QueueName=site.queue)
     in_queue = (
@@ -105,7 +113,11 @@ def read_policies(calls: Calls, site: Site, key_arn: str) -> Policies:
     reading = asked(
         calls, "iam", "get_role_policy", RoleName=site.role, PolicyName=POLICY
     )
-    key = asked(calls, "kms", "get_key_policy", KeyId=key_arn, PolicyName="default")
+    key = (
+        asked(calls, "kms", "get_key_policy", KeyId=key_arn, PolicyName="default")
+        if key_arn
+        else {}
+    )
     bucket = asked(calls, "s3", "get_bucket_policy", Bucket=site.bucket)
     return Policies(
         bucket=_document(bucket.get("Policy")),
@@ -118,7 +130,7 @@ def read_policies(calls: Calls, site: Site, key_arn: str) -> Policies:
 
 
 def judge(
-    site: Site, key_arn: str, snowflake: Snowflake, policies: Policies
+    site: Site, key_arn: str | None, snowflake: Snowflake, policies: Policies
 ) -> tuple[Judgement, ...]:
     """Ask everything that has to be so, and the worst that must not be."""
     return tuple(
@@ -146,7 +158,7 @@ def _judged(question: _Question, site: Site, policies: Policies) -> Judgement:
     return Judgement(question.words, question.expected, decision)
 
 
-def _questions(site: Site, key_arn: str, who: Snowflake) -> Iterator[_Question]:
+def _questions(site: Site, key_arn: str | None, who: Snowflake) -> Iterator[_Question]:
     yield from _of_the_role(site, who)
     yield from _of_reading(site, key_arn)
     yield from _of_telling(site, who)
@@ -164,7 +176,7 @@ def _of_the_role(site: Site, who: Snowflake) -> Iterator[_Question]:
         )
 
 
-def _of_reading(site: Site, key_arn: str) -> Iterator[_Question]:
+def _of_reading(site: Site, key_arn: str | None) -> Iterator[_Question]:
     session = f"arn:{site.partition}:sts::{site.account}:assumed-role/{site.role}/check"
     file = f"{site.bucket_arn}/{site.prefix}check.csv"
     listed: Context = {**_TLS, "s3:prefix": site.prefix}
@@ -181,17 +193,11 @@ def _of_reading(site: Site, key_arn: str) -> Iterator[_Question]:
     yield _Question(
         "a stranger reads files", False, _STRANGER, "s3:GetObject", file, "bucket", _TLS
     )
-    yield _Question(
-        "Snowflake decrypts files",
-        True,
-        session,
-        "kms:Decrypt",
-        key_arn,
-        "key",
-        {},
-        True,
-        "role",
-    )
+    if key_arn is not None:
+        asked_for = ("kms:Decrypt", key_arn, "key")
+        yield _Question(
+            "Snowflake decrypts files", True, session, *asked_for, {}, True, "role"
+        )
 
 
 def _of_telling(site: Site, who: Snowflake) -> Iterator[_Question]:

@@ -1,13 +1,14 @@
-"""Calls to AWS: made, with patience and with errors that say what helps; or written.
+"""Calls to AWS: made, with patience and errors that help; or written down.
 
-Whatever deploys asks and tells through `Calls`. `LiveCalls` does it. `WrittenCalls` asks
-nothing and writes down what would be told, as commands of the `aws` program: so a
+Whatever deploys asks and tells through `Calls`. `LiveCalls` does it; `WrittenCalls`
+asks nothing, and writes what would be told as commands of the `aws` program: so a
 script cannot say other things than what is done.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import threading
 from collections.abc import Callable, Mapping
@@ -20,6 +21,7 @@ from snowmelt.errors import SnowmeltError
 
 PATIENCE_SECONDS = 60.0
 _PAUSE_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0)
+_VARIABLE = re.compile(r"(\$[A-Z][A-Z_]+)")
 _COMMANDS = {"s3": "s3api"}
 
 
@@ -121,29 +123,37 @@ class _NotYet(Exception):
 class WrittenCalls:
     """Calls that are written down; what was asked about is taken not to be there.
 
-    Names that only AWS can give are shown as such.
+    What only AWS can tell becomes a variable of the shell, set where it is first told.
     """
 
-    _NAMED: Mapping[str, dict[str, Any]] = {
-        "create_key": {"KeyMetadata": {"KeyId": "$KEY_ID", "Arn": "$KEY_ARN"}},
-        "describe_key": {
+    _TOLD: Mapping[str, tuple[tuple[str, str], ...]] = {
+        "create_key": (("KEY_ID", "KeyMetadata.KeyId"),),
+        "describe_key": (("KEY_ID", "KeyMetadata.KeyId"),),
+        "create_queue": (("QUEUE_URL", "QueueUrl"),),
+        "get_queue_url": (("QUEUE_URL", "QueueUrl"),),
+    }
+    _ANSWERS: Mapping[str, dict[str, Any]] = {
+        "KEY_ID": {
             "KeyMetadata": {
                 "KeyId": "$KEY_ID",
                 "Arn": "$KEY_ARN",
                 "KeyState": "Enabled",
             }
         },
-        "get_queue_url": {"QueueUrl": "$QUEUE_URL"},
-        "create_queue": {"QueueUrl": "$QUEUE_URL"},
+        "QUEUE_URL": {"QueueUrl": "$QUEUE_URL"},
     }
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self._known: set[str] = set()
 
     def ask(self, service: str, operation: str, **words: Any) -> dict[str, Any]:
-        if operation in self._NAMED:
-            return self._NAMED[operation]
-        raise Missing(f"{service} {operation}")
+        if operation not in self._TOLD:
+            raise Missing(f"{service} {operation}")
+        ((variable, _),) = self._TOLD[operation]
+        if variable not in self._known:
+            return self.tell(service, operation, **words)
+        return self._ANSWERS[variable]
 
     def tell(
         self,
@@ -153,8 +163,13 @@ class WrittenCalls:
         patient: frozenset[str] = frozenset(),
         **words: Any,
     ) -> dict[str, Any]:
-        self.lines.append(as_command(service, operation, words))
-        return self._NAMED.get(operation, {})
+        line = as_command(service, operation, words)
+        for variable, query in self._TOLD.get(operation, ()):
+            self._known.add(variable)
+            self.lines.append(f"{variable}=$({line} --query {query} --output text)")
+            return self._ANSWERS[variable]
+        self.lines.append(line)
+        return {}
 
     def note(self, text: str) -> None:
         self.lines.append(f"# {text}")
@@ -164,10 +179,9 @@ def as_command(service: str, operation: str, words: Mapping[str, Any]) -> str:
     """Return a call as a command of the `aws` program."""
     parts = ["aws", _COMMANDS.get(service, service), operation.replace("_", "-")]
     for name, value in words.items():
-        option = "".join(f"-{c.lower()}" if c.isupper() else c for c in name)
-        if value is True:
-            parts.append(f"-{option}")
-            continue
+        option = re.sub(r"(?<!^)(?=[A-Z])", "-", name).lower()
         text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-        parts += [f"-{option}", text if text.startswith("$") else shlex.quote(text)]
+        # A variable is not quoted with the rest: the shell would not look at it.
+        quoted = _VARIABLE.sub(r"""'"\1"'""", shlex.quote(text))
+        parts += [f"--{option}", quoted.removeprefix("''").removesuffix("''")]
     return " ".join(parts)

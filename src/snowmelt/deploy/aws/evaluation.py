@@ -3,8 +3,8 @@
 An explicit deny wins over every allow; what nothing allows is denied. Within an
 account an allow of the identity's policies or of the resource's is enough, between two
 accounts both are needed, and some resources (keys, roles to be taken) are opened by
-their own policy alone. Not looked at: boundaries, sessions' and organisations' policies,
-public access blocks. A policy that says what is not known here is an error.
+their own policy alone. Not looked at: boundaries, public access blocks, policies of
+sessions and organisations. A policy that says what is not known here is an error.
 """
 
 from __future__ import annotations

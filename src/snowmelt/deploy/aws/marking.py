@@ -13,17 +13,14 @@ UNFINISHED = "0" * 12
 
 
 def tags_of(mark: Mark) -> dict[str, str]:
-    """Return a mark as tags."""
-    return {
-        PROJECT_TAG: mark.owner.project,
-        TARGET_TAG: mark.owner.target,
-        APPLIED_TAG: mark.digest,
-    }
+    """Return a mark as tags; without a digest they only say whose a thing is."""
+    applied = {APPLIED_TAG: mark.digest} if mark.digest else {}
+    return {PROJECT_TAG: mark.owner.project, TARGET_TAG: mark.owner.target, **applied}
 
 
 def unfinished(mark: Mark) -> Mark:
     """Return the mark that a thing bears from its first moment on."""
-    return Mark(mark.owner, UNFINISHED)
+    return Mark(mark.owner, UNFINISHED if mark.digest else "")
 
 
 def mark_of(tags: Mapping[str, str]) -> Mark | None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from snowmelt.deploy.address import Address, Reference, Value
-from snowmelt.deploy.aws.calls import Calls, Missing, WrittenCalls
+from snowmelt.deploy.address import Address, Reference, Value, digest_of, references_in
+from snowmelt.deploy.aws.calls import Calls, Missing, WrittenCalls, as_command
 from snowmelt.deploy.aws.kinds.buckets import Buckets
 from snowmelt.deploy.aws.kinds.keys import Keys
 from snowmelt.deploy.aws.kinds.kind import Job, Kind
@@ -33,8 +33,8 @@ class AwsProvider:
     name = PROVIDER
 
     def __init__(self, site: Site, calls: Calls) -> None:
-        self._site = site
-        self._calls = calls
+        self.site = site
+        self.calls = calls
         self._owner = site.owner
         self._kinds: Mapping[str, Kind] = {
             "key": Keys(site),
@@ -47,7 +47,7 @@ class AwsProvider:
         }
 
     def look(self, desired: Sequence[Resource]) -> Sight:
-        """Find what is desired, what this target has by its names, and all with our tags.
+        """Find what is desired, what has this target's names, and all with our tags.
 
         Raises ConfigError when the credentials are of another account.
         """
@@ -56,7 +56,7 @@ class AwsProvider:
         unseen: list[Unseen] = []
         for address in self._looked_for(desired):
             try:
-                each = self._kinds[address.kind].find(self._calls, address.name)
+                each = self._kinds[address.kind].find(self.calls, address.name)
             except DeniedError as error:
                 unseen.append(Unseen(address, error.problem, error.remedy))
                 continue
@@ -66,12 +66,12 @@ class AwsProvider:
 
     def _require_account(self) -> None:
         """Whoever is signed in elsewhere must not change anything there."""
-        said = self._calls.ask("sts", "get_caller_identity")
-        if said["Account"] != self._site.account:
+        said = self.calls.ask("sts", "get_caller_identity")
+        if said["Account"] != self.site.account:
             raise ConfigError(
                 f"targets: {self._owner.target}: aws: account",
                 f"the credentials are of account {said['Account']} ({said['Arn']}), "
-                f"the target is in {self._site.account}",
+                f"the target is in {self.site.account}",
                 "Sign in there (AWS_PROFILE, or aws: profile), or correct the target.",
             )
 
@@ -79,13 +79,13 @@ class AwsProvider:
         wanted = [each.address for each in desired if each.address.provider == PROVIDER]
         tagged = [
             address
-            for arn in tagged_arns(self._calls, self._owner, *_TYPES)
+            for arn in tagged_arns(self.calls, self._owner, *_TYPES)
             for address in _addresses_of(arn)
         ]
         return sorted({*wanted, *self._own_addresses(), *tagged})
 
     def _own_addresses(self) -> Iterable[Address]:
-        site = self._site
+        site = self.site
         names = {
             "key": (site.key_alias,),
             "bucket": (site.bucket,),
@@ -105,8 +105,8 @@ class AwsProvider:
         """
         named = {each.outputs["arn"] for each in found if each.address.kind == "key"}
         others: list[Found] = []
-        for arn in tagged_arns(self._calls, self._owner, "kms:key") if named else ():
-            each = None if arn in named else self._kinds["key"].find(self._calls, arn)
+        for arn in tagged_arns(self.calls, self._owner, "kms:key") if named else ():
+            each = None if arn in named else self._kinds["key"].find(self.calls, arn)
             if each is not None and each.properties["state"] != "PendingDeletion":
                 others.append(each)
         return others
@@ -114,15 +114,22 @@ class AwsProvider:
     def script(self, step: Step) -> Sequence[str]:
         """Return a step as commands of the `aws` program; nothing is asked."""
         written = WrittenCalls()
-        self._do(written, step, _shown, Mark(self._owner, UNFINISHED))
+        for reference in _rests_on(step):
+            _explain(written, reference)
+        self._do(written, step, _shown, self._mark_in_script(step))
         return written.lines
+
+    def _mark_in_script(self, step: Step) -> Mark:
+        """What is applied is only known here where nothing rests on something else."""
+        wanted = step.wanted.properties if step.wanted else {}
+        return Mark(self._owner, "" if _rests_on(step) else digest_of(wanted))
 
     def carry_out(self, step: Step, values: Values) -> None:
         mark = (
             values.mark(step.wanted) if step.wanted else Mark(self._owner, UNFINISHED)
         )
         try:
-            self._do(self._calls, step, values.of, mark)
+            self._do(self.calls, step, values.of, mark)
         except Missing as error:
             raise SnowmeltError(
                 str(step.address), f"it went away meanwhile ({error})", "Apply again."
@@ -142,7 +149,7 @@ class AwsProvider:
 
     def outputs(self, address: Address) -> Mapping[str, str]:
         """Return what others may ask for. Raises SnowmeltError when it is not there."""
-        found = self._kinds[address.kind].find(self._calls, address.name)
+        found = self._kinds[address.kind].find(self.calls, address.name)
         if found is None:
             raise SnowmeltError(str(address), "it is not there", "Apply again.")
         return found.outputs
@@ -164,10 +171,31 @@ def _job(step: Step, of: Callable[[Value], Any], mark: Mark) -> Job:
     )
 
 
+def _rests_on(step: Step) -> list[Reference]:
+    wanted = step.wanted.properties if step.wanted else {}
+    return sorted({each for value in wanted.values() for each in references_in(value)})
+
+
+def _explain(written: WrittenCalls, reference: Reference) -> None:
+    """Say in a script where a value of something else comes from."""
+    variable, address = _variable(reference), reference.address
+    if address.kind == "key":
+        words = {"KeyId": address.name}
+        asked = as_command("kms", "describe_key", words)
+        query = "--query KeyMetadata.Arn --output text"
+        written.lines.append(f"{variable}=$({asked} {query})")
+    else:
+        written.note(f"{variable}: {reference.output} of {address.kind} {address.name}")
+
+
+def _variable(reference: Reference) -> str:
+    return f"{reference.address.kind}_{reference.output}".upper()
+
+
 def _shown(value: Value) -> Any:
     """Return a value for a script: what only another resource knows, by its name."""
     if isinstance(value, Reference):
-        return f"${value.address.kind}_{value.output}".upper()
+        return f"${_variable(value)}"
     if isinstance(value, tuple):
         return tuple(_shown(part) for part in value)
     return value

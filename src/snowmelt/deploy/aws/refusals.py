@@ -1,4 +1,4 @@
-"""What AWS refused, in words that say what helps: which right, which clock, whose name."""
+"""What AWS refused, in words that say what helps: a right, a clock, another name."""
 
 from __future__ import annotations
 
@@ -60,26 +60,37 @@ _THROTTLED = {
     "TooManyRequestsException",
     "SlowDown",
 }
+_KEY = "AWS does not know this key: correct AWS_ACCESS_KEY_ID, or the profile."
+_OVER = "The credentials are over: sign in again."
+_CLOCK = "This machine's clock differs from that of AWS: set it, such as by NTP."
+_REGION = "The bucket is in another region: correct the target's aws: region."
+_LATER = "It was dropped a moment ago: apply again in a minute."
 _REMEDIES = {
-    "ExpiredToken": "The credentials are over: log in again, or renew the role's.",
-    "ExpiredTokenException": "The credentials are over: log in again.",
-    "InvalidClientTokenId": "AWS does not know this key: correct AWS_ACCESS_KEY_ID or the profile.",
-    "InvalidAccessKeyId": "AWS does not know this key: correct AWS_ACCESS_KEY_ID or the profile.",
-    "UnrecognizedClientException": "AWS does not know this key: correct the credentials.",
-    "SignatureDoesNotMatch": "The secret is not that of the key, or this machine's clock is wrong.",
-    "RequestTimeTooSkewed": "This machine's clock differs from AWS's: set it, such as by NTP.",
-    "RequestExpired": "This machine's clock differs from AWS's: set it, such as by NTP.",
-    "PermanentRedirect": "The bucket is in another region: correct the target's aws.region.",
-    "AuthorizationHeaderMalformed": "The bucket is in another region: correct aws.region.",
-    "IllegalLocationConstraintException": "The bucket is in another region: correct aws.region.",
-    "BucketAlreadyExists": "Somebody else has a bucket of this name: say another in aws.landing.",
-    "AWS.SimpleQueueService.QueueDeletedRecently": "It was dropped a moment ago: try again in a minute.",
-    "QueueDeletedRecently": "It was dropped a moment ago: try again in a minute.",
-    "BucketNotEmpty": "Files came while it was emptied: stop who writes them, and try again.",
+    "ExpiredToken": _OVER,
+    "ExpiredTokenException": _OVER,
+    "TokenRefreshRequired": _OVER,
+    "InvalidClientTokenId": _KEY,
+    "InvalidAccessKeyId": _KEY,
+    "UnrecognizedClientException": _KEY,
+    "SignatureDoesNotMatch": "The secret is not that of the key: correct it. "
+    "Or this machine's clock is wrong: set it.",
+    "RequestTimeTooSkewed": _CLOCK,
+    "RequestExpired": _CLOCK,
+    "PermanentRedirect": _REGION,
+    "AuthorizationHeaderMalformed": _REGION,
+    "IllegalLocationConstraintException": _REGION,
+    "BucketAlreadyExists": "Somebody else has a bucket of this name: "
+    "write another one in the target's aws: bucket.",
+    "AWS.SimpleQueueService.QueueDeletedRecently": _LATER,
+    "QueueDeletedRecently": _LATER,
+    "BucketNotEmpty": "Files came while it was emptied: stop who writes them, "
+    "and try again.",
     "DeleteConflict": "Others hung policies or profiles on it: take those off first.",
-    "NoCredentialsError": "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
+    "NoCredentialsError": "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
+    "AWS_SECRET_ACCESS_KEY.",
     "OptInRequired": "The region is not switched on for this account.",
 }
+_BY_CONFIG = {each for each in _REMEDIES if _REMEDIES[each] == _REGION}
 
 
 def right_of(service: str, operation: str) -> str:
@@ -106,7 +117,5 @@ def _sorted(
         return DeniedError, f"Grant {right} on {name or 'it'}: {RIGHTS}"
     if code in _THROTTLED:
         return UnreachableError, "AWS asks for patience: apply again in a minute."
-    if code in _REMEDIES:
-        is_config = code.startswith(("Bucket", "Permanent", "Illegal"))
-        return ConfigError if is_config else UnreachableError, _REMEDIES[code]
-    return UnreachableError, ""
+    is_config = code in _BY_CONFIG or code == "BucketAlreadyExists"
+    return ConfigError if is_config else UnreachableError, _REMEDIES.get(code, "")

@@ -14,14 +14,16 @@ from snowmelt.deploy.naming import Names
 from snowmelt.deploy.resource import Resource, Traits
 
 PROVIDER = "aws"
-KEY = Traits(rank=10, keeps=True)
-BUCKET = Traits(rank=20)
-TOPIC = Traits(rank=30)
-TOPIC_POLICY = Traits(rank=35)
-DEAD_LETTERS = Traits(rank=40)
-QUEUE = Traits(rank=50)
-ROLE = Traits(rank=60)
-NOTIFICATION = Traits(rank=70, stops_first=True)
+# What Snowflake is told of comes before it listens: its integration has the rank 20,
+# its pipes have 40.
+KEY = Traits(rank=2, keeps=True)
+BUCKET = Traits(rank=4)
+TOPIC = Traits(rank=6)
+DEAD_LETTERS = Traits(rank=8)
+ROLE = Traits(rank=21)
+TOPIC_POLICY = Traits(rank=22)
+QUEUE = Traits(rank=23)
+NOTIFICATION = Traits(rank=24, stops_first=True)
 
 RETENTION_SECONDS = 14 * 24 * 3600
 VISIBILITY_SECONDS = 300
@@ -326,7 +328,7 @@ def rules_of(site: Site, days: int) -> tuple[Document, ...]:
 
 
 def told_rule(rule: Document) -> Value:
-    """Return a lifecycle rule in one form: a filter without a prefix is an empty one."""
+    """Return a lifecycle rule in one form: no prefix is an empty one."""
     prefix = rule.get("Filter", {}).get("Prefix", rule.get("Prefix", ""))
     others = rule.get("Filter", {}).keys() - {"Prefix"}
     kept = {k: v for k, v in rule.items() if k not in ("Filter", "Prefix")}

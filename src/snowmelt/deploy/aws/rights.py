@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from snowmelt.deploy.aws.policies import listing
 from snowmelt.deploy.aws.site import PROJECT_TAG, TARGET_TAG, Site
-from snowmelt.deploy.aws.statements import Conditions, Document, Statement, Text, policy
+from snowmelt.deploy.aws.statements import Conditions, Document, Statement, policy
 
 _BUCKET_READ = (
     "s3:GetBucketLocation",
@@ -144,7 +144,7 @@ def erasing(site: Site) -> Document:
     )
 
 
-def service(site: Site, key_arn: Text | None, *, puts_away: bool = False) -> Document:
+def service(site: Site, *, puts_away: bool = False) -> Document:
     """Return what `snowmelt up` and `land` need while they run.
 
     `puts_away`: pipes archive, tag or purge files after their load.
@@ -156,7 +156,7 @@ def service(site: Site, key_arn: Text | None, *, puts_away: bool = False) -> Doc
     return policy(
         listing(site),
         Statement("Files", "Allow", tuple(sorted(files)), (site.objects_arn,)),
-        *_using(key_arn),
+        *_using_key(site),
         Statement(
             "Notifications",
             "Allow",
@@ -177,11 +177,15 @@ def service(site: Site, key_arn: Text | None, *, puts_away: bool = False) -> Doc
     )
 
 
-def _using(key_arn: Text | None) -> tuple[Statement, ...]:
-    if key_arn is None:
-        return ()
+def _using_key(site: Site) -> tuple[Statement, ...]:
+    """Our key is known by its alias: its ARN is not before it is made."""
     rights = ("kms:Decrypt", "kms:GenerateDataKey")
-    return (Statement("Key", "Allow", rights, (key_arn,)),)
+    if not site.adopts_bucket:
+        named = {"ForAnyValue:StringEquals": {"kms:ResourceAliases": (site.key_alias,)}}
+        return (Statement("Key", "Allow", rights, (_keys(site),), conditions=named),)
+    if site.bucket_key_arn is None:
+        return ()
+    return (Statement("Key", "Allow", rights, (site.bucket_key_arn,)),)
 
 
 def _tagged(site: Site, where: str) -> Conditions:

@@ -35,6 +35,7 @@ class Site:
     dead_letters: str
     role: str
     key: str
+    external_id: str
     adopts_bucket: bool = False
     bucket_key_arn: str | None = None
 
@@ -54,6 +55,7 @@ class Site:
             names.dead_letter_queue,
             names.iam_role,
             f"{names.slug}-landing",
+            names.external_id,
             aws.adopt_bucket,
             aws.bucket_key,
         )

@@ -131,7 +131,7 @@ def _normal_text(value: Any) -> str | Reference:
 def _statements(document: Document | None) -> list[Document]:
     """AWS lets a lone statement stand without its list."""
     found = (document or {}).get("Statement", [])
-    return [found] if isinstance(found, Mapping) else list(found)
+    return [dict(found)] if isinstance(found, Mapping) else list(found)
 
 
 def _short(values: tuple[Text, ...]) -> Text | list[Text]:

@@ -252,7 +252,11 @@ class _Manifest:
             self.stage,
             self.names.topic_arn,
             self.names.target.aws.folder,
-            (self.access.address, self.names.topic_policy_address),
+            (
+                self.access.address,
+                self.names.topic_policy_address,
+                self.names.notification_address,
+            ),
             {kind: policy.name for kind, policy in policies.items()},
         )
 

@@ -19,7 +19,7 @@ from snowmelt.deploy.aws.resources import (
     told_rule,
 )
 from snowmelt.deploy.aws.site import Site
-from snowmelt.deploy.aws.statements import as_text, merge, of_sids
+from snowmelt.deploy.aws.statements import as_text, of_sids
 from snowmelt.deploy.aws.telling import told_policy
 from snowmelt.deploy.resource import Found
 from snowmelt.errors import SnowmeltError

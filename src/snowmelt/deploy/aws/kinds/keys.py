@@ -66,7 +66,10 @@ class Keys:
 
     def settle(self, calls: Calls, job: Job) -> None:
         name = job.wanted.address.name
-        key_id = self._made(calls, job) if job.is_new else self._id(calls, name)
+        key_id = self._taken(calls, job) if job.is_new else self._id(calls, name)
+        is_fresh = key_id is None
+        if key_id is None:
+            key_id = self._made(calls, job)
         if job.is_new:
             calls.tell(
                 "kms",
@@ -79,7 +82,7 @@ class Keys:
             self._enable(calls, key_id)
         if job.concerns("rotation"):
             calls.tell("kms", "enable_key_rotation", KeyId=key_id)
-        if job.concerns("policy"):
+        if job.concerns("policy") and not is_fresh:
             document = merge(
                 self._policy(calls, key_id), policies.key(self._site)["Statement"]
             )
@@ -97,8 +100,8 @@ class Keys:
     def _id(self, calls: Calls, name: str) -> str:
         return str(calls.ask("kms", "describe_key", KeyId=name)["KeyMetadata"]["KeyId"])
 
-    def _made(self, calls: Calls, job: Job) -> str:
-        """Return a key of ours that has no name yet, or is to be deleted; or a new one.
+    def _taken(self, calls: Calls, job: Job) -> str | None:
+        """Return a key of ours that has no name yet, or waits to be deleted.
 
         A key costs money and cannot be found by its name before it has one: one that
         was made before an interruption is taken, never a second one made. So is one
@@ -109,6 +112,9 @@ class Keys:
             if said is not None:
                 self._enable(calls, said["KeyId"])
                 return str(said["KeyId"])
+        return None
+
+    def _made(self, calls: Calls, job: Job) -> str:
         made = calls.tell(
             "kms",
             "create_key",

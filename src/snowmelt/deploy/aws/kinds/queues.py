@@ -1,4 +1,4 @@
-"""The queues of our own service: the one that is told of files, and its dead letters."""
+"""The queues of our own service: of files that are told of, and of dead letters."""
 
 from __future__ import annotations
 
@@ -89,6 +89,8 @@ class Queues:
         name = job.wanted.address.name
         attributes = self._attributes(job)
         if job.is_new:
+            if job.concerns("policy"):
+                attributes["Policy"] = as_text(policies.queue(self._site))
             url = calls.tell(
                 "sqs",
                 "create_queue",
@@ -99,11 +101,20 @@ class Queues:
             )["QueueUrl"]
         else:
             url = calls.ask("sqs", "get_queue_url", QueueName=name)["QueueUrl"]
+            self._set(calls, job, url, attributes)
+        if job.concerns("subscription", "raw_messages"):
+            self._subscribe(calls)
+        calls.tell(
+            "sqs", "tag_queue", QueueUrl=url, Tags=tags_of(job.mark), patient=_NOT_YET
+        )
+
+    def _set(
+        self, calls: Calls, job: Job, url: str, attributes: dict[str, str]
+    ) -> None:
         if job.concerns("policy"):
-            attributes["Policy"] = as_text(
-                policies.queue(self._site, self._policy(calls, url))
-            )
-        if attributes and (not job.is_new or "Policy" in attributes):
+            document = policies.queue(self._site, self._policy(calls, url))
+            attributes["Policy"] = as_text(document)
+        if attributes:
             calls.tell(
                 "sqs",
                 "set_queue_attributes",
@@ -111,11 +122,6 @@ class Queues:
                 Attributes=attributes,
                 patient=_NOT_YET,
             )
-        if job.concerns("subscription", "raw_messages"):
-            self._subscribe(calls)
-        calls.tell(
-            "sqs", "tag_queue", QueueUrl=url, Tags=tags_of(job.mark), patient=_NOT_YET
-        )
 
     def _attributes(self, job: Job) -> dict[str, str]:
         wanted = job.properties
@@ -166,7 +172,7 @@ class Queues:
             )
 
     def drop(self, calls: Calls, found: Found) -> None:
-        """Unsubscribe it and take it away; its messages are hints, listings know all."""
+        """Unsubscribe it and take it away: messages are hints, listings know all."""
         arn = self._subscription_arn(calls, found.outputs["arn"])
         if arn is not None:
             told_if_there(calls, "sns", "unsubscribe", SubscriptionArn=arn)

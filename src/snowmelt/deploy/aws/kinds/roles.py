@@ -24,7 +24,7 @@ _NOT_YET = frozenset({"NoSuchEntity"})
 
 
 class Roles:
-    """Roles, by their names. Their trust is ours as a whole: others' words are drift."""
+    """Roles, by their names. Their trust is ours as a whole: others add nothing."""
 
     def __init__(self, site: Site) -> None:
         self._site = site

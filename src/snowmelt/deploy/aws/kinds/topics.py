@@ -88,13 +88,14 @@ class TopicPolicies:
         found = _policy_in(asked(calls, "sns", "get_topic_attributes", TopicArn=arn))
         document = policies.topic(self._site, job.inputs["subscriber"], found)
         self._put(calls, arn, document)
-        calls.tell(
-            "sns",
-            "tag_resource",
-            ResourceArn=arn,
-            Tags=pairs({POLICY_TAG: job.mark.digest}),
-            patient=_NOT_YET,
-        )
+        if job.mark.digest:
+            calls.tell(
+                "sns",
+                "tag_resource",
+                ResourceArn=arn,
+                Tags=pairs({POLICY_TAG: job.mark.digest}),
+                patient=_NOT_YET,
+            )
 
     def drop(self, calls: Calls, found: Found) -> None:
         """Take our statements out, where others' stay; else they go with the topic."""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
-
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
@@ -20,7 +19,7 @@ class Expression:
 
 
 Written: TypeAlias = (
-    "str | int | bool | Expression | list[Written] | Mapping[str, Written]"
+    "str | int | bool | Expression | Sequence[Written] | Mapping[str, Written]"
 )
 
 

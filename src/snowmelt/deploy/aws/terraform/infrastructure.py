@@ -38,11 +38,10 @@ class Drawn:
 
     site: Site
     policies: Mapping[str, PolicyFile]
-    external_id: str
 
     def files(self, resources: Sequence[Resource]) -> dict[str, list[Block]]:
-        """Return the blocks of each file, for the kinds of resources that are wanted."""
-        files = {
+        """Return the blocks of each file, for the resources that are wanted."""
+        files: dict[str, list[Block]] = {
             "versions.tf": self._versions(),
             "landing.tf": [],
             "notifications.tf": [],
@@ -80,7 +79,10 @@ class Drawn:
             {"aws": {"source": "hashicorp/aws", "version": AWS}},
         )
         site = self.site
-        provider = {"region": site.region, "allowed_account_ids": [site.account]}
+        provider: dict[str, Written] = {
+            "region": site.region,
+            "allowed_account_ids": [site.account],
+        }
         tags = {PROJECT_TAG: site.owner.project, TARGET_TAG: site.owner.target}
         return [
             Block("terraform", (), {"required_version": TERRAFORM}, (required,)),
@@ -99,7 +101,10 @@ class Drawn:
             _variable(name, {"description": said}) for name, said in arn.items()
         ]
         said = "The external id: STORAGE_AWS_EXTERNAL_ID of DESC INTEGRATION."
-        words: dict[str, Written] = {"description": said, "default": self.external_id}
+        words: dict[str, Written] = {
+            "description": said,
+            "default": self.site.external_id,
+        }
         return [*variables, _variable("snowflake_external_id", words)]
 
     def _outputs(self) -> list[Block]:
