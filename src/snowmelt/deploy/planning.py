@@ -156,6 +156,8 @@ class _Planning:
         return value
 
     def _changed_elsewhere(self, wanted: Resource, found: Found) -> str:
+        if found.mark is not None and not found.mark.digest:
+            return PERHAPS_ELSEWHERE
         is_same = found.mark is not None and found.mark.digest == self._digest(wanted)
         return CHANGED_ELSEWHERE if is_same else ""
 
@@ -209,6 +211,8 @@ class _Planning:
 
 
 CHANGED_ELSEWHERE = "changed elsewhere since it was applied"
+PERHAPS_ELSEWHERE = "changed elsewhere since it was applied, or in the project"
+"""Of a kind that bears no mark of its own."""
 _STUCK_WORDS = {
     Action.CONFLICT: "which is not ours",
     Action.UNKNOWN: "of which nothing can be told",
@@ -253,5 +257,5 @@ def changed_elsewhere(plan_now: Plan) -> tuple[Step, ...]:
         step
         for step in plan_now.steps
         if step.action is Action.CREATE
-        or (step.differences and step.why == CHANGED_ELSEWHERE)
+        or (step.differences and step.why in (CHANGED_ELSEWHERE, PERHAPS_ELSEWHERE))
     )

@@ -73,7 +73,7 @@ class Grant(Entity):
 
     kind: ClassVar[str] = "grant"
     noun: ClassVar[str] = "GRANT"
-    traits: ClassVar[Traits] = Traits(rank=60)
+    traits: ClassVar[Traits] = Traits(rank=19)
 
     privileges: tuple[str, ...]
     on: str
@@ -145,15 +145,18 @@ class Grant(Entity):
 
 
 def grant_places(on: str, target: str, inside: str) -> list[str]:
-    """Return what a grant is on; one for the future is on what is there by now, too."""
+    """Return what a grant is on; one for the future is on what is there by now, too.
+
+    What is to come goes last: it is what looking finds, so all else is done by then.
+    """
     if on == "ACCOUNT":
         return ["ACCOUNT"]
     if not inside:
         return [f"{on} {target}"]
     many = _PLURALS.get(on, f"{on}S")
     return [
-        f"FUTURE {many} IN {inside} {target}",
         f"ALL {many} IN {inside} {target}",
+        f"FUTURE {many} IN {inside} {target}",
     ]
 
 

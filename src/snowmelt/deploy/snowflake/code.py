@@ -39,12 +39,12 @@ class Procedure(Entity):
         return {"code": self.code.strip()}
 
     def create(self, mark: Mark) -> list[str]:
-        return self._statement("CREATE PROCEDURE", mark)
+        return self._statement("CREATE PROCEDURE IF NOT EXISTS", mark)
 
     def change(
         self, names: Collection[str], mark: Mark, found: Found | None
     ) -> list[str]:
-        return self._statement("CREATE OR REPLACE PROCEDURE", mark)
+        return self._statement("CREATE OR ALTER PROCEDURE", mark)
 
     def _statement(self, verb: str, mark: Mark) -> list[str]:
         given = ", ".join(f"{each} {kind}" for each, kind in self.arguments)

@@ -261,7 +261,7 @@ class _Look:
             if self._reads(MaskingPolicy.kind, row):
                 path = (row["database_name"], row["schema_name"], row["name"])
                 [described] = self.session.rows(
-                    f"DESC MASKING POLICY {sql.path_as_kept(*path)}"
+                    f"DESCRIBE MASKING POLICY {sql.path_as_kept(*path)}"
                 )
                 yield MaskingPolicy.found(row, described)
 

@@ -150,7 +150,8 @@ def drop_script(found: Found) -> list[str]:
     if kind == RoleGrant.kind:
         return drop_role_grant(found)
     noun = _NOUNS.get(kind, kind.replace("_", " ").upper())
-    drop = f"DROP {noun} IF EXISTS {name}"
+    gently = "" if kind == "masking_policy" else "IF EXISTS "
+    drop = f"DROP {noun} {gently}{name}"
     if kind == Task.kind:
         return [suspend(found.outputs["root"]), drop]
     if kind == Pipe.kind:

@@ -57,10 +57,15 @@ _ON_ACCOUNT = {
     "STORAGE INTEGRATION": "CREATE INTEGRATION",
     "NOTIFICATION INTEGRATION": "CREATE INTEGRATION",
 }
-_PATH = r"((?:\"[^\"]+\"|[\w$]+)(?:\.(?:\"[^\"]+\"|[\w$]+))*)"
+_NOUNS = (
+    *_ON_ACCOUNT,
+    *("RESOURCE MONITOR", "SCHEMA", "TABLE", "VIEW", "STAGE", "FILE FORMAT", "PIPE"),
+    *("STREAM", "TASK", "PROCEDURE", "ALERT", "MASKING POLICY"),
+)
+_PATH = r"(?:\"[^\"]+\"|[\w$]+)(?:\.(?:\"[^\"]+\"|[\w$]+))*"
 _MADE = re.compile(
-    r"^CREATE\s+(?:OR\s+(?:ALTER|REPLACE)\s+)?(?P<noun>[A-Z ]+?)\s+"
-    rf"(?:IF\s+NOT\s+EXISTS\s+)?(?P<name>{_PATH})",
+    rf"CREATE (?:OR (?:ALTER|REPLACE) )?(?P<noun>{'|'.join(_NOUNS)}) "
+    rf"(?:IF NOT EXISTS )?(?P<name>{_PATH})"
 )
 
 
@@ -102,7 +107,7 @@ def _grant(statement: str) -> str:
             "Grant the deploying role the privilege, or let it own the object: GRANT "
             "OWNERSHIP ON … TO ROLE <role> COPY CURRENT GRANTS"
         )
-    noun = made["noun"].removeprefix("SECURE ").removeprefix("TRANSIENT ")
+    noun = made["noun"]
     if noun == "RESOURCE MONITOR":
         return "Only ACCOUNTADMIN makes resource monitors: name it in role:."
     if noun in _ON_ACCOUNT:

@@ -7,12 +7,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from snowmelt.deploy.address import Value
+from snowmelt.deploy.address import Address, Value
 from snowmelt.deploy.resource import Found, Mark, Traits
 from snowmelt.deploy.snowflake import sql
 from snowmelt.deploy.snowflake.entity import Entity, address_of
 from snowmelt.deploy.snowflake.place import Schema
 from snowmelt.deploy.snowflake.session import Row
+from snowmelt.deploy.snowflake.sql import Written
 
 _COLUMN = "column "
 _POLICY = "masking of "
@@ -88,7 +89,7 @@ class Table(Entity):
         listed = ",\n  ".join(each.definition for each in self.columns)
         return [
             f"CREATE TABLE IF NOT EXISTS {self.name} (\n  {listed}\n)\n"
-            f"{self._switches()}\n{sql.options({'COMMENT': str(mark)})}"
+            f"{sql.options(self._switches())}\n{sql.options({'COMMENT': str(mark)})}"
         ]
 
     def change(
@@ -106,8 +107,13 @@ class Table(Entity):
                     f"ALTER TABLE {self.name} ALTER COLUMN {column.name} "
                     + (policy if column.policy else "UNSET MASKING POLICY")
                 )
-        settings = f"{self._switches()} {sql.options({'COMMENT': str(mark)})}"
-        return [*statements, f"ALTER TABLE {self.name} SET {settings}"]
+        settings = [
+            sql.options({key: each})
+            for key, each in self._switches().items()
+            if key.lower() in names
+        ]
+        settings.append(sql.options({"COMMENT": str(mark)}))
+        return [*statements, *(f"ALTER TABLE {self.name} SET {e}" for e in settings)]
 
     def _alter(self, column: TableColumn, before: Value) -> list[str]:
         head = f"ALTER TABLE {self.name}"
@@ -124,13 +130,11 @@ class Table(Entity):
             statements.append(f"{head} ALTER COLUMN {column.name} {verb} NOT NULL")
         return statements
 
-    def _switches(self) -> str:
-        return sql.options(
-            {
-                "CHANGE_TRACKING": self.change_tracking,
-                "ENABLE_SCHEMA_EVOLUTION": self.evolves,
-            }
-        )
+    def _switches(self) -> dict[str, Written]:
+        return {
+            "CHANGE_TRACKING": self.change_tracking,
+            "ENABLE_SCHEMA_EVOLUTION": self.evolves,
+        }
 
     @staticmethod
     def found(row: Row, described: Collection[Row]) -> Found:
@@ -161,7 +165,7 @@ class Table(Entity):
             ),
             Mark.read(row["comment"]),
             Table.traits,
-            (address_of(Schema.kind, schema),),
+            (address_of(Schema.kind, schema), *_policies(described)),
             holds=f"{rows:,} rows" if rows else "a table of bronze, without rows",
             inside=address_of(Schema.kind, schema),
         )
@@ -175,6 +179,12 @@ class _Columns(dict[str, Value]):
 
     def __missing__(self, key: str) -> Value:
         return "" if key.startswith(_POLICY) else None
+
+
+def _policies(described: Collection[Row]) -> list[Address]:
+    """Return the masking policies on a table's columns: it needs them."""
+    named = {str(each["policy name"]) for each in described if each.get("policy name")}
+    return [address_of("masking_policy", each) for each in sorted(named)]
 
 
 def plain_type(told: str) -> str:
