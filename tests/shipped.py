@@ -109,14 +109,15 @@ class StillClock:
 
 
 def deployed_into(project: Project, account: Account) -> Deployment:
-    """The project's deployment over an account in memory."""
-    names, wanted = _wanted(project.root)
+    """The Snowflake side of the project's deployment, over an account in memory."""
+    names, whole = wanted(project.root)
     provider = SnowflakeProvider(account, names, StillClock(account))
-    return replace(wanted, providers={"snowflake": provider})
+    side = tuple(e for e in whole.desired if e.address.provider == provider.name)
+    return replace(whole, desired=side, providers={"snowflake": provider})
 
 
 @cache
-def _wanted(root: Path) -> tuple[Names, Deployment]:
+def wanted(root: Path) -> tuple[Names, Deployment]:
     """What a project wants, which is the same whatever there is."""
     project = load_project(root)
     names = names_of(project, "prod")

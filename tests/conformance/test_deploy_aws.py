@@ -128,26 +128,6 @@ def test_what_is_made_is_as_it_is_to_be(account: Account) -> None:
     assert kms.get_key_rotation_status(KeyId=key_arn)["KeyRotationEnabled"] is True
 
 
-def test_files_reach_our_queue_raw(account: Account) -> None:
-    account.apply()
-    s3, sqs = account.client("s3"), account.client("sqs")
-    s3.put_object(Bucket=account.site.bucket, Key="raw/a.csv", Body=b"a")
-    s3.put_object(Bucket=account.site.bucket, Key="other/b.csv", Body=b"b")
-    url = sqs.get_queue_url(QueueName=account.site.queue)["QueueUrl"]
-    bodies = [
-        json.loads(each["Body"])
-        for each in sqs.receive_message(
-            QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=0
-        )["Messages"]
-    ]
-    keys = [
-        record["s3"]["object"]["key"]
-        for body in bodies
-        for record in body.get("Records", [])
-    ]
-    assert [key.replace("%2F", "/") for key in keys] == ["raw/a.csv"]
-
-
 @pytest.mark.parametrize("region", ["us-east-1", "eu-central-1"])
 def test_regions(accounts: MakeAccount, region: str) -> None:
     """The oldest region is the one that must not be named when a bucket is made."""
