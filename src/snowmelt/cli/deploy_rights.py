@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -46,5 +47,5 @@ def command(
         document = rights.operator(site)
         if with_data:
             document["Statement"] += rights.erasing(site)["Statement"]
-    output.show_json(document)
+    output.show(json.dumps(document, indent=2))
     return 0

@@ -69,12 +69,10 @@ _ROLE = (
 )
 _KEY = (
     "kms:CancelKeyDeletion",
-    "kms:DescribeKey",
     "kms:EnableKey",
     "kms:EnableKeyRotation",
     "kms:GetKeyPolicy",
     "kms:GetKeyRotationStatus",
-    "kms:ListResourceTags",
     "kms:PutKeyPolicy",
     "kms:ScheduleKeyDeletion",
 )
@@ -108,6 +106,12 @@ def _of_the_key(site: Site) -> tuple[Statement, ...]:
             ("kms:CreateKey", "kms:TagResource"),
             ("*",),
             conditions=_tagged(site, "aws:RequestTag"),
+        ),
+        Statement(
+            "FindKey",
+            "Allow",
+            ("kms:DescribeKey", "kms:ListResourceTags"),
+            (_keys(site),),
         ),
         Statement(
             "Key",
