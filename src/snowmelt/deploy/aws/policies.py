@@ -53,7 +53,7 @@ def reading(site: Site, key_arn: Text | None) -> Document:
             "ReadFiles",
             "Allow",
             ("s3:GetObject", "s3:GetObjectVersion"),
-            (site.objects_arn,),
+            (site.files_arn,),
         ),
         listing(site),
         Statement("FindBucket", "Allow", ("s3:GetBucketLocation",), (site.bucket_arn,)),

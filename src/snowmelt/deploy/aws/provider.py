@@ -9,7 +9,7 @@ from snowmelt.deploy.address import Address, Reference, Value, digest_of, refere
 from snowmelt.deploy.aws.calls import Calls, Missing, WrittenCalls, as_command
 from snowmelt.deploy.aws.kinds.buckets import Buckets
 from snowmelt.deploy.aws.kinds.keys import Keys
-from snowmelt.deploy.aws.kinds.kind import Job, Kind
+from snowmelt.deploy.aws.kinds.kind import Kind, Wish
 from snowmelt.deploy.aws.kinds.notifications import Notifications
 from snowmelt.deploy.aws.kinds.queues import Queues
 from snowmelt.deploy.aws.kinds.roles import Roles
@@ -145,7 +145,7 @@ class AwsProvider:
                 _require_empty(step.found)
             kind.drop(calls, step.found)
         if step.wanted is not None and step.action is not Action.DROP:
-            kind.settle(calls, _job(step, of, mark))
+            kind.settle(calls, _wish(step, of, mark))
 
     def outputs(self, address: Address) -> Mapping[str, str]:
         """Return what others may ask for. Raises SnowmeltError when it is not there."""
@@ -155,13 +155,13 @@ class AwsProvider:
         return found.outputs
 
 
-def _job(step: Step, of: Callable[[Value], Any], mark: Mark) -> Job:
+def _wish(step: Step, of: Callable[[Value], Any], mark: Mark) -> Wish:
     assert step.wanted is not None
     is_new = step.action is not Action.CHANGE
     properties = step.wanted.properties
     inputs: Mapping[str, Value] = getattr(step.wanted, "inputs", {})
     changed = properties if is_new else (each.name for each in step.differences)
-    return Job(
+    return Wish(
         step.wanted,
         {name: of(value) for name, value in properties.items()},
         {name: of(value) for name, value in inputs.items()},

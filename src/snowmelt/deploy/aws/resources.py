@@ -57,7 +57,7 @@ class Trust:
         return Reference(self.integration, "sns_subscriber_arn")
 
 
-class Thing:
+class Changeable:
     """What AWS changes where it stands, unless a kind says otherwise."""
 
     def refuses(self, name: str, before: Value, after: Value) -> str:
@@ -66,7 +66,7 @@ class Thing:
 
 
 @dataclass(frozen=True)
-class Key(Thing):
+class Key(Changeable):
     """The key that files are encrypted with."""
 
     site: Site
@@ -91,7 +91,7 @@ class Key(Thing):
 
 
 @dataclass(frozen=True)
-class Bucket(Thing):
+class Bucket(Changeable):
     """The bucket that files land in."""
 
     site: Site
@@ -125,7 +125,7 @@ class Bucket(Thing):
 
 
 @dataclass(frozen=True)
-class Topic(Thing):
+class Topic(Changeable):
     """The topic that is told of new files."""
 
     site: Site
@@ -142,7 +142,7 @@ class Topic(Thing):
 
 
 @dataclass(frozen=True)
-class TopicPolicy(Thing):
+class TopicPolicy(Changeable):
     """Who tells the topic, and who may listen to it: our bucket, and Snowflake."""
 
     site: Site
@@ -169,7 +169,7 @@ class TopicPolicy(Thing):
 
 
 @dataclass(frozen=True)
-class DeadLetters(Thing):
+class DeadLetters(Changeable):
     """The queue of messages that could not be read."""
 
     site: Site
@@ -186,7 +186,7 @@ class DeadLetters(Thing):
 
 
 @dataclass(frozen=True)
-class Queue(Thing):
+class Queue(Changeable):
     """The queue of our own service, subscribed to the topic."""
 
     site: Site
@@ -218,7 +218,7 @@ class Queue(Thing):
 
 
 @dataclass(frozen=True)
-class Role(Thing):
+class Role(Changeable):
     """The role that Snowflake takes to read the bucket."""
 
     site: Site
@@ -258,7 +258,7 @@ class Role(Thing):
 
 
 @dataclass(frozen=True)
-class Notification(Thing):
+class Notification(Changeable):
     """Our part of what the bucket tells: new files below the prefix, to the topic."""
 
     site: Site

@@ -159,7 +159,7 @@ def service(site: Site, *, puts_away: bool = False) -> Document:
         files += ["s3:DeleteObject", "s3:GetObjectTagging", "s3:PutObjectTagging"]
     return policy(
         listing(site),
-        Statement("Files", "Allow", tuple(sorted(files)), (site.objects_arn,)),
+        Statement("Files", "Allow", tuple(sorted(files)), (site.files_arn,)),
         *_using_key(site),
         Statement(
             "Notifications",

@@ -65,8 +65,8 @@ class Site:
         return f"arn:{self.partition}:s3:::{self.bucket}"
 
     @cached_property
-    def objects_arn(self) -> str:
-        """All objects below the prefix."""
+    def files_arn(self) -> str:
+        """All files below the prefix."""
         return f"{self.bucket_arn}/{self.prefix}*"
 
     @cached_property

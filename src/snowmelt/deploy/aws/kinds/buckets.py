@@ -9,7 +9,7 @@ from typing import Any
 from snowmelt.deploy.address import Address, Value
 from snowmelt.deploy.aws import policies
 from snowmelt.deploy.aws.calls import Calls, Missing
-from snowmelt.deploy.aws.kinds.kind import Job, asked, told_if_there
+from snowmelt.deploy.aws.kinds.kind import Wish, asked, told_if_there
 from snowmelt.deploy.aws.marking import mark_of, pairs, tags_of, unfinished, unpaired
 from snowmelt.deploy.aws.resources import (
     BUCKET,
@@ -88,11 +88,11 @@ class Buckets:
             ),
         }
 
-    def settle(self, calls: Calls, job: Job) -> None:
-        name = job.wanted.address.name
-        if job.is_new:
-            self._make(calls, job)
-        if job.concerns("public_access"):
+    def settle(self, calls: Calls, wish: Wish) -> None:
+        name = wish.wanted.address.name
+        if wish.is_new:
+            self._make(calls, wish)
+        if wish.concerns("public_access"):
             calls.tell(
                 "s3",
                 "put_public_access_block",
@@ -100,9 +100,9 @@ class Buckets:
                 PublicAccessBlockConfiguration=_BLOCKED,
                 patient=_NOT_YET,
             )
-        if job.concerns("encryption", "key", "bucket_key"):
-            self._encrypt(calls, name, job.properties["key"])
-        if job.concerns("versioning"):
+        if wish.concerns("encryption", "key", "bucket_key"):
+            self._encrypt(calls, name, wish.properties["key"])
+        if wish.concerns("versioning"):
             calls.tell(
                 "s3",
                 "put_bucket_versioning",
@@ -110,7 +110,7 @@ class Buckets:
                 VersioningConfiguration={"Status": "Enabled"},
                 patient=_NOT_YET,
             )
-        if job.concerns("policy"):
+        if wish.concerns("policy"):
             document = policies.bucket(self._site, _policy(calls, name))
             calls.tell(
                 "s3",
@@ -119,29 +119,29 @@ class Buckets:
                 Policy=as_text(document),
                 patient=_NOT_YET,
             )
-        if job.concerns("lifecycle"):
-            self._set_rules(calls, job)
+        if wish.concerns("lifecycle"):
+            self._set_rules(calls, wish)
         kept = _tags(calls, name)
         calls.tell(
             "s3",
             "put_bucket_tagging",
             Bucket=name,
-            Tagging={"TagSet": pairs({**kept, **tags_of(job.mark)})},
+            Tagging={"TagSet": pairs({**kept, **tags_of(wish.mark)})},
             patient=_NOT_YET,
         )
 
-    def _make(self, calls: Calls, job: Job) -> None:
+    def _make(self, calls: Calls, wish: Wish) -> None:
         """Make it with its tags: there is no moment in which nobody knows whose it is.
 
         The oldest region is the one that is not to be named.
         """
-        where: dict[str, Any] = {"Tags": pairs(tags_of(unfinished(job.mark)))}
+        where: dict[str, Any] = {"Tags": pairs(tags_of(unfinished(wish.mark)))}
         if self._site.region != _FIRST_REGION:
             where["LocationConstraint"] = self._site.region
         calls.tell(
             "s3",
             "create_bucket",
-            Bucket=job.wanted.address.name,
+            Bucket=wish.wanted.address.name,
             CreateBucketConfiguration=where,
             patient=frozenset({"OperationAborted"}),
         )
@@ -162,15 +162,15 @@ class Buckets:
             patient=_NOT_YET,
         )
 
-    def _set_rules(self, calls: Calls, job: Job) -> None:
-        assert isinstance(job.wanted, Bucket)
-        name = job.wanted.address.name
+    def _set_rules(self, calls: Calls, wish: Wish) -> None:
+        assert isinstance(wish.wanted, Bucket)
+        name = wish.wanted.address.name
         theirs = [rule for rule in _rules(calls, name) if not _is_ours(rule)]
         calls.tell(
             "s3",
             "put_bucket_lifecycle_configuration",
             Bucket=name,
-            LifecycleConfiguration={"Rules": [*theirs, *job.wanted.rules]},
+            LifecycleConfiguration={"Rules": [*theirs, *wish.wanted.rules]},
             patient=_NOT_YET,
         )
 

@@ -9,7 +9,7 @@ from typing import Any
 from snowmelt.deploy.address import Address, Value
 from snowmelt.deploy.aws import policies
 from snowmelt.deploy.aws.calls import Calls
-from snowmelt.deploy.aws.kinds.kind import Job, asked, told_if_there
+from snowmelt.deploy.aws.kinds.kind import Wish, asked, told_if_there
 from snowmelt.deploy.aws.marking import mark_of, pairs, tags_of, unfinished, unpaired
 from snowmelt.deploy.aws.resources import KEY, PROVIDER
 from snowmelt.deploy.aws.site import Site
@@ -64,13 +64,13 @@ class Keys:
         said = asked(calls, "kms", "list_resource_tags", KeyId=key_id)
         return mark_of(unpaired(said.get("Tags", []), *_TAG))
 
-    def settle(self, calls: Calls, job: Job) -> None:
-        name = job.wanted.address.name
-        key_id = self._taken(calls, job) if job.is_new else self._id(calls, name)
+    def settle(self, calls: Calls, wish: Wish) -> None:
+        name = wish.wanted.address.name
+        key_id = self._taken(calls, wish) if wish.is_new else self._id(calls, name)
         is_fresh = key_id is None
         if key_id is None:
-            key_id = self._made(calls, job)
-        if job.is_new:
+            key_id = self._made(calls, wish)
+        if wish.is_new:
             calls.tell(
                 "kms",
                 "create_alias",
@@ -78,11 +78,11 @@ class Keys:
                 TargetKeyId=key_id,
                 patient=_NOT_YET,
             )
-        elif job.concerns("state"):
+        elif wish.concerns("state"):
             self._enable(calls, key_id)
-        if job.concerns("rotation"):
+        if wish.concerns("rotation"):
             calls.tell("kms", "enable_key_rotation", KeyId=key_id)
-        if job.concerns("policy") and not is_fresh:
+        if wish.concerns("policy") and not is_fresh:
             document = merge(
                 self._policy(calls, key_id), policies.key(self._site)["Statement"]
             )
@@ -94,33 +94,33 @@ class Keys:
                 Policy=as_text(document),
             )
         calls.tell(
-            "kms", "tag_resource", KeyId=key_id, Tags=pairs(tags_of(job.mark), *_TAG)
+            "kms", "tag_resource", KeyId=key_id, Tags=pairs(tags_of(wish.mark), *_TAG)
         )
 
     def _id(self, calls: Calls, name: str) -> str:
         return str(calls.ask("kms", "describe_key", KeyId=name)["KeyMetadata"]["KeyId"])
 
-    def _taken(self, calls: Calls, job: Job) -> str | None:
+    def _taken(self, calls: Calls, wish: Wish) -> str | None:
         """Return a key of ours that has no name yet, or waits to be deleted.
 
         A key costs money and cannot be found by its name before it has one: one that
         was made before an interruption is taken, never a second one made. So is one
         that waits for deletion: files may still need it.
         """
-        for arn in tagged_arns(calls, job.mark.owner, "kms:key"):
+        for arn in tagged_arns(calls, wish.mark.owner, "kms:key"):
             said = asked(calls, "kms", "describe_key", KeyId=arn).get("KeyMetadata")
             if said is not None:
                 self._enable(calls, said["KeyId"])
                 return str(said["KeyId"])
         return None
 
-    def _made(self, calls: Calls, job: Job) -> str:
+    def _made(self, calls: Calls, wish: Wish) -> str:
         made = calls.tell(
             "kms",
             "create_key",
-            Description=f"Files of snowmelt {job.mark.owner}",
+            Description=f"Files of snowmelt {wish.mark.owner}",
             Policy=as_text(policies.key(self._site)),
-            Tags=pairs(tags_of(unfinished(job.mark)), *_TAG),
+            Tags=pairs(tags_of(unfinished(wish.mark)), *_TAG),
         )
         return str(made["KeyMetadata"]["KeyId"])
 

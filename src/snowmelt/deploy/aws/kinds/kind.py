@@ -11,7 +11,7 @@ from snowmelt.deploy.resource import Found, Mark, Resource
 
 
 @dataclass(frozen=True)
-class Job:
+class Wish:
     """One resource to be settled.
 
     `properties` are those wanted, `inputs` what its policies are made of; references
@@ -37,7 +37,7 @@ class Kind(Protocol):
     def find(self, calls: Calls, name: str) -> Found | None:
         """Return what is there under a name; None if nothing is."""
 
-    def settle(self, calls: Calls, job: Job) -> None:
+    def settle(self, calls: Calls, wish: Wish) -> None:
         """Make it as it is to be; the mark comes last."""
 
     def drop(self, calls: Calls, found: Found) -> None:

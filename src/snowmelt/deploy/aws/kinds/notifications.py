@@ -11,7 +11,7 @@ from typing import Any
 
 from snowmelt.deploy.address import Address, Value
 from snowmelt.deploy.aws.calls import Calls, Missing
-from snowmelt.deploy.aws.kinds.kind import Job, asked
+from snowmelt.deploy.aws.kinds.kind import Wish, asked
 from snowmelt.deploy.aws.resources import EVENTS, NOTIFICATION, PROVIDER
 from snowmelt.deploy.aws.site import Site
 from snowmelt.deploy.resource import Found, Mark
@@ -60,16 +60,16 @@ class Notifications:
         ours = self._site.prefix
         return tells and (theirs.startswith(ours) or ours.startswith(theirs))
 
-    def settle(self, calls: Calls, job: Job) -> None:
+    def settle(self, calls: Calls, wish: Wish) -> None:
         ours: dict[str, Any] = {
-            "Id": str(job.mark),
+            "Id": str(wish.mark),
             "TopicArn": self._site.topic_arn,
             "Events": list(EVENTS),
         }
         if self._site.prefix:
             rule = {"Name": "prefix", "Value": self._site.prefix}
             ours["Filter"] = {"Key": {"FilterRules": [rule]}}
-        self._write(calls, job.wanted.address.name, [ours])
+        self._write(calls, wish.wanted.address.name, [ours])
 
     def drop(self, calls: Calls, found: Found) -> None:
         try:

@@ -9,7 +9,7 @@ from typing import Any
 from snowmelt.deploy.address import Address, Value
 from snowmelt.deploy.aws import policies
 from snowmelt.deploy.aws.calls import Calls, Missing
-from snowmelt.deploy.aws.kinds.kind import Job, asked, told_if_there
+from snowmelt.deploy.aws.kinds.kind import Wish, asked, told_if_there
 from snowmelt.deploy.aws.marking import mark_of, tags_of, unfinished
 from snowmelt.deploy.aws.resources import DEAD_LETTERS, PROVIDER, QUEUE
 from snowmelt.deploy.aws.site import Site
@@ -85,33 +85,33 @@ class Queues:
                 return None
             more = {"NextToken": page["NextToken"]}
 
-    def settle(self, calls: Calls, job: Job) -> None:
-        name = job.wanted.address.name
-        attributes = self._attributes(job)
-        if job.is_new:
-            if job.concerns("policy"):
+    def settle(self, calls: Calls, wish: Wish) -> None:
+        name = wish.wanted.address.name
+        attributes = self._attributes(wish)
+        if wish.is_new:
+            if wish.concerns("policy"):
                 attributes["Policy"] = as_text(policies.queue(self._site))
             url = calls.tell(
                 "sqs",
                 "create_queue",
                 QueueName=name,
                 Attributes=attributes,
-                tags=tags_of(unfinished(job.mark)),
+                tags=tags_of(unfinished(wish.mark)),
                 patient=_DELETED_RECENTLY,
             )["QueueUrl"]
         else:
             url = calls.ask("sqs", "get_queue_url", QueueName=name)["QueueUrl"]
-            self._set(calls, job, url, attributes)
-        if job.concerns("subscription", "raw_messages"):
+            self._set(calls, wish, url, attributes)
+        if wish.concerns("subscription", "raw_messages"):
             self._subscribe(calls)
         calls.tell(
-            "sqs", "tag_queue", QueueUrl=url, Tags=tags_of(job.mark), patient=_NOT_YET
+            "sqs", "tag_queue", QueueUrl=url, Tags=tags_of(wish.mark), patient=_NOT_YET
         )
 
     def _set(
-        self, calls: Calls, job: Job, url: str, attributes: dict[str, str]
+        self, calls: Calls, wish: Wish, url: str, attributes: dict[str, str]
     ) -> None:
-        if job.concerns("policy"):
+        if wish.concerns("policy"):
             document = policies.queue(self._site, self._policy(calls, url))
             attributes["Policy"] = as_text(document)
         if attributes:
@@ -123,16 +123,16 @@ class Queues:
                 patient=_NOT_YET,
             )
 
-    def _attributes(self, job: Job) -> dict[str, str]:
-        wanted = job.properties
+    def _attributes(self, wish: Wish) -> dict[str, str]:
+        wanted = wish.properties
         attributes = {
             called: str(wanted[name])
             for name, called in _NUMBERS.items()
-            if job.concerns(name)
+            if wish.concerns(name)
         }
-        if job.concerns("encryption"):
+        if wish.concerns("encryption"):
             attributes["SqsManagedSseEnabled"] = "true"
-        if job.concerns(*_REDRIVE):
+        if wish.concerns(*_REDRIVE):
             redrive = {
                 "deadLetterTargetArn": wanted["dead_letters"],
                 "maxReceiveCount": wanted["receives_max"],

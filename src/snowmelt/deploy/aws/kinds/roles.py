@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from snowmelt.deploy.address import Address
 from snowmelt.deploy.aws import policies
 from snowmelt.deploy.aws.calls import Calls
-from snowmelt.deploy.aws.kinds.kind import Job, asked, told_if_there
+from snowmelt.deploy.aws.kinds.kind import Wish, asked, told_if_there
 from snowmelt.deploy.aws.marking import mark_of, pairs, tags_of, unfinished, unpaired
 from snowmelt.deploy.aws.resources import PROVIDER, ROLE
 from snowmelt.deploy.aws.site import Site
@@ -47,21 +47,21 @@ class Roles:
             outputs={"arn": said["Arn"]},
         )
 
-    def settle(self, calls: Calls, job: Job) -> None:
-        name = job.wanted.address.name
-        words = job.inputs
+    def settle(self, calls: Calls, wish: Wish) -> None:
+        name = wish.wanted.address.name
+        words = wish.inputs
         trust = as_text(policies.trust(words["user_arn"], words["external_id"]))
-        if job.is_new:
+        if wish.is_new:
             calls.tell(
                 "iam",
                 "create_role",
                 RoleName=name,
                 AssumeRolePolicyDocument=trust,
-                Description=f"Snowflake reads the files of snowmelt {job.mark.owner}",
-                Tags=pairs(tags_of(unfinished(job.mark))),
+                Description=f"Snowflake reads the files of snowmelt {wish.mark.owner}",
+                Tags=pairs(tags_of(unfinished(wish.mark))),
                 patient=_UNKNOWN_USER,
             )
-        elif job.concerns("trust"):
+        elif wish.concerns("trust"):
             calls.tell(
                 "iam",
                 "update_assume_role_policy",
@@ -69,7 +69,7 @@ class Roles:
                 PolicyDocument=trust,
                 patient=_UNKNOWN_USER | _NOT_YET,
             )
-        if job.concerns("policy"):
+        if wish.concerns("policy"):
             calls.tell(
                 "iam",
                 "put_role_policy",
@@ -82,7 +82,7 @@ class Roles:
             "iam",
             "tag_role",
             RoleName=name,
-            Tags=pairs(tags_of(job.mark)),
+            Tags=pairs(tags_of(wish.mark)),
             patient=_NOT_YET,
         )
 

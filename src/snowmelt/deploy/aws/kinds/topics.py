@@ -9,7 +9,7 @@ from typing import Any
 from snowmelt.deploy.address import Address
 from snowmelt.deploy.aws import policies
 from snowmelt.deploy.aws.calls import Calls
-from snowmelt.deploy.aws.kinds.kind import Job, asked, told_if_there
+from snowmelt.deploy.aws.kinds.kind import Wish, asked, told_if_there
 from snowmelt.deploy.aws.marking import (
     mark_of,
     pairs,
@@ -42,13 +42,13 @@ class Topics:
         address = Address(PROVIDER, "topic", name)
         return Found(address, {"arn": arn}, mark, TOPIC, outputs={"arn": arn})
 
-    def settle(self, calls: Calls, job: Job) -> None:
-        if job.is_new:
+    def settle(self, calls: Calls, wish: Wish) -> None:
+        if wish.is_new:
             calls.tell(
                 "sns",
                 "create_topic",
-                Name=job.wanted.address.name,
-                Tags=pairs(tags_of(job.mark)),
+                Name=wish.wanted.address.name,
+                Tags=pairs(tags_of(wish.mark)),
             )
 
     def drop(self, calls: Calls, found: Found) -> None:
@@ -83,17 +83,17 @@ class TopicPolicies:
             inside=topic,
         )
 
-    def settle(self, calls: Calls, job: Job) -> None:
+    def settle(self, calls: Calls, wish: Wish) -> None:
         arn = self._site.topic_arn
         found = _policy_in(asked(calls, "sns", "get_topic_attributes", TopicArn=arn))
-        document = policies.topic(self._site, job.inputs["subscriber"], found)
+        document = policies.topic(self._site, wish.inputs["subscriber"], found)
         self._put(calls, arn, document)
-        if job.mark.digest:
+        if wish.mark.digest:
             calls.tell(
                 "sns",
                 "tag_resource",
                 ResourceArn=arn,
-                Tags=pairs({POLICY_TAG: job.mark.digest}),
+                Tags=pairs({POLICY_TAG: wish.mark.digest}),
                 patient=_NOT_YET,
             )
 
