@@ -81,6 +81,9 @@ class Account:
         self.files: dict[str, StagedFile] = {}
         self.loads: list[tuple[Name, str, str]] = []
         """Table, path and content of every load."""
+        self.failed: list[tuple[Name, str, str]] = []
+        self.failing: set[str] = set()
+        """Contents that no pipe can load."""
         self.copied: set[tuple[Name, str]] = set()
         self.pipes: dict[Name, PipeState] = {}
         self.states: dict[Name, str] = {}
@@ -571,11 +574,13 @@ class Account:
         return path.startswith(folder) and re.fullmatch(pattern, below) is not None
 
     def _ingest(self, pipe: Thing, state: PipeState, path: str) -> None:
-        """Load a file unless the pipe knows its name."""
+        """Load a file unless the pipe knows its name; one that fails it knows, too."""
         if path not in state.history:
             state.history.add(path)
             table = pipe.more["copy"]["table"]
-            self.loads.append((table, path, self.files[path].content))
+            content = self.files[path].content
+            fails = content in self.failing
+            (self.failed if fails else self.loads).append((table, path, content))
 
     def _refresh(self, pipe: Thing, state: PipeState, given: dict[str, Any]) -> None:
         folder = self._folder(pipe)
@@ -662,7 +667,10 @@ class Account:
             assert statement.startswith("SELECT DISTINCT _FILE AS FILE_NAME FROM ")
             table = Reader(statement.rpartition("FROM ")[2]).name()
         self._require("TABLE", table)
-        paths = [path for each, path, _ in self.loads if each == table]
+        told = list(self.loads)
+        if "COPY_HISTORY" in statement and "WHERE STATUS <>" not in statement:
+            told += self.failed
+        paths = [path for each, path, _ in told if each == table]
         return [{"file_name": p, "stage_location": ""} for p in dict.fromkeys(paths)]
 
     def _system_pipe_status(self, name: str) -> str:
