@@ -39,6 +39,11 @@ class Stopped(Exception):
     """The process that spoke to the account was killed."""
 
 
+def named(text: str) -> Name:
+    """The name that a text holds."""
+    return Reader(text).name()
+
+
 @dataclass
 class Thing:
     """Anything that has a name: its options, and what else its statement said."""
@@ -619,7 +624,7 @@ class Account:
             "table": table,
             "stage": stage,
             "options": options,
-            "format": tuple(file_format.split(".")),
+            "format": named(file_format),
         }
 
     def _copy(self, reader: Reader) -> list[Row]:
@@ -662,7 +667,7 @@ class Account:
             name = next(
                 Reader(t.text).value() for t in reader.tokens if t.kind == "text"
             )
-            table = tuple(name.split("."))
+            table = named(name)
         else:
             assert statement.startswith("SELECT DISTINCT _FILE AS FILE_NAME FROM ")
             table = Reader(statement.rpartition("FROM ")[2]).name()
@@ -674,7 +679,7 @@ class Account:
         return [{"file_name": p, "stage_location": ""} for p in dict.fromkeys(paths)]
 
     def _system_pipe_status(self, name: str) -> str:
-        pipe = self._require("PIPE", tuple(name.split(".")))
+        pipe = self._require("PIPE", named(name))
         state = self.pipes[pipe.name]
         return json.dumps(
             {
@@ -694,7 +699,7 @@ class Account:
         return json.dumps({"status": self.access, "message": "role cannot be assumed"})
 
     def _system_task_dependents_enable(self, name: str) -> str:
-        root = tuple(name.split("."))
+        root = named(name)
         self._require("TASK", root)
         for task in self._graph_of(root):
             self.states[task] = "started"

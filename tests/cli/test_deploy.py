@@ -100,6 +100,19 @@ def test_a_plan_that_is_not_the_approved_one_is_refused(person: Person) -> None:
     assert len(person.account.things) == 1
 
 
+def test_rows_that_arrive_meanwhile_change_no_plan(person: Person) -> None:
+    person.says("apply", "--yes")
+    (person.root / "pipes" / "events.yml").rename(person.root / "events.kept")
+    try:
+        person.says("plan", "--json")
+        digest = person.told["digest"]
+        assert {s["action"] for s in person.told["steps"]} >= {"keep", "drop"}
+        person.account.land("raw/events-1.json", "1")
+        assert person.says("apply", "--plan", digest) == 0
+    finally:
+        (person.root / "events.kept").rename(person.root / "pipes" / "events.yml")
+
+
 def test_offline_nobody_is_asked_and_everything_is_to_be_made(person: Person) -> None:
     assert person.says("plan", "--offline", "--json", "--sql") == 0
     assert person.signed_in == 0

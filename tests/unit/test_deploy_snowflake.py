@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from shipped import ORDERS, SETTINGS, TARGET, deployed_into, make_project, states
 from snowflake_account import Account
+from snowflake_gate import problems
 from snowflake_reader import Reader, unescaped
+from snowmelt.deploy.address import Address
 from snowmelt.deploy.applying import apply_plan
 from snowmelt.deploy.naming import Names
 from snowmelt.deploy.opening import NoSession, names_of, open_deployment
@@ -28,6 +30,7 @@ from snowmelt.project.project import load_project
 from snowmelt.project.targets import SnowflakeTarget, resolve_target
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
+AWS: dict[str, Any] = TARGET["aws"]
 TARGETS = yaml.safe_dump({"targets": {"prod": TARGET}})
 
 
@@ -296,8 +299,8 @@ def test_tasks_that_an_account_cannot_do_are_refused(
 
 def test_what_arrives_is_built_by_itself_where_no_graph_does_it(tmp_path: Path) -> None:
     made = tasks_of(tmp_path, "  a: {every: 1h, sql: count.sql}\n")
-    assert set(made) == {"PUBLISH", "A"}
-    assert made["PUBLISH"].when.count("SYSTEM$STREAM_HAS_DATA") == 2
+    assert set(made) == {"PUBLISH_ARRIVALS", "A"}
+    assert made["PUBLISH_ARRIVALS"].when.count("SYSTEM$STREAM_HAS_DATA") == 2
     assert made["A"].schedule == "60 MINUTE"
 
 
@@ -435,8 +438,8 @@ def test_targets_are_named_and_local_is_this_machine(tmp_path: Path) -> None:
     [
         ({"warehouse": {"size": "tiny"}}, "there is no such size"),
         ({"warehose": {}}, "Did you mean 'warehouse'?"),
-        ({"aws": {**TARGET["aws"], "account": "12"}}, "an account has 12 digits"),  # type: ignore[dict-item]
-        ({"aws": {**TARGET["aws"], "bucket": "No"}}, "a bucket has 3 to 63"),  # type: ignore[dict-item]
+        ({"aws": {**AWS, "account": "12"}}, "an account has 12 digits"),
+        ({"aws": {**AWS, "bucket": "No"}}, "a bucket has 3 to 63"),
         ({"token": "${T}"}, "write one of key_path and token"),
         ({"keep_history": "91d"}, "between 0s and 90d"),
         ({"prefix": "a b"}, "a prefix has"),
@@ -464,6 +467,51 @@ def test_projects_share_an_account_and_leave_each_other_alone(tmp_path: Path) ->
     apply_plan(bakery, bakery.plan_destroy())
     assert before <= account.things.keys()
     assert shop.plan().is_empty
+
+
+def test_names_may_be_words_of_the_language(tmp_path: Path) -> None:
+    odd = {"prefix": "select", "database": "table", "parent_role": "order"}
+    target = {**TARGET, **odd, "warehouse": {"name": "_from", "credits_per_month": 9}}
+    text = SETTINGS + yaml.safe_dump({"targets": {"prod": target}})
+    orders = ORDERS.replace("name: orders", "name: group")
+    settings = text.replace("stream_has_data(orders)", "stream_has_data(group)")
+    changed = {"snowmelt.yml": settings, "pipes/orders.yml": orders}
+    project = make_project(tmp_path, **changed)
+    account = Account()
+    deployment = deployed_into(project, account)
+    apply_plan(deployment, deployment.plan())
+    assert deployment.plan().is_empty
+    assert ("DATABASE", ("TABLE",)) in account.things
+    assert ("VIEW", ("TABLE", "BRONZE", "GROUP")) in account.things
+    said = [each for each in account.statements if not each.startswith("SHOW ALERTS")]
+    assert [problems(each) for each in said if problems(each)] == []
+    apply_plan(
+        deployment,
+        deployment.plan_destroy(
+            frozenset({Address("snowflake", "database", '"TABLE"')})
+        ),
+    )
+    assert not account.things
+
+
+def test_a_project_that_moves_leaves_what_holds_data_behind(tmp_path: Path) -> None:
+    account = Account()
+    apply_plan(first := deployed_into(states()["first"], account), first.plan())
+    account.land("raw/orders/1.csv", "1")
+    target = {**TARGET, "prefix": "store"}
+    text = SETTINGS + yaml.safe_dump({"targets": {"prod": target}})
+    moved = deployed_into(make_project(tmp_path, **{"snowmelt.yml": text}), account)
+    plan = moved.plan()
+    told = {(str(s.action), s.address.name) for s in plan.steps}
+    assert {("create", "STORE"), ("keep", "SHOP"), ("drop", "SHOP_WH")} <= told
+    assert ("keep", "SHOP.BRONZE.ORDERS__ALL") in told
+    # the old pipe is gone before the new one is there
+    order = [s.address.name for s in plan.acting]
+    assert order.index("SHOP.BRONZE.ORDERS_PIPE") < order.index(
+        "STORE.BRONZE.ORDERS_PIPE"
+    )
+    apply_plan(moved, plan)
+    assert not moved.plan().acting
 
 
 def test_names_hold_for_both_clouds() -> None:
@@ -509,6 +557,9 @@ def test_a_mark_is_found_in_any_comment() -> None:
         ("ALTER TABLE A.T SET X = 1", "Insufficient privileges", "GRANT OWNERSHIP ON"),
         ("LIST @A.B.S", "Warehouse 'W' cannot be resumed: suspended by its monitor",
          "ALTER WAREHOUSE <name> RESUME"),
+        ("SELECT SYSTEM$TASK_DEPENDENTS_ENABLE('A.B.T')",
+         "Cannot execute task, EXECUTE TASK privilege must be granted to owner role",
+         "GRANT EXECUTE TASK ON ACCOUNT TO ROLE"),
         ("SELECT 1", "JWT token is invalid", "clock"),
         ("DESC TABLE T", "Object 'T' does not exist or not authorized", "role:"),
         ("SELECT 1", "OAuth access token expired", "Get a new token"),

@@ -28,7 +28,7 @@ from snowmelt.transform.tasks.condition import (
 from snowmelt.transform.tasks.config import Expect, TaskConfig
 from snowmelt.transform.tasks.graph import TaskGraph as LocalGraph
 
-PUBLISH = "publish"
+PUBLISH = "publish_arrivals"
 _HERE_ONLY = {
     "python": "calls a function on this machine",
     "shell": "runs a program on this machine",
