@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
+from typing import Any
 
 import yaml
 
@@ -22,7 +23,7 @@ from snowmelt.deploy.opening import NoSession, names_of, open_deployment
 from snowmelt.deploy.snowflake.provider import SnowflakeProvider
 from snowmelt.project.project import Project, load_project
 
-TARGET = {
+TARGET: dict[str, Any] = {
     "type": "snowflake",
     "account": "myorg-shop",
     "user": "DEPLOYER",

@@ -39,6 +39,11 @@ class Stopped(Exception):
     """The process that spoke to the account was killed."""
 
 
+def named(text: str) -> Name:
+    """The name that a text holds."""
+    return Reader(text).name()
+
+
 @dataclass
 class Thing:
     """Anything that has a name: its options, and what else its statement said."""
@@ -81,6 +86,9 @@ class Account:
         self.files: dict[str, StagedFile] = {}
         self.loads: list[tuple[Name, str, str]] = []
         """Table, path and content of every load."""
+        self.failed: list[tuple[Name, str, str]] = []
+        self.failing: set[str] = set()
+        """Contents that no pipe can load."""
         self.copied: set[tuple[Name, str]] = set()
         self.pipes: dict[Name, PipeState] = {}
         self.states: dict[Name, str] = {}
@@ -571,11 +579,13 @@ class Account:
         return path.startswith(folder) and re.fullmatch(pattern, below) is not None
 
     def _ingest(self, pipe: Thing, state: PipeState, path: str) -> None:
-        """Load a file unless the pipe knows its name."""
+        """Load a file unless the pipe knows its name; one that fails it knows, too."""
         if path not in state.history:
             state.history.add(path)
             table = pipe.more["copy"]["table"]
-            self.loads.append((table, path, self.files[path].content))
+            content = self.files[path].content
+            fails = content in self.failing
+            (self.failed if fails else self.loads).append((table, path, content))
 
     def _refresh(self, pipe: Thing, state: PipeState, given: dict[str, Any]) -> None:
         folder = self._folder(pipe)
@@ -614,7 +624,7 @@ class Account:
             "table": table,
             "stage": stage,
             "options": options,
-            "format": tuple(file_format.split(".")),
+            "format": named(file_format),
         }
 
     def _copy(self, reader: Reader) -> list[Row]:
@@ -657,16 +667,19 @@ class Account:
             name = next(
                 Reader(t.text).value() for t in reader.tokens if t.kind == "text"
             )
-            table = tuple(name.split("."))
+            table = named(name)
         else:
             assert statement.startswith("SELECT DISTINCT _FILE AS FILE_NAME FROM ")
             table = Reader(statement.rpartition("FROM ")[2]).name()
         self._require("TABLE", table)
-        paths = [path for each, path, _ in self.loads if each == table]
+        told = list(self.loads)
+        if "COPY_HISTORY" in statement and "WHERE STATUS <>" not in statement:
+            told += self.failed
+        paths = [path for each, path, _ in told if each == table]
         return [{"file_name": p, "stage_location": ""} for p in dict.fromkeys(paths)]
 
     def _system_pipe_status(self, name: str) -> str:
-        pipe = self._require("PIPE", tuple(name.split(".")))
+        pipe = self._require("PIPE", named(name))
         state = self.pipes[pipe.name]
         return json.dumps(
             {
@@ -686,7 +699,7 @@ class Account:
         return json.dumps({"status": self.access, "message": "role cannot be assumed"})
 
     def _system_task_dependents_enable(self, name: str) -> str:
-        root = tuple(name.split("."))
+        root = named(name)
         self._require("TASK", root)
         for task in self._graph_of(root):
             self.states[task] = "started"

@@ -62,7 +62,9 @@ def _show_step(step: Step, colour: bool, script: Script | None) -> Iterator[str]
     head = f"{sign} {step.address.kind.replace('_', ' ')} {step.address.name}"
     if step.address.provider != "snowflake":
         head = f"{sign} {step.address.provider} {head[2:]}"
-    yield f"\x1b[{_COLOURS[step.action]}m{head}\x1b[0m" if colour else head
+    if colour:
+        head = f"\x1b[{_COLOURS[step.action]}m{head}\x1b[0m"
+    yield head + _show_new(step)
     if step.why:
         yield f"      {step.why}"
     for difference in step.differences:
@@ -71,6 +73,20 @@ def _show_step(step: Step, colour: bool, script: Script | None) -> Iterator[str]
         yield f"      {step.remedy}"
     for statement in script(step) if script is not None else ():
         yield from (f"    {line}" for line in f"{statement};".splitlines())
+
+
+def _show_new(step: Step) -> str:
+    """Return how something is to be that is not there yet, in short."""
+    if step.action is not Action.CREATE or step.wanted is None:
+        return ""
+    properties = step.wanted.properties.items()
+    told = ", ".join(
+        f"{name.replace('_', ' ') if name.islower() else name} {_text(value)}"
+        for name, value in properties
+        if value not in ("", (), None)
+    )
+    told = told if len(told) <= _SHOWN_MAX else f"{told[:_SHOWN_MAX]}…"
+    return f": {told}" if told else ""
 
 
 def _show_difference(difference: Difference) -> Iterator[str]:

@@ -126,8 +126,14 @@ class Plan:
 
     @cached_property
     def digest(self) -> str:
-        """A fingerprint of all that the plan says: another plan has another one."""
-        told = [step.document for step in self.steps]
+        """A fingerprint of what the plan does: another plan has another one.
+
+        Reasons are left out: how many rows a table holds changes while one looks.
+        """
+        told = [
+            {k: v for k, v in step.document.items() if k not in ("why", "remedy")}
+            for step in self.steps
+        ]
         text = json.dumps(told, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 

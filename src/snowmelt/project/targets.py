@@ -273,7 +273,7 @@ class SnowflakeTarget(BaseModel):
 
 
 TargetConfig = Annotated[
-    LocalTarget | SnowflakeTarget, Field(discriminator="type", description="")
+    SnowflakeTarget | LocalTarget, Field(discriminator="type", description="")
 ]
 
 

@@ -87,7 +87,8 @@ def place_of(path: Path, location: Location, shown_as: str) -> str:
 def _describe(
     error: ErrorDetails, node: yaml.Node, model: type[BaseModel], shown_as: str
 ) -> ConfigError:
-    location = tuple(part for part in error["loc"] if part not in FORMATS)
+    said = _as_said(node, error["loc"])
+    location = tuple(part for part in said if part not in FORMATS)
     line, key = _line_of(node, location)
     dotted = ".".join(str(part) for part in location)
     where = f"{shown_as}:{line}: {dotted}" if dotted else f"{shown_as}:{line}"
@@ -104,6 +105,21 @@ def _describe(
     is_shown = is_shown and not _may_be_secret(node, model, location)
     shown = f" (given: {given!r})" if is_shown else ""
     return ConfigError(where, f"{message[:1].lower()}{message[1:]}{shown}")
+
+
+def _as_said(node: yaml.Node, location: Location) -> Location:
+    """Return a location without the names that unions of models put into it."""
+    said: list[int | str] = []
+    for at, part in enumerate(location):
+        if isinstance(node, yaml.MappingNode):
+            found = [value for key, value in node.value if key.value == str(part)]
+            if not found and at < len(location) - 1:
+                continue
+            node = found[0] if found else node
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+            node = node.value[part]
+        said.append(part)
+    return tuple(said)
 
 
 def _line_of(node: yaml.Node, location: Location) -> tuple[int, int | str]:

@@ -200,12 +200,12 @@ def found_grants(
     for row in rows:
         on = str(row["granted_on"]).replace("_", " ")
         if row["privilege"] != "OWNERSHIP" and on != "ROLE":
-            target = "" if on == "ACCOUNT" else str(row["name"])
+            target = "" if on == "ACCOUNT" else _target(on, str(row["name"]))
             gathered.setdefault((on, target, ""), []).append(str(row["privilege"]))
     for row in future:
         on = str(row["grant_on"]).replace("_", " ")
         # SHOP.BRONZE.<TABLE>: in a schema
-        target = str(row["name"]).rpartition(".")[0]
+        target = sql.rewritten(str(row["name"]).rpartition(".")[0])
         if target.count(".") == 1:
             gathered.setdefault((on, target, "SCHEMA"), []).append(
                 str(row["privilege"])
@@ -238,6 +238,11 @@ def found_role_grants(role: Row, rows: Collection[Row]) -> list[Found]:
         for row in rows
         if row["granted_to"] == "ROLE"
     ]
+
+
+def _target(on: str, told: str) -> str:
+    """Return a target's name; that of a procedure has its arguments, and stays."""
+    return told if "(" in told else sql.rewritten(told)
 
 
 def _mark_of(role: Row) -> Mark | None:

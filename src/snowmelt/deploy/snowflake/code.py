@@ -11,7 +11,7 @@ from snowmelt.deploy.resource import Found, Mark, Traits
 from snowmelt.deploy.snowflake import sql
 from snowmelt.deploy.snowflake.entity import Entity, address_of
 from snowmelt.deploy.snowflake.session import Row
-from snowmelt.deploy.snowflake.sql import Word, Written
+from snowmelt.deploy.snowflake.sql import Named, Written
 from snowmelt.deploy.snowflake.table import found_by_mark
 
 
@@ -99,7 +99,7 @@ class Alert(Entity):
 
     def create(self, mark: Mark) -> list[str]:
         given: dict[str, Written] = {
-            "WAREHOUSE": Word(self.warehouse),
+            "WAREHOUSE": Named(self.warehouse),
             "SCHEDULE": f"{self.minutes} MINUTE",
             "COMMENT": str(mark),
         }
@@ -118,7 +118,7 @@ class Alert(Entity):
         if "action" in names:
             statements.append(f"{alter} MODIFY ACTION {self.action}")
         given: dict[str, Written] = {
-            "WAREHOUSE": Word(self.warehouse),
+            "WAREHOUSE": Named(self.warehouse),
             "SCHEDULE": f"{self.minutes} MINUTE",
             "COMMENT": str(mark),
         }
@@ -129,7 +129,7 @@ class Alert(Entity):
         """Read a row of SHOW ALERTS."""
         read = found_by_mark(Alert.kind, row, Alert.traits)
         told: dict[str, Value] = {
-            "warehouse": row["warehouse"],
+            "warehouse": sql.as_kept(row["warehouse"] or "?"),
             "schedule": str(row["schedule"]),
             "condition": sql.squeezed(str(row["condition"])),
             "action": sql.squeezed(str(row["action"])),

@@ -314,7 +314,7 @@ class _Manifest:
         }
         needs = [Address("snowflake", "table", each) for each in tables.values()]
         around = Around(
-            sql.name(self.names.database),
+            self.names.database,
             SYSTEM,
             self.names.prefix,
             self.warehouse.name,

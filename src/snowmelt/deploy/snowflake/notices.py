@@ -96,9 +96,10 @@ def _condition(name: str, rule: Rule, around: Around, findings: Findings) -> str
         return None
     tables = [around.tables[rule.pipe]] if rule.pipe else list(around.tables.values())
     minutes = max(_MINUTES_MIN, round(rule.every.total_seconds() / 60))
+    database = sql.name(around.database)
     status = "Load failed" if rule.on == "failed" else "Partially loaded"
     return "\n    UNION ALL\n    ".join(
-        f"SELECT FILE_NAME FROM TABLE({around.database}.INFORMATION_SCHEMA."
+        f"SELECT FILE_NAME FROM TABLE({database}.INFORMATION_SCHEMA."
         f"COPY_HISTORY(TABLE_NAME => {sql.text(table)}, START_TIME => "
         f"DATEADD(MINUTE, -{minutes + 5}, CURRENT_TIMESTAMP()))) "
         f"WHERE STATUS = {sql.text(status)}"

@@ -115,9 +115,9 @@ class _Look:
         for kind, statement in _ON_ACCOUNT.items():
             self.shown[kind] = self._ask(kind, statement)
         found = [*self._account()]
-        database = next((e for e in found if e.address.kind == Database.kind), None)
-        if database is not None and self._is_ours(database.mark):
-            found += self._in_database(database)
+        for database in [e for e in found if e.address.kind == Database.kind]:
+            if self._is_ours(database.mark):
+                found += self._in_database(database)
         found += self._access(found)
         return Sight(tuple(found), tuple(self._unseen({e.address for e in found})))
 

@@ -100,16 +100,18 @@ class PipeChange:
     def _known(self) -> set[str]:
         """Return the paths that bronze has rows of, and those that history knows.
 
-        History forgets after 14 days and bronze after a purge: either is enough.
+        History forgets after 14 days and bronze after a purge: either is enough. What
+        is being loaded is known; what failed is tried again, as it may fit now.
         """
         table, file = self.pipe.copy.table, self.pipe.copy.metadata[0][0]
         loaded = self.session.rows(f"SELECT DISTINCT {file} AS FILE_NAME FROM {table}")
         database = table.split(".")[0]
         told = self.session.rows(
-            f"SELECT FILE_NAME, STAGE_LOCATION FROM TABLE("
+            f"SELECT FILE_NAME FROM TABLE("
             f"{database}.INFORMATION_SCHEMA.COPY_HISTORY("
             f"TABLE_NAME => {sql.text(table)}, "
-            "START_TIME => DATEADD(DAY, -14, CURRENT_TIMESTAMP())))"
+            "START_TIME => DATEADD(DAY, -14, CURRENT_TIMESTAMP()))) "
+            f"WHERE STATUS <> {sql.text('Load failed')}"
         )
         folder = self.location.removeprefix("s3://").partition("/")[2]
         return set(_paths((str(row["file_name"]) for row in (*loaded, *told)), folder))

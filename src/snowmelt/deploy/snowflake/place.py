@@ -134,7 +134,7 @@ class ResourceMonitor(Entity):
             ),
             None,
         )
-        users = [e for e in warehouses if str(e["resource_monitor"]) == row["name"]]
+        users = [e for e in warehouses if e["resource_monitor"] == row["name"]]
         mark = Mark.read(claiming["comment"]) if claiming else None
         needs = [address_of(Warehouse.kind, sql.as_kept(e["name"])) for e in users]
         return Found(

@@ -63,6 +63,7 @@ _NOUNS = (
     *("STREAM", "TASK", "PROCEDURE", "ALERT", "MASKING POLICY"),
 )
 _PATH = r"(?:\"[^\"]+\"|[\w$]+)(?:\.(?:\"[^\"]+\"|[\w$]+))*"
+_EXECUTES = re.compile(r"EXECUTE (?:MANAGED )?(?:TASK|ALERT)")
 _MADE = re.compile(
     rf"CREATE (?:OR (?:ALTER|REPLACE) )?(?P<noun>{'|'.join(_NOUNS)}) "
     rf"(?:IF NOT EXISTS )?(?P<name>{_PATH})"
@@ -71,9 +72,15 @@ _MADE = re.compile(
 
 def remedy(statement: str, message: str) -> str:
     """Return the grant or the command that mends an error of the account."""
-    said = message.lower()
-    if "insufficient privileges" in said:
+    asked = _EXECUTES.search(message)
+    if asked is not None:
+        return f"GRANT {asked[0]} ON ACCOUNT TO ROLE <deploying role>"
+    if "nsufficient privileges" in message:
         return _grant(statement)
+    return _command(message.lower())
+
+
+def _command(said: str) -> str:
     if "suspended" in said and "warehouse" in said:
         return (
             "Let the warehouse run: ALTER WAREHOUSE <name> RESUME IF SUSPENDED; if its "

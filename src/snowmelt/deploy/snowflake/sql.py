@@ -111,7 +111,13 @@ class Word(str):
     __slots__ = ()
 
 
-Written: TypeAlias = "Word | str | int | bool | tuple[Written, ...]"
+class Named(str):
+    """A name that `name` or `path` wrote: it stands as it is."""
+
+    __slots__ = ()
+
+
+Written: TypeAlias = "Word | Named | str | int | bool | tuple[Written, ...]"
 
 
 def name(text: str) -> str:
@@ -144,6 +150,11 @@ def path_as_kept(*parts: str) -> str:
     return ".".join(as_kept(part) for part in parts)
 
 
+def rewritten(told: str) -> str:
+    """Write a whole name that an account told, with or without quotes."""
+    return path_as_kept(*(part.strip('"') for part in told.split("."))) if told else ""
+
+
 def text(value: str) -> str:
     """Write a text. A backslash begins an escape there, so it is doubled."""
     if "\x00" in value:
@@ -162,6 +173,8 @@ def value(given: Written) -> str:
         return str(given)
     if isinstance(given, tuple):
         return f"({', '.join(value(part) for part in given)})"
+    if isinstance(given, Named):
+        return str(given)
     if isinstance(given, Word):
         if not _WORD.fullmatch(given):
             raise ValueError(f"no word: {given!r}")

@@ -13,7 +13,7 @@ from snowmelt.deploy.snowflake import sql
 from snowmelt.deploy.snowflake.entity import Entity, Optioned, address_of
 from snowmelt.deploy.snowflake.place import Schema
 from snowmelt.deploy.snowflake.session import Row
-from snowmelt.deploy.snowflake.sql import Word, Written
+from snowmelt.deploy.snowflake.sql import Named, Word, Written
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Stage(Optioned):
     integration: str
 
     def options(self) -> Mapping[str, Written]:
-        return {"URL": self.url, "STORAGE_INTEGRATION": Word(self.integration)}
+        return {"URL": self.url, "STORAGE_INTEGRATION": Named(self.integration)}
 
     @staticmethod
     def found(row: Row) -> Found:
@@ -37,7 +37,10 @@ class Stage(Optioned):
         schema = sql.path_as_kept(row["database_name"], row["schema_name"])
         return Found(
             address_of(Stage.kind, name),
-            {"url": row["url"], "storage_integration": row["storage_integration"]},
+            {
+                "url": row["url"],
+                "storage_integration": sql.as_kept(row["storage_integration"] or "?"),
+            },
             Mark.read(row["comment"]),
             Stage.traits,
             (address_of(Schema.kind, schema),),

@@ -149,7 +149,7 @@ class Table(Entity):
             column = sql.as_kept(each["name"])
             null = "" if str(each["null?"]).upper() == "Y" else " NOT NULL"
             told[f"{_COLUMN}{column}"] = f"{plain_type(each['type'])}{null}"
-            told[f"{_POLICY}{column}"] = str(each.get("policy name") or "")
+            told[f"{_POLICY}{column}"] = sql.rewritten(each.get("policy name") or "")
         rows = int(row["rows"] or 0)
         return Found(
             address_of(Table.kind, name),
@@ -183,7 +183,7 @@ class _Columns(dict[str, Value]):
 
 def _policies(described: Collection[Row]) -> list[Address]:
     """Return the masking policies on a table's columns: it needs them."""
-    named = {str(each["policy name"]) for each in described if each.get("policy name")}
+    named = {sql.rewritten(e["policy name"]) for e in described if e.get("policy name")}
     return [address_of("masking_policy", each) for each in sorted(named)]
 
 

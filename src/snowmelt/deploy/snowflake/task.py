@@ -12,7 +12,7 @@ from snowmelt.deploy.resource import Found, Mark, Traits
 from snowmelt.deploy.snowflake import sql
 from snowmelt.deploy.snowflake.entity import Entity, address_of
 from snowmelt.deploy.snowflake.session import Row
-from snowmelt.deploy.snowflake.sql import Word, Written
+from snowmelt.deploy.snowflake.sql import Named, Written
 from snowmelt.deploy.snowflake.table import found_by_mark
 
 
@@ -49,7 +49,7 @@ class Stream(Entity):
     def found(row: Row) -> Found:
         """Read a row of SHOW STREAMS."""
         read = found_by_mark(Stream.kind, row, Stream.traits)
-        table = sql.path_as_kept(*str(row["table_name"]).split("."))
+        table = sql.rewritten(str(row["table_name"]))
         told: dict[str, Value] = {
             "table": table,
             "append_only": row["mode"] == "APPEND_ONLY",
@@ -108,7 +108,7 @@ class Task(Entity):
         return [suspend(self.root), self._statement("CREATE OR ALTER TASK", mark)]
 
     def _statement(self, verb: str, mark: Mark) -> str:
-        given: dict[str, Written] = {"WAREHOUSE": Word(self.warehouse)}
+        given: dict[str, Written] = {"WAREHOUSE": Named(self.warehouse)}
         if self.schedule:
             given["SCHEDULE"] = self.schedule
         parts = [f"{verb} {self.name}"]
@@ -130,11 +130,11 @@ class Task(Entity):
         """
         read = found_by_mark(Task.kind, row, Task.traits)
         relations = json.loads(row.get("task_relations") or "{}")
-        parents = _kept(relations.get("Predecessors", []))
-        finalized = _kept([relations.get("FinalizedRootTask") or ""])[0]
+        parents = [sql.rewritten(each) for each in relations.get("Predecessors", [])]
+        finalized = sql.rewritten(relations.get("FinalizedRootTask") or "")
         told: dict[str, Value] = {
             "definition": sql.squeezed(str(row["definition"])),
-            "warehouse": row["warehouse"],
+            "warehouse": sql.as_kept(row["warehouse"] or "?"),
             "schedule": row["schedule"] or "",
             "after": tuple(sorted(parents)),
             "finalize": finalized,
@@ -155,16 +155,6 @@ class Task(Entity):
 def suspend(root: str) -> str:
     """Return what stops a graph from starting; runs under way go on."""
     return f"ALTER TASK IF EXISTS {root} SUSPEND"
-
-
-def _kept(names: Collection[str]) -> list[str]:
-    return [_rewritten(each) for each in names]
-
-
-def _rewritten(name: str) -> str:
-    """Write a name that is told with or without quotes as statements have it."""
-    parts = [part.strip('"') for part in name.split(".")]
-    return sql.path_as_kept(*parts) if name else ""
 
 
 @dataclass(frozen=True)

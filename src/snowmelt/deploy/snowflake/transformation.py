@@ -28,7 +28,7 @@ from snowmelt.transform.tasks.condition import (
 from snowmelt.transform.tasks.config import Expect, TaskConfig
 from snowmelt.transform.tasks.graph import TaskGraph as LocalGraph
 
-PUBLISH = "publish"
+PUBLISH = "publish_arrivals"
 _HERE_ONLY = {
     "python": "calls a function on this machine",
     "shell": "runs a program on this machine",
@@ -99,7 +99,7 @@ def _publishing(
 ) -> list[Entity]:
     """Return the graph that builds what arrives, as soon as it does."""
     name = place.path(PUBLISH)
-    when = " OR ".join(_has_data(each.name) for each in streams)
+    when = " OR ".join(_has_news(each.name) for each in streams)
     task = Task(
         name,
         name,
@@ -115,7 +115,7 @@ def _publishing(
     return [task, TaskGraph(name, members=(name,), needs=(task.address,))]
 
 
-def _has_data(stream: str) -> str:
+def _has_news(stream: str) -> str:
     return f"SYSTEM$STREAM_HAS_DATA({sql.text(stream)})"
 
 
@@ -257,7 +257,7 @@ class _Graph:
 
     def _condition(self, condition: Condition) -> str:
         if isinstance(condition, UnreadRows):
-            return _has_data(self.place.news(condition.name))
+            return _has_news(self.place.news(condition.name))
         parts = [self._condition(part) for part in condition.parts]
         if condition.word == "not":
             return f"NOT {parts[0]}"
@@ -334,7 +334,8 @@ class _Graph:
 
 
 def _require_portable(parsed: Iterable[object]) -> None:
-    if any(isinstance(each, exp.Command) for each in parsed):
+    known = (exp.Query, exp.DML, exp.Create, exp.Drop, exp.Merge, exp.TruncateTable)
+    if not all(isinstance(each, known) for each in parsed):
         raise SqlglotError("a statement of the embedded engine alone")
 
 
