@@ -167,6 +167,7 @@ def test_aws_may_take_its_time(clouds: Clouds) -> None:
     assert clouds.clock.waits[:3] == sorted(clouds.clock.waits[:3]), "ever longer"
 
 
+@pytest.mark.long
 def test_a_door_that_stays_closed_stops_before_the_pipe(clouds: Clouds) -> None:
     clouds.not_yet = 10_000
     with pytest.raises(StepError) as stopped:
@@ -203,6 +204,7 @@ def assert_it_goes_on(clouds: Clouds) -> None:
     assert all(each.is_good for each in clouds.judged().values())
 
 
+@pytest.mark.long
 def test_stopped_on_one_side_it_goes_on(make: Callable[[], Clouds]) -> None:
     assert_it_goes_on(stop_in_aws(make, 14))
 
