@@ -351,6 +351,27 @@ def test_a_notification_of_others_for_the_same_files_is_a_conflict(
     assert actions(account.plan()) == [("conflict", "notification")]
 
 
+def test_an_adopted_bucket_stays_somebody_elses(accounts: MakeAccount) -> None:
+    account = accounts(adopt_bucket=True)
+    s3, name = account.client("s3"), account.site.bucket
+    s3.create_bucket(Bucket=name)
+    s3.put_object(Bucket=name, Key="raw/a.csv", Body=b"a")
+    watched = Watched(account.live)
+    account.apply(watched)
+    assert account.plan().is_empty
+    on_bucket = {operation for service, operation, _ in watched.told if service == "s3"}
+    assert on_bucket == {"put_bucket_notification_configuration"}
+    assert not account.client("kms").list_keys()["Keys"]
+    role = account.client("iam").get_role_policy(
+        RoleName=account.site.role, PolicyName="snowmelt-read"
+    )
+    assert same(role["PolicyDocument"], policies.reading(account.site, None))
+    account.destroy()
+    assert not notifications_of(account)
+    assert s3.get_object(Bucket=name, Key="raw/a.csv")["Body"].read() == b"a"
+    assert account.deployment().look().found == ()
+
+
 def test_another_target_is_another_owner(account: Account) -> None:
     account.apply()
     account.names = replace(account.names, owner=Owner("my_shop", "test"))

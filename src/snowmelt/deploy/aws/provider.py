@@ -24,7 +24,7 @@ from snowmelt.deploy.resource import Found, Mark, Resource, Sight, Unseen
 from snowmelt.deploy.steps import Action, Step
 from snowmelt.errors import ConfigError, SnowmeltError
 
-_TYPES = ("s3:bucket", "sns:topic", "sqs:queue", "kms:key")
+_SERVICES = ("s3", "sns", "sqs")
 
 
 class AwsProvider:
@@ -79,16 +79,17 @@ class AwsProvider:
         wanted = [each.address for each in desired if each.address.provider == PROVIDER]
         tagged = [
             address
-            for arn in tagged_arns(self.calls, self._owner, *_TYPES)
+            for arn in tagged_arns(self.calls, self._owner, *_SERVICES)
             for address in _addresses_of(arn)
         ]
         return sorted({*wanted, *self._own_addresses(), *tagged})
 
     def _own_addresses(self) -> Iterable[Address]:
         site = self.site
+        own = not site.adopts_bucket
         names = {
-            "key": (site.key_alias,),
-            "bucket": (site.bucket,),
+            "key": (site.key_alias,) if own else (),
+            "bucket": (site.bucket,) if own else (),
             "topic": (site.topic,),
             "topic_policy": (site.topic,),
             "queue": (site.queue, site.dead_letters),
@@ -105,7 +106,7 @@ class AwsProvider:
         """
         named = {each.outputs["arn"] for each in found if each.address.kind == "key"}
         others: list[Found] = []
-        for arn in tagged_arns(self.calls, self._owner, "kms:key") if named else ():
+        for arn in tagged_arns(self.calls, self._owner, "kms") if named else ():
             each = None if arn in named else self._kinds["key"].find(self.calls, arn)
             if each is not None and each.properties["state"] != "PendingDeletion":
                 others.append(each)

@@ -97,7 +97,11 @@ def same(one: Document | None, other: Document | None) -> bool:
 
 
 def normal(document: Document | None) -> list[Any]:
-    """Return a policy's statements in one form: lists, sorted, accounts as ARNs."""
+    """Return a policy's statements in one form, as AWS may say them otherwise.
+
+    Lists are sorted, accounts are numbers, services of actions are in small letters:
+    SNS and SQS write theirs in capitals.
+    """
     return [
         _normal_statement(each)
         for each in sorted(_statements(document), key=lambda each: str(each.get("Sid")))
@@ -108,7 +112,17 @@ def _normal_statement(statement: Document) -> Document:
     written = {key: value for key, value in statement.items() if key != "Sid" or value}
     if written.get("Principal") == "*":
         written["Principal"] = {"AWS": "*"}
+    for element in ("Action", "NotAction"):
+        if element in written:
+            listed = written[element]
+            actions = listed if isinstance(listed, list) else [listed]
+            written[element] = [_normal_action(str(each)) for each in actions]
     return {key: _normal_value(value) for key, value in written.items()}
+
+
+def _normal_action(action: str) -> str:
+    service, colon, name = action.partition(":")
+    return f"{service.lower()}{colon}{name}"
 
 
 def _normal_value(value: Any) -> Any:

@@ -10,8 +10,8 @@ from snowmelt.deploy.aws.site import PROJECT_TAG, TARGET_TAG
 from snowmelt.deploy.resource import Owner
 
 
-def tagged_arns(calls: Calls, owner: Owner, *types: str) -> Iterator[str]:
-    """Yield the ARNs of what bears an owner's tags, of some types (`kms:key`)."""
+def tagged_arns(calls: Calls, owner: Owner, *services: str) -> Iterator[str]:
+    """Yield the ARNs of what bears an owner's tags, of some services."""
     more: dict[str, Any] = {}
     while True:
         try:
@@ -22,7 +22,7 @@ def tagged_arns(calls: Calls, owner: Owner, *types: str) -> Iterator[str]:
                     {"Key": PROJECT_TAG, "Values": [owner.project]},
                     {"Key": TARGET_TAG, "Values": [owner.target]},
                 ],
-                ResourceTypeFilters=list(types),
+                ResourceTypeFilters=list(services),
                 **more,
             )
         except Missing:

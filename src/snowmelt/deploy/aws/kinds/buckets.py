@@ -25,6 +25,7 @@ from snowmelt.deploy.resource import Found
 from snowmelt.errors import SnowmeltError
 
 _PAGE = 1000
+_SMALLEST = "TransitionDefaultMinimumObjectSize"
 _FIRST_REGION = "us-east-1"
 _OLD_NAMES = {None: _FIRST_REGION, "": _FIRST_REGION, "EU": "eu-west-1"}
 _BLOCKED = {
@@ -165,12 +166,15 @@ class Buckets:
     def _set_rules(self, calls: Calls, wish: Wish) -> None:
         assert isinstance(wish.wanted, Bucket)
         name = wish.wanted.address.name
-        theirs = [rule for rule in _rules(calls, name) if not _is_ours(rule)]
+        said = asked(calls, "s3", "get_bucket_lifecycle_configuration", Bucket=name)
+        theirs = [rule for rule in said.get("Rules", []) if not _is_ours(rule)]
+        kept = {_SMALLEST: said[_SMALLEST]} if _SMALLEST in said else {}
         calls.tell(
             "s3",
             "put_bucket_lifecycle_configuration",
             Bucket=name,
             LifecycleConfiguration={"Rules": [*theirs, *wish.wanted.rules]},
+            **kept,
             patient=_NOT_YET,
         )
 

@@ -107,7 +107,7 @@ class Keys:
         was made before an interruption is taken, never a second one made. So is one
         that waits for deletion: files may still need it.
         """
-        for arn in tagged_arns(calls, wish.mark.owner, "kms:key"):
+        for arn in tagged_arns(calls, wish.mark.owner, "kms"):
             said = asked(calls, "kms", "describe_key", KeyId=arn).get("KeyMetadata")
             if said is not None:
                 self._enable(calls, said["KeyId"])
