@@ -15,6 +15,11 @@ from snowflake_account import Account, Thing
 from snowflake_gate import problems
 from snowmelt.cli import main
 from snowmelt.deploy import opening
+from snowmelt.deploy.aws.calls import WrittenCalls
+from snowmelt.deploy.aws.provider import AwsProvider
+from snowmelt.deploy.aws.site import Site
+from snowmelt.deploy.naming import Names
+from snowmelt.deploy.resource import Sight
 from snowmelt.project.project import Project
 
 
@@ -33,6 +38,9 @@ class Person:
         self._capsys = capsys
         self._monkeypatch = monkeypatch
         monkeypatch.setattr(opening, "connect", self._connect)
+        # The AWS side has tests of its own: here nothing is wanted of it.
+        monkeypatch.setattr(opening, "aws_resources", lambda names: ())
+        monkeypatch.setattr(opening, "open_aws", _open_nothing)
 
     def _connect(self, *given: object) -> Any:
         self.signed_in += 1
@@ -55,6 +63,17 @@ class Person:
     def told(self) -> dict[str, Any]:
         document: dict[str, Any] = json.loads(self.out)
         return document
+
+
+class Nothing(AwsProvider):
+    """An AWS account in which there is nothing."""
+
+    def look(self, desired: object) -> Sight:
+        return Sight()
+
+
+def _open_nothing(names: Names, clock: object) -> AwsProvider:
+    return Nothing(Site.of(names), WrittenCalls())
 
 
 @pytest.fixture(scope="module")
@@ -132,11 +151,11 @@ def test_out_writes_the_statements_in_files_in_their_order(
     (out / "099_old.sql").write_text("-- of an earlier plan")
     (out / "notes.md").write_text("a person's")
     assert person.says("plan", "--offline", "--out", str(out)) == 0
-    files = sorted(each.name for each in out.iterdir())
+    files = sorted(each.name for each in out.glob("*.sql"))
     assert files[0] == "001_account.sql"
     assert "099_old.sql" not in files
-    assert "notes.md" in files
-    written = "".join((out / name).read_text() for name in files if name != "notes.md")
+    assert (out / "notes.md").exists()
+    written = "".join((out / name).read_text() for name in files)
     expected = person.says("plan", "--offline", "--json", "--sql")
     assert expected == 0
     for step in person.told["steps"]:

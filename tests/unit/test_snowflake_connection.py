@@ -13,7 +13,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from snowmelt.deploy.opening import AccountSession
+from shipped import make_project
+from snowmelt.deploy.opening import AccountSession, connect, names_of
 from snowmelt.deploy.snowflake.session import AccountError
 from snowmelt.errors import ConfigError, UnreachableError
 from snowmelt.snowflake import TRIES, Connection, Login, RefusedError
@@ -207,6 +208,23 @@ def test_a_refused_statement_names_statement_error_and_grant(driver: Driver) -> 
     assert told.value.where == "CREATE ROLE IF NOT EXISTS R"
     assert "003001: SQL access control error: Insufficient" in told.value.problem
     assert told.value.remedy == "GRANT CREATE ROLE ON ACCOUNT TO ROLE <deploying role>"
+
+
+def test_what_the_environment_lacks_is_told_with_its_line(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    project = make_project(tmp_path)
+    names = names_of(project, "prod")
+    monkeypatch.delenv("SHOP_KEY", raising=False)
+    with pytest.raises(ConfigError, match="the environment has no SHOP_KEY") as told:
+        connect(project, names, Clock())
+    lines = (tmp_path / "snowmelt.yml").read_text().splitlines()
+    line = lines.index("    key_path: ${SHOP_KEY}") + 1
+    assert told.value.where == f"snowmelt.yml:{line}: targets.prod.key_path"
+    assert "plan --offline" in told.value.remedy
+    monkeypatch.setenv("SHOP_KEY", str(tmp_path / "none"))
+    with pytest.raises(ConfigError, match="No such file"):
+        connect(project, names, Clock())
 
 
 def test_without_the_connector_it_says_what_to_install(

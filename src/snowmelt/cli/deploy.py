@@ -179,7 +179,7 @@ def _opened(
         return
     # what has no mapping is told before anybody signs in
     open_deployment(project, names, NoSession(), clock)
-    session = connect(names, clock)
+    session = connect(project, names, clock)
     try:
         yield open_deployment(project, names, session, clock)
     finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
 
 from snowmelt.clock import Clock
@@ -17,9 +16,10 @@ from snowmelt.deploy.snowflake.manifest import manifest
 from snowmelt.deploy.snowflake.places import Findings
 from snowmelt.deploy.snowflake.provider import SnowflakeProvider
 from snowmelt.deploy.snowflake.session import AccountError, Row, Session
-from snowmelt.errors import UsageError
+from snowmelt.errors import ConfigError, UsageError
 from snowmelt.project.project import SETTINGS_FILE, Project
 from snowmelt.project.targets import LOCAL, SnowflakeTarget, resolve_target
+from snowmelt.project.yaml_file import place_of
 from snowmelt.snowflake import Connection, Login, RefusedError
 
 
@@ -87,13 +87,26 @@ def open_deployment(
     return Deployment(names.owner, desired, providers, tuple(findings.remarks))
 
 
-def connect(
-    names: Names, clock: Clock, environment: Mapping[str, str] | None = None
-) -> AccountSession:
+def connect(project: Project, names: Names, clock: Clock) -> AccountSession:
     """Sign in to a target's account. Raises ConfigError, UnreachableError."""
-    environment = os.environ if environment is None else environment
-    target = names.target
-    key_path = target.secret("key_path", environment)
+    target, file = names.target, project.root / SETTINGS_FILE
+    location = ("targets", names.owner.target)
+    secrets: dict[str, str | None] = {}
+    for key in ("key_path", "key_passphrase", "token"):
+        try:
+            secrets[key] = target.secret(key, os.environ)
+        except ConfigError as error:
+            error.where = place_of(file, (*location, key), SETTINGS_FILE)
+            error.remedy += f" {_OFFLINE}"
+            raise
+    if not secrets["key_path"] and not secrets["token"]:
+        raise ConfigError(
+            place_of(file, location, SETTINGS_FILE),
+            "it does not say how to sign in",
+            "Write key_path: ${NAME} for a key pair, or token: ${NAME} for OAuth. "
+            f"{_OFFLINE}",
+        )
+    key_path = secrets["key_path"]
     login = Login(
         target.account,
         target.user,
@@ -101,7 +114,10 @@ def connect(
         names.warehouse,
         target.host,
         Path(key_path) if key_path else None,
-        target.secret("key_passphrase", environment),
-        target.secret("token", environment),
+        secrets["key_passphrase"],
+        secrets["token"],
     )
     return AccountSession(Connection(login, clock))
+
+
+_OFFLINE = "Without an account: snowmelt deploy plan --offline"

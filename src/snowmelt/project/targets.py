@@ -265,9 +265,7 @@ class SnowflakeTarget(BaseModel):
         assert name is not None
         if not environment.get(name[1]):
             raise ConfigError(
-                f"targets: {key}",
-                f"the environment has no {name[1]}",
-                f"Set {name[1]}.",
+                key, f"the environment has no {name[1]}", f"Set {name[1]}."
             )
         return environment[name[1]]
 
