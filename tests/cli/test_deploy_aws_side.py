@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from shipped import make_project
+from snowmelt.cli import deploy
 from snowmelt.cli.main import group
-from snowmelt.deploy.aws.evaluation import Request, decide
+from snowmelt.deploy.aws import asking
+from snowmelt.deploy.aws.access import Judgement
+from snowmelt.deploy.aws.evaluation import Decision, Request, decide
 
 THING = "arn:aws:s3:::shop-landing/raw/a.csv"
 
@@ -60,6 +64,30 @@ def test_files_are_written_once_and_nobodys_are_written_over(
     with pytest.raises(Exception, match=r"landing\.tf.*changed by hand"):
         run(project, *words)
     assert (tmp_path / "infra" / "landing.tf").read_text() == "# mine\n"
+
+
+def test_access_says_what_is_wrong(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged = [
+        Judgement("Snowflake reads files", True, Decision(True, "ReadFiles")),
+        Judgement("a stranger reads files", False, Decision(True, "theirs")),
+    ]
+    monkeypatch.setattr(deploy, "_opened", lambda *given: nullcontext())
+    monkeypatch.setattr(asking, "ask_access", lambda deployment: judged)
+    printed = CliRunner().invoke(
+        group,
+        ["deploy", "access", "--project-dir", str(project)],
+        standalone_mode=False,
+    )
+    assert printed.return_value == 1
+    assert printed.stdout.splitlines() == [
+        "✓ Snowflake reads files: yes, by ReadFiles",
+        "✗ a stranger reads files: yes, by theirs; it has to be no",
+    ]
+    told = json.loads(run(project, "access", "--json").stdout)["access"]
+    assert [each["allowed"] for each in told] == [True, True]
+    assert [each["expected"] for each in told] == [True, False]
 
 
 def test_the_script_has_both_clouds_in_their_order(project: Path) -> None:

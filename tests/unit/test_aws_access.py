@@ -96,4 +96,6 @@ def test_what_cannot_be_judged_is_no_good() -> None:
 def test_a_trust_without_the_external_id_is_named() -> None:
     loose = policies.trust(USER, "ours")
     del loose["Statement"][0]["Condition"]
-    assert set(bad(replace(GOOD, trust=loose))) == {"it does without the external id"}
+    assert set(bad(replace(GOOD, trust=loose))) == {
+        "Snowflake takes it without the external id"
+    }

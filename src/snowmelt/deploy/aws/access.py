@@ -167,7 +167,7 @@ def _questions(site: Site, key_arn: str | None, who: Snowflake) -> Iterator[_Que
 def _of_the_role(site: Site, who: Snowflake) -> Iterator[_Question]:
     for words, expected, user, context in (
         ("Snowflake takes the role", True, who.user_arn, who.external_id),
-        ("it does without the external id", False, who.user_arn, None),
+        ("Snowflake takes it without the external id", False, who.user_arn, None),
         ("a stranger takes the role", False, _STRANGER, who.external_id),
     ):
         given: Context = {} if context is None else {"sts:ExternalId": context}

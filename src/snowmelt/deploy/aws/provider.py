@@ -115,10 +115,10 @@ class AwsProvider:
     def script(self, step: Step) -> Sequence[str]:
         """Return a step as commands of the `aws` program; nothing is asked."""
         written = WrittenCalls()
-        for reference in _rests_on(step):
-            _explain(written, reference)
         self._do(written, step, _shown, self._mark_in_script(step))
-        return written.lines
+        text = "\n".join(written.lines)
+        used = (each for each in _rests_on(step) if f"${_variable(each)}" in text)
+        return [*map(_explained, used), *written.lines]
 
     def _mark_in_script(self, step: Step) -> Mark:
         """What is applied is only known here where nothing rests on something else."""
@@ -177,16 +177,13 @@ def _rests_on(step: Step) -> list[Reference]:
     return sorted({each for value in wanted.values() for each in references_in(value)})
 
 
-def _explain(written: WrittenCalls, reference: Reference) -> None:
+def _explained(reference: Reference) -> str:
     """Say in a script where a value of something else comes from."""
     variable, address = _variable(reference), reference.address
-    if address.kind == "key":
-        words = {"KeyId": address.name}
-        asked = as_command("kms", "describe_key", words)
-        query = "--query KeyMetadata.Arn --output text"
-        written.lines.append(f"{variable}=$({asked} {query})")
-    else:
-        written.note(f"{variable}: {reference.output} of {address.kind} {address.name}")
+    if address.kind != "key":
+        return f"# {variable}: {reference.output} of {address.kind} {address.name}"
+    asked = as_command("kms", "describe_key", {"KeyId": address.name})
+    return f"{variable}=$({asked} --query KeyMetadata.Arn --output text)"
 
 
 def _variable(reference: Reference) -> str:
