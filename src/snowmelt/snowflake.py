@@ -59,6 +59,7 @@ class Login:
                 "QUERY_TAG": "snowmelt deploy",
                 "TIMEZONE": "UTC",
                 "MULTI_STATEMENT_COUNT": 1,
+                "CLIENT_TELEMETRY_ENABLED": False,
                 # a warehouse that is full or suspended is told of, not waited for
                 "STATEMENT_QUEUED_TIMEOUT_IN_SECONDS": 300,
             },
@@ -162,6 +163,8 @@ def _sign_in_remedy(error: Any) -> str:
         )
     if "expired" in said or "oauth" in said:
         return "Get a new token, and set the variable that token: names."
+    if "could not connect" in said:
+        return "Is the network there? The host is ACCOUNT.snowflakecomputing.com."
     if "role" in said:
         return "Grant the role to the user: GRANT ROLE <role> TO USER <user>"
     return "Compare account, user and role of the target."

@@ -126,13 +126,11 @@ class Alert(Entity):
 
     @staticmethod
     def found(row: Row) -> Found:
-        """Read a row of SHOW ALERTS."""
+        """Read a row of SHOW ALERTS; condition and action the digest has."""
         read = found_by_mark(Alert.kind, row, Alert.traits)
         told: dict[str, Value] = {
             "warehouse": sql.as_kept(row["warehouse"] or "?"),
             "schedule": str(row["schedule"]),
-            "condition": sql.squeezed(str(row["condition"])),
-            "action": sql.squeezed(str(row["action"])),
             "state": str(row["state"]).lower(),
         }
         return Found(
