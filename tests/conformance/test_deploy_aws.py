@@ -22,6 +22,7 @@ from aws_cloud import (
 )
 from snowmelt.deploy.applying import StepError
 from snowmelt.deploy.aws import policies, rights
+from snowmelt.deploy.aws.asking import ask_access
 from snowmelt.deploy.aws.conditions import as_list
 from snowmelt.deploy.aws.refusals import right_of
 from snowmelt.deploy.aws.statements import of_sids, same
@@ -523,6 +524,7 @@ def test_a_whole_life_with_the_rights_that_are_printed(account: Account) -> None
     assert account.plan().is_empty
     # What differs is set, a mark for each, and nothing else is touched.
     assert len(watched.told) - before <= len(DRIFTS) + len(plan.steps)
+    assert_others_rights_are_seen(account, watched)
     account.client("s3").put_object(Bucket=account.site.bucket, Key="raw/a", Body=b"a")
     key = key_of(account)
     account.destroy(account.address("bucket"), account.address("key"), calls=watched)
@@ -534,6 +536,27 @@ def test_a_whole_life_with_the_rights_that_are_printed(account: Account) -> None
         "Enabled",
     )
     assert_rights_fit(account, watched)
+
+
+def assert_others_rights_are_seen(account: Account, watched: Watched) -> None:
+    """What somebody hung on the role is no drift of ours; what it allows is told."""
+    iam, role = account.client("iam"), account.site.role
+    assert all(each.is_good for each in ask_access(account.deployment(watched)))
+    everything = {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [everything]})
+    arn = iam.create_policy(PolicyName="theirs", PolicyDocument=document)["Policy"][
+        "Arn"
+    ]
+    iam.attach_role_policy(RoleName=role, PolicyArn=arn)
+    wrong = {
+        each.question
+        for each in ask_access(account.deployment(watched))
+        if not each.is_good
+    }
+    assert wrong == {"Snowflake writes files"}
+    with pytest.raises(StepError, match="take those off first"):
+        account.destroy(calls=watched)
+    iam.detach_role_policy(RoleName=role, PolicyArn=arn)
 
 
 def key_of(account: Account) -> Any:

@@ -21,7 +21,7 @@ GOOD = Policies(
     topic=policies.topic(SITE, USER),
     queue=policies.queue(SITE),
     trust=policies.trust(USER, "ours"),
-    role=policies.reading(SITE, KEY),
+    role=(policies.reading(SITE, KEY),),
 )
 
 
@@ -81,7 +81,8 @@ def test_a_statement_of_others_that_lets_the_world_in_is_named() -> None:
     ],
 )
 def test_what_is_missing_is_named(missing: str, questions: set[str]) -> None:
-    assert set(bad(replace(GOOD, **{missing: None}))) == questions
+    nothing: Any = () if missing == "role" else None
+    assert set(bad(replace(GOOD, **{missing: nothing}))) == questions
 
 
 def test_what_cannot_be_judged_is_no_good() -> None:

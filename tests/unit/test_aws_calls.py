@@ -7,7 +7,10 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import (  # type: ignore[import-untyped]
+    ClientError,
+    EndpointConnectionError,
+)
 
 from snowmelt.aws import Aws
 from snowmelt.deploy.aws.calls import (
@@ -126,6 +129,7 @@ def test_what_is_not_there_is_missing(code: str) -> None:
         ("BucketAlreadyExists", ConfigError, "aws: bucket"),
         ("BucketNotEmpty", UnreachableError, "stop who writes"),
         ("DeleteConflict", UnreachableError, "take those off first"),
+        ("EntityAlreadyExists", UnreachableError, "made meanwhile"),
         ("SomethingNew", UnreachableError, "SomethingNew: no"),
     ],
 )

@@ -7,7 +7,7 @@ too: one line of somebody's can refuse Snowflake, or let the world in.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,6 @@ from snowmelt.deploy.aws.calls import Calls
 from snowmelt.deploy.aws.conditions import Context, UnknownPolicyError
 from snowmelt.deploy.aws.evaluation import Decision, Request, decide
 from snowmelt.deploy.aws.kinds.kind import asked
-from snowmelt.deploy.aws.kinds.roles import POLICY
 from snowmelt.deploy.aws.site import Site
 from snowmelt.deploy.aws.statements import VERSION, Document
 
@@ -36,7 +35,7 @@ class Policies:
     topic: Document | None
     queue: Document | None
     trust: Document | None
-    role: Document | None
+    role: tuple[Document, ...]
 
 
 @dataclass(frozen=True)
@@ -91,42 +90,68 @@ class _Question:
     policy: str
     context: Context
     only_resource_opens: bool = False
-    mine: str = ""
+    as_role: bool = False
 
 
 def read_policies(calls: Calls, site: Site, key_arn: str | None) -> Policies:
     """Read all policies whole. Raises SnowmeltError."""
-    queue = asked(calls, "sqs", "get_queue_url", QueueName=site.queue)
-    in_queue = (
-        asked(
-            calls,
-            "sqs",
-            "get_queue_attributes",
-            QueueUrl=queue["QueueUrl"],
-            AttributeNames=["Policy"],
-        )
-        if queue
-        else {}
-    )
+    bucket = asked(calls, "s3", "get_bucket_policy", Bucket=site.bucket)
     topic = asked(calls, "sns", "get_topic_attributes", TopicArn=site.topic_arn)
     role = asked(calls, "iam", "get_role", RoleName=site.role)
-    reading = asked(
-        calls, "iam", "get_role_policy", RoleName=site.role, PolicyName=POLICY
-    )
-    key = (
-        asked(calls, "kms", "get_key_policy", KeyId=key_arn, PolicyName="default")
-        if key_arn
-        else {}
-    )
-    bucket = asked(calls, "s3", "get_bucket_policy", Bucket=site.bucket)
     return Policies(
         bucket=_document(bucket.get("Policy")),
-        key=_document(key.get("Policy")),
+        key=_of_key(calls, key_arn) if key_arn else None,
         topic=_document(topic.get("Attributes", {}).get("Policy")),
-        queue=_document(in_queue.get("Attributes", {}).get("Policy")),
+        queue=_of_queue(calls, site),
         trust=_document(role.get("Role", {}).get("AssumeRolePolicyDocument")),
-        role=_document(reading.get("PolicyDocument")),
+        role=(*_of_role(calls, site.role), *_hung_on_role(calls, site.role)),
     )
+
+
+def _of_key(calls: Calls, key_arn: str) -> Document | None:
+    said = asked(calls, "kms", "get_key_policy", KeyId=key_arn, PolicyName="default")
+    return _document(said.get("Policy"))
+
+
+def _of_queue(calls: Calls, site: Site) -> Document | None:
+    found = asked(calls, "sqs", "get_queue_url", QueueName=site.queue)
+    if not found:
+        return None
+    words = {"QueueUrl": found["QueueUrl"], "AttributeNames": ["Policy"]}
+    said = asked(calls, "sqs", "get_queue_attributes", **words)
+    return _document(said.get("Attributes", {}).get("Policy"))
+
+
+def _of_role(calls: Calls, role: str) -> Iterator[Document]:
+    """Yield the policies that are the role's own, those of others too."""
+    for page in _pages(calls, "list_role_policies", RoleName=role):
+        for name in page["PolicyNames"]:
+            words = {"RoleName": role, "PolicyName": name}
+            said = asked(calls, "iam", "get_role_policy", **words)
+            document = _document(said.get("PolicyDocument"))
+            yield from [document] if document else []
+
+
+def _hung_on_role(calls: Calls, role: str) -> Iterator[Document]:
+    """Yield the policies of the account, or of AWS, that somebody hung on the role."""
+    for page in _pages(calls, "list_attached_role_policies", RoleName=role):
+        for each in page["AttachedPolicies"]:
+            words = {"PolicyArn": each["PolicyArn"]}
+            policy = calls.ask("iam", "get_policy", **words)["Policy"]
+            words["VersionId"] = policy["DefaultVersionId"]
+            version = calls.ask("iam", "get_policy_version", **words)["PolicyVersion"]
+            document = _document(version["Document"])
+            yield from [document] if document else []
+
+
+def _pages(calls: Calls, operation: str, **words: str) -> Iterator[dict[str, Any]]:
+    while True:
+        page = asked(calls, "iam", operation, **words)
+        if page:
+            yield page
+        if not page.get("IsTruncated"):
+            return
+        words = {**words, "Marker": page["Marker"]}
 
 
 def judge(
@@ -143,13 +168,11 @@ def _judged(question: _Question, site: Site, policies: Policies) -> Judgement:
     request = Request(
         question.who, question.action, question.thing, site.account, question.context
     )
-    mine: Mapping[str, Any] | None = (
-        getattr(policies, question.mine) if question.mine else _ALL
-    )
+    mine = policies.role if question.as_role else (_ALL,)
     try:
         decision = decide(
             request,
-            identity=[mine] if mine else [],
+            identity=mine,
             resource=getattr(policies, question.policy),
             only_resource_opens=question.only_resource_opens,
         )
@@ -188,16 +211,15 @@ def _of_reading(site: Site, key_arn: str | None) -> Iterator[_Question]:
         ("files are read unencrypted", False, "s3:GetObject", file, plain),
     ):
         yield _Question(
-            words, expected, session, action, thing, "bucket", context, mine="role"
+            words, expected, session, action, thing, "bucket", context, as_role=True
         )
     yield _Question(
         "a stranger reads files", False, _STRANGER, "s3:GetObject", file, "bucket", _TLS
     )
     if key_arn is not None:
         asked_for = ("kms:Decrypt", key_arn, "key")
-        yield _Question(
-            "Snowflake decrypts files", True, session, *asked_for, {}, True, "role"
-        )
+        words = "Snowflake decrypts files"
+        yield _Question(words, True, session, *asked_for, {}, True, as_role=True)
 
 
 def _of_telling(site: Site, who: Snowflake) -> Iterator[_Question]:

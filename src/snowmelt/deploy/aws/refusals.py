@@ -64,6 +64,7 @@ _KEY = "AWS does not know this key: correct AWS_ACCESS_KEY_ID, or the profile."
 _OVER = "The credentials are over: sign in again."
 _CLOCK = "This machine's clock differs from that of AWS: set it, such as by NTP."
 _REGION = "The bucket is in another region: correct the target's aws: region."
+_MEANWHILE = "It was made meanwhile: look at the plan again."
 _LATER = "It was dropped a moment ago: apply again in a minute."
 _REMEDIES = {
     "ExpiredToken": _OVER,
@@ -85,6 +86,11 @@ _REMEDIES = {
     "QueueDeletedRecently": _LATER,
     "BucketNotEmpty": "Files came while it was emptied: stop who writes them, "
     "and try again.",
+    "EntityAlreadyExists": _MEANWHILE,
+    "AlreadyExistsException": _MEANWHILE,
+    "BucketAlreadyOwnedByYou": _MEANWHILE,
+    "QueueNameExists": _MEANWHILE,
+    "QueueAlreadyExists": _MEANWHILE,
     "DeleteConflict": "Others hung policies or profiles on it: take those off first.",
     "NoCredentialsError": "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and "
     "AWS_SECRET_ACCESS_KEY.",

@@ -63,6 +63,8 @@ _ROLE = (
     "iam:DeleteRolePolicy",
     "iam:GetRole",
     "iam:GetRolePolicy",
+    "iam:ListAttachedRolePolicies",
+    "iam:ListRolePolicies",
     "iam:PutRolePolicy",
     "iam:TagRole",
     "iam:UpdateAssumeRolePolicy",
@@ -87,6 +89,12 @@ def operator(site: Site) -> Document:
         Statement("Subscription", "Allow", _SUBSCRIPTION, (f"{site.topic_arn}*",)),
         Statement("Queues", "Allow", _QUEUES, (site.queue_arn, site.dead_letters_arn)),
         Statement("Role", "Allow", _ROLE, (site.role_arn,)),
+        Statement(
+            "PoliciesOfOthers",
+            "Allow",
+            ("iam:GetPolicy", "iam:GetPolicyVersion"),
+            (f"arn:{site.partition}:iam::*:policy/*",),
+        ),
         Statement("FindByTags", "Allow", ("tag:GetResources",), ("*",)),
         *(() if site.adopts_bucket else _of_the_key(site)),
     )
