@@ -895,6 +895,7 @@ class Account:
         if reader.accept("INTEGRATION"):
             return self._desc_integration(reader.name())
         noun = self._noun(reader)
+        self._allowed(f"DESC {noun}")
         thing = self._require(noun, reader.name())
         if noun == "MASKING POLICY":
             return [
