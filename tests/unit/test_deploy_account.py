@@ -194,6 +194,23 @@ def test_a_pipe_is_replaced_only_for_what_it_copies(
     ]
 
 
+def test_pipes_whose_stage_was_dropped_are_made_anew_and_miss_nothing(
+    shop: Project,
+) -> None:
+    account = account_at("first")
+    account.land("raw/orders/1.csv", "1")
+    account.rows("DROP STAGE IF EXISTS SHOP.BRONZE.LANDING")
+    account.land("raw/orders/2.csv", "2")
+    deployment = deployed_into(shop, account)
+    plan = deployment.plan()
+    assert ("create", "SHOP.BRONZE.LANDING") in actions(plan)
+    assert ("change", "SHOP.BRONZE.ORDERS_PIPE") in actions(plan)
+    apply_plan(deployment, plan)
+    assert deployment.plan().is_empty
+    paths = [path for _, path, _ in account.loads]
+    assert paths == ["raw/orders/1.csv", "raw/orders/2.csv"]
+
+
 def test_bronze_is_widened_where_it_stands_and_nothing_else(
     projects: dict[str, Project],
 ) -> None:
