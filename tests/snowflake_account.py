@@ -72,6 +72,7 @@ class PipeState:
     paused: bool = False
     history: set[str] = field(default_factory=set)
     pending: list[str] = field(default_factory=list)
+    stage: Thing | None = None
 
 
 class Account:
@@ -185,7 +186,8 @@ class Account:
 
     def _made(self, thing: Thing, *, is_new: bool) -> None:
         if thing.noun == "PIPE" and is_new:
-            self.pipes[thing.name] = PipeState()
+            stage = self.things["STAGE", thing.more["copy"]["stage"]]
+            self.pipes[thing.name] = PipeState(stage=stage)
         if thing.noun in ("TASK", "ALERT") and is_new:
             self.states[thing.name] = "suspended"
         if is_new and thing.noun not in IN_ACCOUNT and thing.noun != "SCHEMA":
@@ -561,12 +563,18 @@ class Account:
         """A file is written to the bucket; whoever listens is told."""
         self.files[path] = StagedFile(path, content, self.now)
         for (noun, name), thing in list(self.things.items()):
-            if noun == "PIPE" and self._matches(thing, path):
+            if noun == "PIPE" and self._is_whole(name) and self._matches(thing, path):
                 state = self.pipes[name]
                 if state.paused:
                     state.pending.append(path)
                 else:
                     self._ingest(thing, state, path)
+
+    def _is_whole(self, pipe: Name) -> bool:
+        """Is its stage the one that it was made with?"""
+        thing = self.things["PIPE", pipe]
+        there = self.things.get(("STAGE", thing.more["copy"]["stage"]))
+        return there is not None and there is self.pipes[pipe].stage
 
     def _folder(self, pipe: Thing) -> str:
         stage = self.things["STAGE", pipe.more["copy"]["stage"]]
@@ -681,9 +689,12 @@ class Account:
     def _system_pipe_status(self, name: str) -> str:
         pipe = self._require("PIPE", named(name))
         state = self.pipes[pipe.name]
+        told = "PAUSED" if state.paused else "RUNNING"
+        if not self._is_whole(pipe.name):
+            told = "STOPPED_STAGE_DROPPED"
         return json.dumps(
             {
-                "executionState": "PAUSED" if state.paused else "RUNNING",
+                "executionState": told,
                 "pendingFileCount": len(state.pending),
             }
         )
@@ -895,6 +906,7 @@ class Account:
         if reader.accept("INTEGRATION"):
             return self._desc_integration(reader.name())
         noun = self._noun(reader)
+        self._allowed(f"DESC {noun}")
         thing = self._require(noun, reader.name())
         if noun == "MASKING POLICY":
             return [

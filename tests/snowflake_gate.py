@@ -237,7 +237,8 @@ def _arguments(bare: str) -> Iterator[str]:
 
 def _bodies(statement: str) -> Iterator[str]:
     """Judge the statements of a procedure in SQL: to the grammar they are a text."""
-    if "LANGUAGE SQL" not in " ".join(statement.split()):
+    squeezed = " ".join(statement.split())
+    if "LANGUAGE SQL" not in squeezed and "EXECUTE IMMEDIATE $$" not in squeezed:
         return
     for body in _BODY.findall(statement):
         for told in _unreadable(body.strip().rstrip(";")):

@@ -194,6 +194,23 @@ def test_a_pipe_is_replaced_only_for_what_it_copies(
     ]
 
 
+def test_pipes_whose_stage_was_dropped_are_made_anew_and_miss_nothing(
+    shop: Project,
+) -> None:
+    account = account_at("first")
+    account.land("raw/orders/1.csv", "1")
+    account.rows("DROP STAGE IF EXISTS SHOP.BRONZE.LANDING")
+    account.land("raw/orders/2.csv", "2")
+    deployment = deployed_into(shop, account)
+    plan = deployment.plan()
+    assert ("create", "SHOP.BRONZE.LANDING") in actions(plan)
+    assert ("change", "SHOP.BRONZE.ORDERS_PIPE") in actions(plan)
+    apply_plan(deployment, plan)
+    assert deployment.plan().is_empty
+    paths = [path for _, path, _ in account.loads]
+    assert paths == ["raw/orders/1.csv", "raw/orders/2.csv"]
+
+
 def test_bronze_is_widened_where_it_stands_and_nothing_else(
     projects: dict[str, Project],
 ) -> None:
@@ -346,6 +363,25 @@ def test_what_may_not_be_looked_at_is_unknown_and_left_alone(shop: Project) -> N
         Action.UNKNOWN,
         "resource_monitor",
     )
+
+
+def test_what_is_shown_and_may_not_be_read_is_unknown_too(shop: Project) -> None:
+    account = account_at("first")
+    account.denied = {"DESC TABLE"}
+    plan = deployed_into(shop, account).plan()
+    unknown = {s.address.name: s for s in plan.steps if s.action is Action.UNKNOWN}
+    assert {"SHOP.BRONZE.ORDERS__ALL", "SHOP.SNOWMELT.PIPELINE_LOG"} <= unknown.keys()
+    assert "DESC TABLE" in unknown["SHOP.BRONZE.ORDERS__ALL"].why
+    assert not plan.acting
+    # what may not be read is not dropped with what it is in, either
+    before = {key for key in account.things if key[0] == "TABLE"}
+    deployment = deployed_into(shop, account)
+    for denied in ("DESC TABLE", "SHOW TABLES"):
+        account.denied = {denied}
+        with suppress(StepError):  # a policy that such a table has is not dropped
+            apply_plan(deployment, deployment.plan_destroy())
+        assert before <= account.things.keys()
+        assert ("SCHEMA", ("SHOP", "BRONZE")) in account.things
 
 
 def test_what_is_there_unseen_is_not_taken_for_ours(shop: Project) -> None:

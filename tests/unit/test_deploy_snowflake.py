@@ -244,7 +244,10 @@ def test_a_graph_keeps_what_its_tasks_say(tmp_path: Path) -> None:
         "USER_TASK_MINIMUM_TRIGGER_INTERVAL_IN_SECONDS": 30,
         "CONFIG": '{"a": "x\'y"}',
     }
-    assert root.code == "BEGIN\n  ALTER PIPE SHOP.BRONZE.ORDERS_PIPE REFRESH;\nEND"
+    assert root.code == (
+        "EXECUTE IMMEDIATE\n$$\nBEGIN\n"
+        "  ALTER PIPE SHOP.BRONZE.ORDERS_PIPE REFRESH;\nEND\n$$"
+    )
     assert build.after == ("SHOP.SNOWMELT.ROOT",)
     assert dict(build.settings) == {"USER_TASK_TIMEOUT_MS": 90_000}
     assert "'build --select silver gold --target prod'" in build.code
@@ -278,12 +281,14 @@ def test_a_suspended_task_stays_suspended_beside_a_running_graph(
         ("{every: 1h, webhook: 'https://x.example'}", "a.webhook"),
         ("{when: stream_has_data(silver.orders), dbt: x}", "a.when"),
         ("{every: 1h, sql: odd.sql}", "a.sql"),
+        ("{every: 1h, sql: dollars.sql}", "a.sql"),
     ],
 )
 def test_tasks_that_an_account_cannot_do_are_refused(
     tmp_path: Path, task: str, key: str
 ) -> None:
     (tmp_path / "odd.sql").write_text("pragma version")
+    (tmp_path / "dollars.sql").write_text("select 'a $$ b'")
     (tmp_path / "m.py").write_text("def f(x): ...")
     with pytest.raises(ConfigError) as told:
         tasks_of(tmp_path, f"  a: {task}\n")

@@ -180,7 +180,7 @@ class _Planning:
             for address, found in unwanted.items()
             if (found.traits.keeps or found.holds) and not self._is_let_go(found)
         }
-        below = all_below(needs, held)
+        below = all_below(needs, {*held, *self._around_unseen()})
         keeps, drops = [], []
         ranks = {address: found.traits.rank for address, found in unwanted.items()}
         order = in_order({address: needs[address] for address in unwanted}, ranks)
@@ -197,6 +197,15 @@ class _Planning:
                 why = found.holds and f"with it goes: {found.holds}"
                 drops.append(Step(address, Action.DROP, (), why, "", None, found))
         return drops, keeps
+
+    def _around_unseen(self) -> set[Address]:
+        """Return what holds something of which nothing can be told."""
+        around = {each.inside for each in self._unseen.values() if each.inside}
+        return {
+            address
+            for address in around
+            if address in self._found and not self._is_let_go(self._found[address])
+        }
 
     def _is_let_go(self, found: Found) -> bool:
         """Did a person name it, or what it is inside of?"""

@@ -114,11 +114,15 @@ class Found:
 
 @dataclass(frozen=True)
 class Unseen:
-    """Something that may be there: a privilege is missing to tell."""
+    """Something that may be there: a privilege is missing to tell.
+
+    What it is `inside` of is not dropped, for it would go with it.
+    """
 
     address: Address
     problem: str
     remedy: str
+    inside: Address | None = None
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from snowmelt.deploy.address import Address
 from snowmelt.deploy.naming import Names
@@ -110,6 +111,9 @@ class _Look:
     desired: list[Resource]
     shown: dict[str, list[Row]] = field(default_factory=dict)
     refused: dict[str, AccountError] = field(default_factory=dict)
+    """Kinds that may not be shown."""
+    unread: dict[Address, AccountError] = field(default_factory=dict)
+    """What was shown, and may not be looked at closely."""
 
     def sight(self) -> Sight:
         for kind, statement in _ON_ACCOUNT.items():
@@ -131,6 +135,15 @@ class _Look:
                 self.refused[kind] = error
                 return []
             raise
+
+    def _closely(self, address: Address, read: Callable[[], Found]) -> Iterator[Found]:
+        """Yield what is read of something shown; note it if that is refused."""
+        try:
+            yield read()
+        except AccountError as error:
+            if not error.is_refusal and not error.is_missing:
+                raise
+            self.unread[address] = error
 
     def _is_ours(self, mark: Mark | None) -> bool:
         return mark is not None and mark.owner == self.names.owner
@@ -163,12 +176,18 @@ class _Look:
 
     def _integrations(self) -> Iterator[Found]:
         for row in self._chosen(StorageIntegration.kind):
-            yield _integration(self.session, self.names, row)
+            address = address_of(StorageIntegration.kind, sql.as_kept(row["name"]))
+            read = partial(_integration, self.session, self.names, row)
+            yield from self._closely(address, read)
         for row in self._chosen(EmailIntegration.kind):
-            described = self.session.rows(
-                f"DESC INTEGRATION {sql.as_kept(row['name'])}"
-            )
-            yield EmailIntegration.found(row, described)
+            address = address_of(EmailIntegration.kind, sql.as_kept(row["name"]))
+            yield from self._closely(address, partial(self._mail, row))
+
+    def _mail(self, row: Row) -> Found:
+        name = sql.as_kept(row["name"])
+        return EmailIntegration.found(
+            row, self.session.rows(f"DESC INTEGRATION {name}")
+        )
 
     def _grants(self, role: Row) -> Iterator[Found]:
         """Yield what a role of ours may do, and who has it.
@@ -205,9 +224,9 @@ class _Look:
         found = [*self._schemas()]
         for kind, read in _SIMPLE.items():
             found += [read(row) for row in self.shown[kind] if self._reads(kind, row)]
-        found += self._tables()
-        found += self._pipes()
-        found += self._policies()
+        found += self._each(Table.kind, self._table)
+        found += self._each(Pipe.kind, self._pipe)
+        found += self._each(MaskingPolicy.kind, self._policy)
         return [*found, *self._tasks()]
 
     def _reads(self, kind: str, row: Row) -> bool:
@@ -224,7 +243,10 @@ class _Look:
         for row in self.shown[Schema.kind]:
             name = sql.path_as_kept(row["database_name"], row["name"])
             if self._is_looked_at(Schema.kind, name, row["comment"]):
-                yield Schema.found(row, self._strangers(row["name"]))
+                found = Schema.found(row, self._strangers(row["name"]))
+                hidden = [kind for kind in _INSIDE if kind in self.refused]
+                told = f"whatever {hidden[0]}s may not be shown" if hidden else ""
+                yield replace(found, holds=found.holds or told)
 
     def _strangers(self, schema: str) -> list[str]:
         """Return what is in a schema and is not ours: models of dbt, and more."""
@@ -238,32 +260,28 @@ class _Look:
             and not self._is_ours(Mark.read(row.get("comment", row.get("description"))))
         ]
 
-    def _tables(self) -> Iterator[Found]:
-        for row in self.shown[Table.kind]:
-            if self._reads(Table.kind, row):
+    def _each(self, kind: str, read: Callable[[Row, str], Found]) -> Iterator[Found]:
+        """Yield everything of a kind that is looked at closely, by its whole name."""
+        for row in self.shown[kind]:
+            if self._reads(kind, row):
                 path = (row["database_name"], row["schema_name"], row["name"])
-                described = self.session.rows(f"DESC TABLE {sql.path_as_kept(*path)}")
-                yield Table.found(row, described)
-
-    def _pipes(self) -> Iterator[Found]:
-        for row in self.shown[Pipe.kind]:
-            if self._reads(Pipe.kind, row):
-                path = (row["database_name"], row["schema_name"], row["name"])
-                name = sql.text(sql.path_as_kept(*path))
-                [answer] = self.session.rows(
-                    f"SELECT SYSTEM$PIPE_STATUS({name}) AS STATUS"
+                name = sql.path_as_kept(*path)
+                yield from self._closely(
+                    address_of(kind, name), partial(read, row, name)
                 )
-                state = json.loads(answer["status"]).get("executionState", "")
-                yield Pipe.found(row, str(state))
 
-    def _policies(self) -> Iterator[Found]:
-        for row in self.shown[MaskingPolicy.kind]:
-            if self._reads(MaskingPolicy.kind, row):
-                path = (row["database_name"], row["schema_name"], row["name"])
-                [described] = self.session.rows(
-                    f"DESCRIBE MASKING POLICY {sql.path_as_kept(*path)}"
-                )
-                yield MaskingPolicy.found(row, described)
+    def _table(self, row: Row, name: str) -> Found:
+        return Table.found(row, self.session.rows(f"DESC TABLE {name}"))
+
+    def _pipe(self, row: Row, name: str) -> Found:
+        question = f"SELECT SYSTEM$PIPE_STATUS({sql.text(name)}) AS STATUS"
+        [answer] = self.session.rows(question)
+        state = json.loads(answer["status"]).get("executionState", "")
+        return Pipe.found(row, str(state))
+
+    def _policy(self, row: Row, name: str) -> Found:
+        [described] = self.session.rows(f"DESCRIBE MASKING POLICY {name}")
+        return MaskingPolicy.found(row, described)
 
     def _tasks(self) -> Iterator[Found]:
         rows = [r for r in self.shown[Task.kind] if self._reads(Task.kind, r)]
@@ -298,11 +316,19 @@ class _Look:
             )
 
     def _unseen(self, found: set[Address]) -> Iterator[Unseen]:
-        for each in self.desired:
-            error = self.refused.get(each.address.kind)
-            if error is not None and each.address not in found:
+        wanted = {each.address for each in self.desired}
+        for address in sorted((wanted | self.unread.keys()) - found):
+            error = self.unread.get(address) or self.refused.get(address.kind)
+            if error is not None:
                 told = f"{error.where}: {error.problem}"
-                yield Unseen(each.address, told, error.remedy)
+                inside = _schema_of(address) if address.kind in _INSIDE else None
+                yield Unseen(address, told, error.remedy, inside)
+
+
+def _schema_of(address: Address) -> Address:
+    schema = address.name.rpartition(".")[0]
+    kind = Database.kind if address.kind == Schema.kind else Schema.kind
+    return address_of(kind, schema)
 
 
 def with_roots(tasks: Iterable[Found]) -> list[Found]:

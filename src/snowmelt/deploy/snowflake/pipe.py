@@ -17,6 +17,13 @@ from snowmelt.deploy.snowflake.sql import Word, Written
 
 CATCHING_UP = "; catching up"
 RUNNING = "running"
+BROKEN = frozenset(
+    {
+        *("stopped_stage_dropped", "stopped_stage_altered"),
+        *("stopped_file_format_dropped", "stopped_missing_table"),
+    }
+)
+"""States out of which a pipe only comes by being made anew."""
 
 
 @dataclass(frozen=True)
@@ -104,11 +111,14 @@ class Pipe(Entity):
         self, names: Collection[str], mark: Mark, found: Found | None
     ) -> list[str]:
         """Return the whole way, to be read: `pipe_change` goes it, looking."""
-        if "copy" not in names and "aws_sns_topic" not in names:
-            return self.settled(mark, self.refresh())
+        state = str(found.properties["state"]) if found else RUNNING
+        is_broken = state in BROKEN
+        if not is_broken and not {"copy", "aws_sns_topic"} & set(names):
+            if state == "catching up":
+                return self.settled(mark, self.refresh())
+            return [self.pause(False)]
         return [
-            self.pause(True),
-            self.status,
+            *(() if is_broken else (self.pause(True), self.status)),
             self.statement("CREATE OR REPLACE PIPE", f"{mark}{CATCHING_UP}"),
             self.pause(True),
             self.status,

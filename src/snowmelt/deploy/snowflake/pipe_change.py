@@ -47,9 +47,13 @@ class PipeChange:
         self.session.rows(statement)
         self.settle(mark)
 
-    def replace(self, mark: Mark) -> None:
-        """Make it anew with another statement, and let it load what it missed."""
-        self._pause()
+    def replace(self, mark: Mark, *, is_broken: bool = False) -> None:
+        """Make it anew with another statement, and let it load what it missed.
+
+        One that is broken copies nothing any more, and cannot be paused.
+        """
+        if not is_broken:
+            self._pause()
         comment = f"{mark}{CATCHING_UP}"
         self.session.rows(self.pipe.statement("CREATE OR REPLACE PIPE", comment))
         self._pause()

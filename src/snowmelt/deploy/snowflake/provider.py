@@ -21,7 +21,7 @@ from snowmelt.deploy.snowflake.access import (
 from snowmelt.deploy.snowflake.entity import PROVIDER, Entity
 from snowmelt.deploy.snowflake.integration import StorageAccess, status_of
 from snowmelt.deploy.snowflake.observing import integration_outputs, look
-from snowmelt.deploy.snowflake.pipe import Pipe
+from snowmelt.deploy.snowflake.pipe import BROKEN, Pipe
 from snowmelt.deploy.snowflake.pipe_change import PipeChange
 from snowmelt.deploy.snowflake.session import Row, Session
 from snowmelt.deploy.snowflake.task import Task, suspend
@@ -90,11 +90,12 @@ class SnowflakeProvider:
         mark = pipe.mark(self.names.owner)
         self.session.rows(f"USE WAREHOUSE {sql.name(self.names.warehouse)}")
         names = {each.name for each in step.differences}
+        state = step.found.properties["state"] if step.found is not None else None
         if step.action is Action.CREATE:
             change.make(mark)
-        elif names & {"copy", "aws_sns_topic"} or step.action is Action.REPLACE:
-            change.replace(mark)
-        elif step.found is not None and step.found.properties["state"] == "catching up":
+        elif names & {"copy", "aws_sns_topic"} or state in BROKEN:
+            change.replace(mark, is_broken=state in BROKEN)
+        elif state == "catching up":
             change.settle(mark)
         else:
             self.session.rows(pipe.pause(False))

@@ -317,6 +317,7 @@ class _Graph:
             statements = [
                 each.sql(dialect="snowflake", comments=False) for each in parsed
             ]
+            _require_no_dollars(statements)
         except (OSError, SqlglotError) as error:
             told = str(error).splitlines()[0] if str(error) else "it cannot be read"
             self.findings.refuse(
@@ -339,9 +340,19 @@ def _require_portable(parsed: Iterable[object]) -> None:
         raise SqlglotError("a statement of the embedded engine alone")
 
 
+def _require_no_dollars(statements: Iterable[str]) -> None:
+    if any("$$" in each for each in statements):
+        raise SqlglotError("it has $$, between which it would stand")
+
+
 def _block(statements: Iterable[str]) -> str:
     listed = ";\n  ".join(statements)
-    return f"BEGIN\n  {listed};\nEND"
+    return _executed(f"BEGIN\n  {listed};\nEND")
+
+
+def _executed(block: str) -> str:
+    """Return what carries out a block, whole for clients that cut at semicolons."""
+    return f"EXECUTE IMMEDIATE\n{sql.body(block)}"
 
 
 def _judged(before: list[str], query: str, expect: Expect | None, file: str) -> str:
@@ -351,10 +362,10 @@ def _judged(before: list[str], query: str, expect: Expect | None, file: str) -> 
         value = f"(SELECT $1::VARCHAR FROM ({query}) LIMIT 1)"
         lines += [f"  LET found VARCHAR := {value};"]
         lines += ["  CALL SYSTEM$SET_RETURN_VALUE(:found);"]
-        return "\n".join(["BEGIN", *lines, "END"])
+        return _executed("\n".join(["BEGIN", *lines, "END"]))
     negated = "NOT " if expect is Expect.ROWS else ""
     what = "a row, and returned none" if expect is Expect.ROWS else "no row, and did"
-    return "\n".join(
+    block = "\n".join(
         [
             "DECLARE",
             f"  gate EXCEPTION (-20001, {sql.text(f'{file} must return {what}')});",
@@ -366,6 +377,7 @@ def _judged(before: list[str], query: str, expect: Expect | None, file: str) -> 
             "END",
         ]
     )
+    return _executed(block)
 
 
 def _as_json(config: dict[str, object]) -> str:
