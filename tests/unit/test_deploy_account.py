@@ -125,6 +125,75 @@ def test_stopped_after_any_statement_at_length(
     stop_and_go_on(before, after, stop_after)
 
 
+DROPPED = (
+    "VIEW",
+    "STREAM",
+    "PIPE",
+    "ALERT",
+    "STAGE",
+    "FILE FORMAT",
+    "ROLE",
+    "PROCEDURE",
+)
+
+
+def disturb(account: Account, data: st.DataObject) -> dict[object, object]:
+    """Do what people do to an account; return what is somebody else's from now on."""
+    theirs: dict[object, object] = {}
+    for _ in range(data.draw(st.integers(0, 5))):
+        keys = sorted(account.things)
+        key = keys[data.draw(st.integers(0, len(keys) - 1))]
+        thing = account.things[key]
+        what = data.draw(st.sampled_from(["drop", "take", "stop", "grant", "revoke"]))
+        if what == "drop" and thing.noun in DROPPED and key not in theirs:
+            account._remove(*key)
+        elif what == "take" and "COMMENT" in thing.options:
+            thing.options["COMMENT"] = "hands off"
+            theirs[key] = dict(thing.options)
+        elif what == "stop" and thing.noun in ("TASK", "ALERT"):
+            account.states[thing.name] = "suspended"
+        elif what == "stop" and thing.noun == "PIPE" and key not in theirs:
+            account.pipes[thing.name].paused = True
+        elif what == "revoke" and account.grants:
+            account.grants.discard(sorted(account.grants)[0])
+        elif what == "grant" and thing.noun == "SCHEMA":
+            account.grants.add(
+                ("SHOP_READER", "MODIFY", "SCHEMA", ".".join(thing.name))
+            )
+    return theirs
+
+
+def mend(state: str, data: st.DataObject) -> None:
+    account = account_at(state)
+    theirs = disturb(account, data)
+    first = deployed_into(states()["first"], account)
+    apply_plan(first, first.plan())
+    left = first.plan()
+    assert not left.acting, actions(left)
+    assert {s.address.kind for s in left.stuck} or not theirs
+    apply_plan(first, first.plan_destroy())
+    for key, options in theirs.items():
+        assert account.things[key].options == options  # type: ignore[index]
+    assert not first.plan_destroy().acting
+
+
+@SHORT
+@given(st.sampled_from(["first", "pattern", "tasks"]), st.data())
+def test_whatever_people_did_one_apply_mends_it_and_leaves_what_is_theirs(
+    state: str, data: st.DataObject
+) -> None:
+    mend(state, data)
+
+
+@pytest.mark.long
+@LONG
+@given(st.sampled_from(["first", "pattern", "tasks", "by itself"]), st.data())
+def test_whatever_people_did_is_mended_at_length(
+    state: str, data: st.DataObject
+) -> None:
+    mend(state, data)
+
+
 def land_while_a_pipe_is_changed(data: st.DataObject) -> None:
     account = Account()
     early = data.draw(st.integers(0, 3))

@@ -124,6 +124,15 @@ def test_destroy_keeps_data_and_what_it_needs_until_it_is_named() -> None:
     assert actions(named) == [("drop", "view"), ("drop", "rows"), ("drop", "base")]
 
 
+def test_what_strangers_need_stays_and_what_holds_the_unseen() -> None:
+    mark = Mark(OWNER, "0" * 12)
+    ours = [Found(at(n), {}, mark, Traits(0)) for n in ("base", "room", "free")]
+    theirs = Found(at("x"), {}, Mark(OTHER, "0" * 12), Traits(0), (at("base"),))
+    unseen = Unseen(at("y"), "no", "", inside=at("room"))
+    found = plan((), Sight((*ours, theirs), (unseen,)), OWNER)
+    assert actions(found) == [("drop", "free"), ("keep", "room"), ("keep", "base")]
+
+
 def test_what_works_by_itself_is_dropped_before_others_are_made() -> None:
     whole, cloud = deployment(Part("new"))
     for name, first in (("pump", True), ("pipe", False)):

@@ -174,13 +174,19 @@ class _Planning:
             if not found.traits.is_state
         }
         unwanted = {k: found for k, found in ours.items() if k not in self._wanted}
-        needs = {address: _rests_on(found) for address, found in ours.items()}
+        needs = {address: _rests_on(found) for address, found in self._found.items()}
         held = {
             address: found.holds or "it holds data"
             for address, found in unwanted.items()
             if (found.traits.keeps or found.holds) and not self._is_let_go(found)
         }
-        below = all_below(needs, {*held, *self._around_unseen()})
+        theirs = {
+            address
+            for address, found in self._found.items()
+            if address not in ours and not found.traits.is_state
+            if not self._is_let_go(found)
+        }
+        below = all_below(needs, {*held, *theirs, *self._around_unseen()})
         keeps, drops = [], []
         ranks = {address: found.traits.rank for address, found in unwanted.items()}
         order = in_order({address: needs[address] for address in unwanted}, ranks)
@@ -191,7 +197,7 @@ class _Planning:
                 remedy = f"To let go of it: --with-data {address}"
                 keeps.append(Step(address, Action.KEEP, (), why, remedy, None, found))
             elif address in below:
-                why = "it is kept: what is kept needs it"
+                why = "it is kept: something that stays needs it"
                 keeps.append(Step(address, Action.KEEP, (), why, "", None, found))
             else:
                 why = found.holds and f"with it goes: {found.holds}"
