@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import click
 from pydantic import BaseModel
 
+import snowmelt.project
 from snowmelt.cli.main import COMMANDS, group
+from snowmelt.clock import SystemClock
+from snowmelt.deploy.deployment import Deployment
+from snowmelt.deploy.opening import NoSession, names_of, open_deployment
+from snowmelt.deploy.showing import show_plan
 from snowmelt.pipe.definition import Pipe
 from snowmelt.project.dashboards import Dashboard
+from snowmelt.project.project import load_project
 from snowmelt.project.settings import Settings
+from snowmelt.project.targets import SnowflakeTarget
 
+TEMPLATES = Path(snowmelt.project.__file__).parent / "templates"
+TARGET = """
+targets:
+  prod:
+    type: snowflake
+    account: myorg-myaccount
+    user: DEPLOYER
+    key_path: ${DEPLOY_KEY}
+    aws: {account: "123456789012", region: eu-central-1, bucket: my-landing}
+"""
 REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
 
 
@@ -32,6 +51,35 @@ def commands_page() -> str:
             told = _strip(inner.get_help(context_below))
             lines += [f"### {name} {word}", "", "```", told, "```", ""]
     return "\n".join(lines)
+
+
+def deployed(template: str, folder: Path) -> Deployment:
+    """Return a template on a target, in an account in which there is nothing yet."""
+    root = folder / template
+    shutil.copytree(TEMPLATES / template, root)
+    with (root / "snowmelt.yml").open("a") as file:
+        file.write(TARGET)
+    project = load_project(root)
+    clock = SystemClock()
+    return open_deployment(project, names_of(project, "prod"), NoSession(), clock)
+
+
+def plan_pages() -> dict[str, str]:
+    """Return the plan of each template, and of one of them every statement."""
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for template in sorted(each.name for each in TEMPLATES.iterdir()):
+            deployment = deployed(template, Path(folder))
+            plan = deployment.plan_offline()
+            lines = [*show_plan(plan)]
+            remarks = [f"{each.where}: {each.told}" for each in deployment.remarks]
+            page = "\n".join([*lines, *([""] if remarks else []), *remarks, ""])
+            found[f"plans/{template}.txt"] = page
+            if template == "storefront":
+                steps = [s for s in plan.acting if s.address.provider == "snowflake"]
+                script = [e for step in steps for e in deployment.script(step)]
+                found[f"plans/{template}.sql"] = ";\n\n".join([*script, ""])
+    return found
 
 
 def keys_page(title: str, model: type[BaseModel]) -> str:
@@ -139,12 +187,14 @@ def pages() -> dict[str, str]:
         "snowmelt-yml.md": keys_page("snowmelt.yml", Settings),
         "pipes.md": keys_page("pipes/*.yml", Pipe),
         "dashboards.md": keys_page("dashboards/*.yml", Dashboard),
+        "targets.md": keys_page("targets: NAME: in snowmelt.yml", SnowflakeTarget),
+        **plan_pages(),
     }
 
 
 def main() -> None:
     """Write the pages."""
-    REFERENCE.mkdir(parents=True, exist_ok=True)
+    (REFERENCE / "plans").mkdir(parents=True, exist_ok=True)
     for name, text in pages().items():
         (REFERENCE / name).write_text(text)
 

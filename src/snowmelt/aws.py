@@ -27,6 +27,30 @@ _MISSING = {"404", "NoSuchKey", "NotFound", "NoSuchVersion", "NoSuchUpload"}
 _REFUSED = {"412", "PreconditionFailed", "ConditionalRequestConflict"}
 
 
+# How each service says that something is not there.
+_ABSENT = {
+    *("NoSuchBucket", "NoSuchBucketPolicy", "NoSuchTagSet", "404", "NotFound"),
+    *("NoSuchLifecycleConfiguration", "NoSuchPublicAccessBlockConfiguration"),
+    *("ServerSideEncryptionConfigurationNotFoundError", "NoSuchEntity"),
+    *("NotFoundException", "NotFoundFault", "QueueDoesNotExist"),
+    "AWS.SimpleQueueService.NonExistentQueue",
+}
+
+
+class AwsCallError(Exception):
+    """A call failed; `code` is what the service, or the client library, calls it."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+
+    @property
+    def is_missing(self) -> bool:
+        """Is what was asked about not there?"""
+        return self.code in _ABSENT
+
+
 class PreconditionError(Exception):
     """The object is not the version that was asked for."""
 
@@ -55,24 +79,25 @@ class Aws:
         endpoint: str | None = None,
         region: str | None = None,
         profile: str | None = None,
+        where: str = "landing",
     ) -> None:
         try:
             import boto3
             from botocore.exceptions import BotoCoreError
         except ImportError:
-            raise ConfigError("landing.path: s3://", NOT_INSTALLED, INSTALL) from None
+            raise ConfigError(where, NOT_INSTALLED, INSTALL) from None
         try:
             self._session = boto3.Session(profile_name=profile, region_name=region)
         except BotoCoreError as error:
-            raise ConfigError("landing.profile", str(error)) from None
+            raise ConfigError(f"{where}.profile", str(error)) from None
         self._clock = clock
         self.endpoint = endpoint
         found = self._session.region_name or ("us-east-1" if endpoint else None)
         if found is None:
             raise ConfigError(
-                "landing.region",
+                f"{where}.region",
                 "no region is said here, in the environment or in the profile",
-                "Write landing.region, or set AWS_REGION.",
+                f"Write {where}.region, or set AWS_REGION.",
             )
         self.region: str = found
         self._lock = threading.Lock()
@@ -99,6 +124,12 @@ class Aws:
     def sns(self) -> Any:
         """Return a client of the topic service."""
         return self._client("sns", self.endpoint, self.region)
+
+    def service(self, name: str) -> Any:
+        """Return a client of any service."""
+        if name == "s3":
+            return self.s3()
+        return self._client(name, self.endpoint, self.region)
 
     def _client(
         self, service: str, endpoint: str | None, region: str, **config: Any
@@ -135,6 +166,21 @@ class Aws:
             "token": frozen.token,
             "expires_at": self._clock.now() + _CREDENTIAL_TTL,
         }
+
+
+@contextmanager
+def calling_service() -> Iterator[None]:
+    """Name what a client raises by its code. Raises AwsCallError."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        said = error.response.get("Error", {})
+        code = str(said.get("Code", ""))
+        raise AwsCallError(code, str(said.get("Message", ""))) from None
+    except BotoCoreError as error:
+        raise AwsCallError(type(error).__name__, str(error)) from None
 
 
 @contextmanager

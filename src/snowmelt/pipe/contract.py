@@ -33,7 +33,9 @@ class Meta(BaseModel):
     model_config = ConfigDict(extra="allow", frozen=True)
 
     pii: bool = Field(
-        False, description="Is it about a person? Viewers see it masked, everywhere."
+        False,
+        description="Is it about a person? Viewers see it masked, everywhere; on "
+        "Snowflake a masking policy hides it.",
     )
 
 
@@ -60,8 +62,9 @@ class Column(BaseModel):
         False, description="May a file lack it? It is NULL for such files."
     )
     description: str = Field("", description="What it means.")
-    meta: Meta | None = Field(
-        None, description="What else is to say, as in dbt: {pii: true} masks it."
+    meta: Meta = Field(
+        default_factory=Meta,
+        description="What else is to say, as in dbt: {pii: true} masks it.",
     )
 
     @field_validator("name")
@@ -93,7 +96,7 @@ class Column(BaseModel):
     @property
     def is_personal(self) -> bool:
         """Is it about a person, so that viewers see it masked?"""
-        return self.meta is not None and self.meta.pii
+        return self.meta.pii
 
     @model_validator(mode="after")
     def _optional_is_nullable(self) -> Column:

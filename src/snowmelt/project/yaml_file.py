@@ -27,10 +27,13 @@ def load_model(
     model: type[Model],
     shown_as: str,
     context: dict[str, Any] | None = None,
+    *,
+    deferred: tuple[str, ...] = (),
 ) -> Model:
     """Read one YAML file into a model.
 
-    `${NAME}` and `${NAME:-default}` in texts are taken from the environment.
+    `${NAME}` and `${NAME:-default}` in texts are taken from the environment; below
+    `deferred` keys they stand as they are, to be read when they are used.
 
     Raises ConfigError naming the file, the line and the key: for what is not YAML,
     for unknown keys (with the nearest known one), for wrong values.
@@ -50,7 +53,7 @@ def load_model(
         raise ConfigError(f"{shown_as}:1", "expected keys and values")
     _refuse_repeated(node, shown_as)
     try:
-        content = _interpolate(yaml.load(text, Loader=LOADER))
+        content = _interpolate_all_but(yaml.load(text, Loader=LOADER), deferred)
     except KeyError as error:
         line = _line_of_text(text, f"${{{error.args[0]}")
         raise ConfigError(
@@ -94,7 +97,8 @@ def place_of(path: Path, location: Location, shown_as: str) -> str:
 def _describe(
     error: ErrorDetails, node: yaml.Node, model: type[BaseModel], shown_as: str
 ) -> ConfigError:
-    location = tuple(part for part in error["loc"] if part not in FORMATS)
+    said = _as_said(node, error["loc"])
+    location = tuple(part for part in said if part not in FORMATS)
     line, key = _line_of(node, location)
     dotted = ".".join(str(part) for part in location)
     where = f"{shown_as}:{line}: {dotted}" if dotted else f"{shown_as}:{line}"
@@ -111,6 +115,21 @@ def _describe(
     is_shown = is_shown and not _may_be_secret(node, model, location)
     shown = f" (given: {given!r})" if is_shown else ""
     return ConfigError(where, f"{message[:1].lower()}{message[1:]}{shown}")
+
+
+def _as_said(node: yaml.Node, location: Location) -> Location:
+    """Return a location without the names that unions of models put into it."""
+    said: list[int | str] = []
+    for at, part in enumerate(location):
+        if isinstance(node, yaml.MappingNode):
+            found = [value for key, value in node.value if key.value == str(part)]
+            if not found and at < len(location) - 1:
+                continue
+            node = found[0] if found else node
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+            node = node.value[part]
+        said.append(part)
+    return tuple(said)
 
 
 def _line_of(node: yaml.Node, location: Location) -> tuple[int, int | str]:
@@ -205,6 +224,13 @@ def _refuse_repeated(node: yaml.Node, shown_as: str) -> None:
     elif isinstance(node, yaml.SequenceNode):
         for value in node.value:
             _refuse_repeated(value, shown_as)
+
+
+def _interpolate_all_but(content: dict[str, Any], deferred: tuple[str, ...]) -> Any:
+    return {
+        key: value if key in deferred else _interpolate(value)
+        for key, value in content.items()
+    }
 
 
 def _interpolate(content: Any) -> Any:

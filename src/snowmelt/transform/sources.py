@@ -102,6 +102,6 @@ def _description_of(column: Column) -> dict[str, str]:
 
 def _meta_of(column: Column) -> dict[str, dict[str, dict[str, object]]]:
     """Return a column's meta where dbt has it: below `config`."""
-    if column.meta is None:
+    if "meta" not in column.model_fields_set:
         return {}
     return {"config": {"meta": column.meta.model_dump(mode="json")}}

@@ -1,0 +1,1 @@
+"""The AWS side for those who keep their infrastructure in Terraform."""
