@@ -52,6 +52,7 @@ COMMANDS = {
     "users": "Say who may see the pages with a password.",
     "backup": "Copy the warehouse into a new folder while it is in use.",
     "restore": "Put the warehouse of a backup back.",
+    "deploy": "Put the project on AWS and Snowflake.",
     "upgrade": "Write this version's dbt package into the project.",
     "doctor": "Check this machine and this project.",
 }

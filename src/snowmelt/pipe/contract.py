@@ -27,6 +27,16 @@ _KEY = r"(?:[^.\[\]\"$]+|\"[^\"]+\")"
 PATH = rf"^{_KEY}(?:\.{_KEY}|\[\d+\])*$"
 
 
+class ColumnMeta(BaseModel):
+    """What a column is to others; keys of theirs may stand beside ours."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    pii: bool = Field(
+        False, description="Does it tell of a person? It is masked on Snowflake then."
+    )
+
+
 class Column(BaseModel):
     """One column of a contract."""
 
@@ -50,6 +60,9 @@ class Column(BaseModel):
         False, description="May a file lack it? It is NULL for such files."
     )
     description: str = Field("", description="What it means.")
+    meta: ColumnMeta = Field(
+        default_factory=ColumnMeta, description="What others are told of it."
+    )
 
     @field_validator("name")
     @classmethod

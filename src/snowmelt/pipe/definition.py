@@ -29,9 +29,11 @@ from snowmelt.pipe.expectation import read_expectation
 from snowmelt.pipe.file_format import CsvFormat, FileFormat, ParquetFormat
 from snowmelt.pipe.identity import IdentityRules, SameContent, SameName
 
-_NOT_FOR_READING = {
-    *("description", "after_load", "wait_for", "expect"),
-    *("mode", "on_same_name_changed", "on_same_content", "snowpipe_compat"),
+_NOT_FOR_READING: dict[str, Any] = {
+    **dict.fromkeys(("description", "after_load", "wait_for", "expect"), True),
+    **dict.fromkeys(("mode", "on_same_name_changed", "on_same_content"), True),
+    "snowpipe_compat": True,
+    "contract": {"columns": {"__all__": {"meta"}}},
 }
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 

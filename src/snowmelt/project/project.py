@@ -115,7 +115,9 @@ def find_project(directory: Path) -> Path:
 def load_project(directory: Path) -> Project:
     """Read settings and pipes. Raises ConfigError with file and line."""
     root = find_project(directory)
-    settings = load_model(root / SETTINGS_FILE, Settings, SETTINGS_FILE)
+    settings = load_model(
+        root / SETTINGS_FILE, Settings, SETTINGS_FILE, deferred=("targets",)
+    )
     other = next((root / "pipes").glob("*.yaml"), None)
     if other is not None:
         raise ConfigError(

@@ -17,6 +17,7 @@ from snowmelt.pipe.batch import LoadConfig
 from snowmelt.pipe.definition import Name
 from snowmelt.pipe.file_format import FileFormat
 from snowmelt.project.serving import ServeConfig
+from snowmelt.project.targets import LOCAL, TargetConfig
 from snowmelt.transform.tasks.config import TaskConfig
 from snowmelt.warehouse.memory import DEFAULT, machine_memory, memory_bytes
 
@@ -96,3 +97,15 @@ class Settings(BaseModel):
         default_factory=dict, description="A graph of tasks, by name; see tasks.md."
     )
     serve: ServeConfig = Field(default_factory=ServeConfig)
+    targets: dict[Name, TargetConfig] = Field(
+        default_factory=dict,
+        description="Where else the project can live, by name; see targets.md. "
+        "`local` is always there.",
+    )
+
+    @field_validator("targets")
+    @classmethod
+    def _local_is_local(cls, given: dict[str, Any]) -> dict[str, Any]:
+        if getattr(given.get(LOCAL), "type", LOCAL) != LOCAL:
+            raise ValueError("'local' is this machine: give the other one another name")
+        return given

@@ -25,10 +25,13 @@ def load_model(
     model: type[Model],
     shown_as: str,
     context: dict[str, Any] | None = None,
+    *,
+    deferred: tuple[str, ...] = (),
 ) -> Model:
     """Read one YAML file into a model.
 
-    `${NAME}` and `${NAME:-default}` in texts are taken from the environment.
+    `${NAME}` and `${NAME:-default}` in texts are taken from the environment; below
+    `deferred` keys they stand as they are, to be read when they are used.
 
     Raises ConfigError naming the file, the line and the key: for what is not YAML,
     for unknown keys (with the nearest known one), for wrong values.
@@ -48,7 +51,7 @@ def load_model(
         raise ConfigError(f"{shown_as}:1", "expected keys and values")
     _refuse_repeated(node, shown_as)
     try:
-        content = _interpolate(yaml.safe_load(text))
+        content = _interpolate_all_but(yaml.safe_load(text), deferred)
     except KeyError as error:
         line = _line_of_text(text, f"${{{error.args[0]}")
         raise ConfigError(
@@ -195,6 +198,13 @@ def _refuse_repeated(node: yaml.Node, shown_as: str) -> None:
     elif isinstance(node, yaml.SequenceNode):
         for value in node.value:
             _refuse_repeated(value, shown_as)
+
+
+def _interpolate_all_but(content: dict[str, Any], deferred: tuple[str, ...]) -> Any:
+    return {
+        key: value if key in deferred else _interpolate(value)
+        for key, value in content.items()
+    }
 
 
 def _interpolate(content: Any) -> Any:

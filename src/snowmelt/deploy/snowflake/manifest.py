@@ -1,0 +1,320 @@
+"""All that a project wants in an account of Snowflake. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from snowmelt.deploy.address import Address
+from snowmelt.deploy.naming import Names
+from snowmelt.deploy.snowflake import sql
+from snowmelt.deploy.snowflake.access import Grant, Role, RoleGrant
+from snowmelt.deploy.snowflake.bronze import Surroundings, map_pipe, policy_type
+from snowmelt.deploy.snowflake.bronze import snowflake_type as type_of
+from snowmelt.deploy.snowflake.code import MaskingPolicy
+from snowmelt.deploy.snowflake.entity import Entity
+from snowmelt.deploy.snowflake.integration import StorageAccess, StorageIntegration
+from snowmelt.deploy.snowflake.notices import Around, map_alerts
+from snowmelt.deploy.snowflake.place import (
+    Database,
+    ResourceMonitor,
+    Schema,
+    Warehouse,
+)
+from snowmelt.deploy.snowflake.places import Findings, PipeFile, pipe_files
+from snowmelt.deploy.snowflake.stage import Stage
+from snowmelt.deploy.snowflake.table import Table, TableColumn
+from snowmelt.deploy.snowflake.transformation import Place, map_tasks
+from snowmelt.project.project import Project
+
+SYSTEM = "snowmelt"
+_MASKS = {
+    "VARCHAR": "'***'",
+    "VARIANT": "NULL",
+}
+_LOG = (
+    ("TURN", "NUMBER(19,0)", True),
+    ("RUN_ID", "VARCHAR", True),
+    ("STEP", "VARCHAR", False),
+    ("OBJECT", "VARCHAR", False),
+    ("STARTED_AT", "TIMESTAMP_LTZ", False),
+    ("ENDED_AT", "TIMESTAMP_LTZ", True),
+    ("STATUS", "VARCHAR", False),
+    ("ROWS_IN", "NUMBER(19,0)", True),
+    ("ROWS_OUT", "NUMBER(19,0)", True),
+    ("ROWS_REJECTED", "NUMBER(19,0)", True),
+    ("BYTES", "NUMBER(19,0)", True),
+    ("ERROR", "VARCHAR", True),
+    ("DETAILS", "VARCHAR", True),
+)
+_NEWS_READ = (
+    ("STREAM_NAME", "VARCHAR", False),
+    ("ROW_COUNT", "NUMBER(19,0)", False),
+    ("READ_AT", "TIMESTAMP_LTZ", False),
+)
+
+
+def manifest(project: Project, names: Names, findings: Findings) -> list[Entity]:
+    """Return every resource of a project; note what has no mapping.
+
+    Raises nothing: `findings.require_none` does, once all is known.
+    """
+    return _Manifest(project, names, findings).entities()
+
+
+@dataclass(frozen=True)
+class _Manifest:
+    project: Project
+    names: Names
+    findings: Findings
+
+    def entities(self) -> list[Entity]:
+        places = [self.warehouse, *self._monitor(), self.database, *self._schemas()]
+        access = [*self._roles(), *self._grants()]
+        doors = [self.integration, self.access, self.stage]
+        files = pipe_files(self.project)
+        policies = self._policies(files)
+        bronze = [
+            each
+            for file in files
+            for each in map_pipe(file, self._surroundings(policies), self.findings)
+        ]
+        log = [self._table("pipeline_log", _LOG), self._table("news_read", _NEWS_READ)]
+        return [
+            *places,
+            *access,
+            *doors,
+            *policies.values(),
+            *bronze,
+            *log,
+            *self._tasks(),
+            *self._alerts(),
+        ]
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        given = self.names.target.warehouse
+        seconds = round(given.auto_suspend.total_seconds())
+        return Warehouse(sql.name(self.names.warehouse), given.size, seconds)
+
+    def _monitor(self) -> list[ResourceMonitor]:
+        quota = self.names.target.warehouse.credits_per_month
+        if quota is None:
+            return []
+        name = sql.name(f"{self.names.prefix}_MONITOR")
+        needs = (self.warehouse.address,)
+        return [ResourceMonitor(name, self.warehouse, quota, needs=needs)]
+
+    @property
+    def retention_days(self) -> int:
+        return self.names.target.keep_history.days
+
+    @cached_property
+    def database(self) -> Database:
+        return Database(sql.name(self.names.database), self.retention_days)
+
+    @cached_property
+    def schemas(self) -> dict[str, Schema]:
+        bronze = self.project.settings.layers.bronze
+        return {
+            name: Schema(
+                sql.path(self.names.database, name),
+                self.retention_days,
+                needs=(self.database.address,),
+            )
+            for name in (bronze, "silver", "gold", "quarantine", SYSTEM)
+        }
+
+    def _schemas(self) -> list[Schema]:
+        return list(self.schemas.values())
+
+    @property
+    def bronze(self) -> Schema:
+        return self.schemas[self.project.settings.layers.bronze]
+
+    @cached_property
+    def roles(self) -> dict[str, Role]:
+        return {
+            word: Role(sql.name(self.names.role(word)))
+            for word in ("loader", "transformer", "reader")
+        }
+
+    def _roles(self) -> list[Entity]:
+        parent = sql.name(self.names.target.parent_role)
+        return [
+            *self.roles.values(),
+            *(
+                RoleGrant.of(role.name, parent, (role.address,))
+                for role in self.roles.values()
+            ),
+        ]
+
+    def _grants(self) -> list[Grant]:
+        found = [
+            self._on(role, ("USAGE",), "DATABASE", self.database.name)
+            for role in ("loader", "reader")
+        ]
+        for role in self.roles:
+            found.append(self._on(role, ("USAGE",), "WAREHOUSE", self.warehouse.name))
+        found += self._loader() + self._transformer() + self._reader()
+        return found
+
+    def _loader(self) -> list[Grant]:
+        bronze, system = self.bronze.name, self.schemas[SYSTEM].name
+        return [
+            self._on("loader", ("USAGE",), "SCHEMA", bronze),
+            self._on("loader", ("USAGE",), "SCHEMA", system),
+            self._future("loader", ("SELECT", "INSERT"), "TABLE", self.bronze),
+            self._future("loader", ("USAGE",), "FILE FORMAT", self.bronze),
+            self._future("loader", ("USAGE",), "STAGE", self.bronze),
+            self._future("loader", ("MONITOR", "OPERATE"), "PIPE", self.bronze),
+            self._future("loader", ("SELECT", "INSERT"), "TABLE", self.schemas[SYSTEM]),
+        ]
+
+    def _transformer(self) -> list[Grant]:
+        bronze = self.bronze
+        makes = ("USAGE", "CREATE TABLE", "CREATE VIEW")
+        found = [
+            self._on("transformer", ("USAGE", "CREATE STREAM"), "SCHEMA", bronze.name),
+            self._on(
+                "transformer",
+                ("CREATE SCHEMA", "USAGE"),
+                "DATABASE",
+                self.database.name,
+            ),
+            self._future("transformer", ("SELECT",), "TABLE", bronze),
+            self._future("transformer", ("SELECT",), "VIEW", bronze),
+        ]
+        found += [
+            self._on("transformer", makes, "SCHEMA", self.schemas[each].name)
+            for each in ("silver", "gold", "quarantine")
+        ]
+        system = self.schemas[SYSTEM]
+        return [
+            *found,
+            self._on("transformer", ("USAGE",), "SCHEMA", system.name),
+            self._future("transformer", ("SELECT", "INSERT"), "TABLE", system),
+        ]
+
+    def _reader(self) -> list[Grant]:
+        gold = self.schemas["gold"]
+        return [
+            self._on("reader", ("USAGE",), "SCHEMA", gold.name),
+            self._future("reader", ("SELECT",), "TABLE", gold),
+            self._future("reader", ("SELECT",), "VIEW", gold),
+        ]
+
+    def _on(self, role: str, words: tuple[str, ...], on: str, target: str) -> Grant:
+        kind = Address("snowflake", on.lower(), target)
+        needs = (self.roles[role].address, kind)
+        return Grant.of(self.roles[role].name, words, on, target, needs=needs)
+
+    def _future(
+        self, role: str, words: tuple[str, ...], on: str, schema: Schema
+    ) -> Grant:
+        needs = (self.roles[role].address, schema.address)
+        return Grant.future(self.roles[role].name, words, on, schema.name, needs=needs)
+
+    @cached_property
+    def integration(self) -> StorageIntegration:
+        names = self.names
+        return StorageIntegration(
+            sql.name(names.integration),
+            names.iam_role_arn,
+            names.external_id,
+            (names.location,),
+        )
+
+    @cached_property
+    def access(self) -> StorageAccess:
+        needs = (self.integration.address, self.names.iam_role_address)
+        return StorageAccess(
+            self.integration.name,
+            self.names.location,
+            needs=(*needs, self.names.bucket_address),
+        )
+
+    @cached_property
+    def stage(self) -> Stage:
+        return Stage(
+            sql.path(
+                self.names.database, self.project.settings.layers.bronze, "landing"
+            ),
+            self.names.location,
+            self.integration.name,
+            needs=(self.bronze.address, self.integration.address),
+        )
+
+    def _surroundings(self, policies: dict[str, MaskingPolicy]) -> Surroundings:
+        return Surroundings(
+            self.names.database,
+            self.project.settings.layers.bronze,
+            self.stage,
+            self.names.topic_arn,
+            self.names.target.aws.folder,
+            (self.access.address, self.names.topic_policy_address),
+            {kind: policy.name for kind, policy in policies.items()},
+        )
+
+    def _policies(self, files: list[PipeFile]) -> dict[str, MaskingPolicy]:
+        """Return a masking policy for each type of a column that tells of a person."""
+        kinds = {
+            policy_type(type_of(column.type))
+            for file in files
+            for column in file.pipe.contract.columns
+            if column.meta.pii
+        }
+        seeing = tuple(self.roles[word].name for word in ("loader", "transformer"))
+        return {
+            kind: MaskingPolicy(
+                sql.path(self.names.database, SYSTEM, f"mask_{kind}"),
+                kind,
+                seeing,
+                _MASKS.get(kind, "NULL"),
+                needs=(self.schemas[SYSTEM].address,),
+            )
+            for kind in sorted(kinds)
+        }
+
+    def _table(self, name: str, columns: tuple[tuple[str, str, bool], ...]) -> Table:
+        return Table(
+            sql.path(self.names.database, SYSTEM, name),
+            tuple(TableColumn(*each) for each in columns),
+            change_tracking=False,
+            needs=(self.schemas[SYSTEM].address,),
+        )
+
+    def _tasks(self) -> list[Entity]:
+        target, settings = self.names.target, self.project.settings
+        if target.runner != "tasks":
+            return []
+        place = Place(
+            self.names.database,
+            SYSTEM,
+            settings.layers.bronze,
+            self.warehouse.name,
+            target.dbt_project or self.names.prefix,
+            self.names.owner.target,
+            self.project.root,
+            tuple(pipe.table_name for pipe in self.project.pipes),
+            tuple(pipe.name for pipe in self.project.pipes),
+            (self.schemas[SYSTEM].address, self.warehouse.address),
+        )
+        return map_tasks(dict(settings.tasks), place, self.findings)
+
+    def _alerts(self) -> list[Entity]:
+        bronze = self.project.settings.layers.bronze
+        tables = {
+            pipe.name: sql.path(self.names.database, bronze, f"{pipe.table_name}__all")
+            for pipe in self.project.pipes
+        }
+        needs = [Address("snowflake", "table", each) for each in tables.values()]
+        around = Around(
+            sql.name(self.names.database),
+            SYSTEM,
+            self.names.prefix,
+            self.warehouse.name,
+            tables,
+            (self.schemas[SYSTEM].address, self.warehouse.address, *needs),
+        )
+        return map_alerts(self.project.settings.alerts, around, self.findings)

@@ -1,0 +1,371 @@
+"""What runs after files were copied: the procedure, streams, the tasks. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from snowmelt.deploy.address import Address
+from snowmelt.deploy.snowflake import sql
+from snowmelt.deploy.snowflake.code import Procedure
+from snowmelt.deploy.snowflake.entity import Entity, address_of
+from snowmelt.deploy.snowflake.places import Findings
+from snowmelt.deploy.snowflake.sql import Written
+from snowmelt.deploy.snowflake.task import Stream, Task, TaskGraph
+from snowmelt.transform.tasks.condition import (
+    Condition,
+    UnreadRows,
+    parse_condition,
+    streams_in,
+)
+from snowmelt.transform.tasks.config import Expect, TaskConfig
+from snowmelt.transform.tasks.graph import TaskGraph as LocalGraph
+
+PUBLISH = "publish"
+_HERE_ONLY = {
+    "python": "calls a function on this machine",
+    "shell": "runs a program on this machine",
+    "webhook": "posts to an address, which an account does only with a secret stored "
+    "in it",
+}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where tasks are, and what they use."""
+
+    database: str
+    schema: str
+    bronze: str
+    warehouse: str
+    dbt_project: str
+    target: str
+    root: Path
+    tables: tuple[str, ...]
+    """Tables of bronze."""
+    pipes: tuple[str, ...]
+    needs: tuple[Address, ...]
+
+    def path(self, name: str) -> str:
+        return sql.path(self.database, self.schema, name)
+
+    def all_rows(self, table: str) -> str:
+        return sql.path(self.database, self.bronze, f"{table}__all")
+
+    def news(self, table: str) -> str:
+        """The stream that says whether a table of bronze has rows nobody has built."""
+        return sql.path(self.database, self.bronze, f"{table}__news")
+
+    def pipe(self, name: str) -> str:
+        return sql.path(self.database, self.bronze, f"{name}_pipe")
+
+
+def map_tasks(
+    tasks: dict[str, TaskConfig], place: Place, findings: Findings
+) -> list[Entity]:
+    """Return procedure, streams and tasks; note what no task can do there.
+
+    Where the project's own graph builds no models, what arrives is built by a graph of
+    one task as soon as there is any.
+    """
+    graph = LocalGraph(tasks) if tasks else None
+    streams = [
+        Stream(
+            place.news(table),
+            place.all_rows(table),
+            needs=(*place.needs, address_of("table", place.all_rows(table))),
+        )
+        for table in place.tables
+    ]
+    run = _procedure(place, streams)
+    found: list[Entity] = [*streams, run]
+    needs = (*place.needs, run.address, *(each.address for each in streams))
+    if graph is None or not graph.publishes:
+        found += _publishing(place, streams, needs)
+    if graph is not None:
+        found += _Graph(graph, place, findings, needs).mapped()
+    return found
+
+
+def _publishing(
+    place: Place, streams: list[Stream], needs: tuple[Address, ...]
+) -> list[Entity]:
+    """Return the graph that builds what arrives, as soon as it does."""
+    name = place.path(PUBLISH)
+    when = " OR ".join(_has_data(each.name) for each in streams)
+    task = Task(
+        name,
+        name,
+        _call(place, "build"),
+        place.warehouse,
+        when=when,
+        settings=(
+            ("ALLOW_OVERLAPPING_EXECUTION", False),
+            ("SUSPEND_TASK_AFTER_NUM_FAILURES", 10),
+        ),
+        needs=needs,
+    )
+    return [task, TaskGraph(name, members=(name,), needs=(task.address,))]
+
+
+def _has_data(stream: str) -> str:
+    return f"SYSTEM$STREAM_HAS_DATA({sql.text(stream)})"
+
+
+def _call(place: Place, arguments: str) -> str:
+    given = f"{arguments} --target {place.target}"
+    return f"CALL {place.path('run_dbt')}({sql.text(given)})"
+
+
+def _procedure(place: Place, streams: list[Stream]) -> Procedure:
+    """Return the procedure that builds everything and says so in the log.
+
+    Reading the streams is part of its transaction, which sees them as they were when it
+    began: rows that come while dbt builds make the condition true again, and a build
+    that fails leaves it true.
+    """
+    log = place.path("pipeline_log")
+    read = "\n".join(
+        f"  INSERT INTO {place.path('news_read')} (STREAM_NAME, ROW_COUNT, READ_AT)\n"
+        f"    SELECT {sql.text(each.name)}, COUNT(*), CURRENT_TIMESTAMP() "
+        f"FROM {each.name};"
+        for each in streams
+    )
+    columns = "(STEP, OBJECT, STARTED_AT, ENDED_AT, STATUS, ERROR)"
+    statement = (
+        f"'EXECUTE DBT PROJECT {place.path(place.dbt_project)} ARGS = ''' "
+        "|| REPLACE(:ARGS, '''', '''''') || ''''"
+    )
+    code = f"""
+DECLARE
+  began TIMESTAMP_LTZ DEFAULT CURRENT_TIMESTAMP();
+  statement VARCHAR DEFAULT {statement};
+BEGIN
+  BEGIN TRANSACTION;
+{read}
+  EXECUTE IMMEDIATE :statement;
+  INSERT INTO {log} {columns}
+    SELECT 'run', :ARGS, :began, CURRENT_TIMESTAMP(), 'ok', NULL;
+  COMMIT;
+  RETURN 'ok';
+EXCEPTION
+  WHEN OTHER THEN
+    ROLLBACK;
+    INSERT INTO {log} {columns}
+      SELECT 'run', :ARGS, :began, CURRENT_TIMESTAMP(), 'failed', :SQLERRM;
+    RAISE;
+END
+"""
+    tables = ("pipeline_log", "news_read")
+    needs = (*place.needs, *(address_of("table", place.path(t)) for t in tables))
+    return Procedure(
+        place.path("run_dbt"),
+        (("ARGS", "VARCHAR"),),
+        code,
+        needs=(*needs, *(each.address for each in streams)),
+    )
+
+
+@dataclass(frozen=True)
+class _Graph:
+    """The project's own graph of tasks."""
+
+    graph: LocalGraph
+    place: Place
+    findings: Findings
+    needs: tuple[Address, ...]
+
+    @property
+    def _stopped(self) -> set[str]:
+        """The tasks below the root that wait until a person resumes them."""
+        tasks = self.graph.tasks.items()
+        return {n for n, t in tasks if t.suspended and n != self.graph.root}
+
+    def mapped(self) -> list[Entity]:
+        """Return the tasks, and that they run."""
+        names = [*self.graph.order]
+        if self.graph.finalizer is not None:
+            names.append(self.graph.finalizer)
+        tasks: list[Entity] = [self._task(name) for name in names]
+        root = self.place.path(self.graph.root)
+        whole = TaskGraph(
+            root,
+            self.graph.root_task.suspended,
+            tuple(self.place.path(n) for n in names if n not in self._stopped),
+            tuple(self.place.path(n) for n in names if n in self._stopped),
+            needs=tuple(each.address for each in tasks),
+        )
+        return [*tasks, whole]
+
+    def _task(self, name: str) -> Task:
+        task = self.graph.tasks[name]
+        place = self.place
+        parents = tuple(place.path(each) for each in task.after)
+        root = place.path(self.graph.root)
+        finalize = place.path(task.finalize) if task.finalize else ""
+        above = [*parents, *([finalize] if finalize else [])]
+        return Task(
+            place.path(name),
+            root,
+            self._code(name, task),
+            place.warehouse,
+            self._schedule(name, task),
+            parents,
+            finalize,
+            self._when(name, task),
+            self._settings(name, task),
+            needs=(*self.needs, *(address_of(Task.kind, each) for each in above)),
+        )
+
+    def _at(self, name: str, *keys: str) -> str:
+        return self.findings.settings("tasks", name, *keys)
+
+    def _schedule(self, name: str, task: TaskConfig) -> str:
+        if task.cron is not None:
+            return f"USING CRON {task.cron} {task.timezone}"
+        if task.every is None:
+            return ""
+        seconds = round(task.every.total_seconds())
+        if seconds < 10:
+            told = "a task there runs every 10 seconds at most"
+            self.findings.remark(self._at(name, "every"), told)
+        if seconds % 60 == 0:
+            return f"{seconds // 60} MINUTE"
+        return f"{max(seconds, 10)} SECONDS"
+
+    def _when(self, name: str, task: TaskConfig) -> str:
+        if task.when is None:
+            return ""
+        condition = parse_condition(task.when)
+        unknown = [e for e in streams_in(condition) if e not in self.place.tables]
+        if unknown:
+            self.findings.refuse(
+                self._at(name, "when"),
+                f"{unknown[0]} is no table of bronze, and the streams of models are "
+                "made by dbt there",
+                "Name a table of bronze, or write runner: service in the target.",
+            )
+            return ""
+        return self._condition(condition)
+
+    def _condition(self, condition: Condition) -> str:
+        if isinstance(condition, UnreadRows):
+            return _has_data(self.place.news(condition.name))
+        parts = [self._condition(part) for part in condition.parts]
+        if condition.word == "not":
+            return f"NOT {parts[0]}"
+        return f"({f' {condition.word.upper()} '.join(parts)})"
+
+    def _settings(self, name: str, task: TaskConfig) -> tuple[tuple[str, Written], ...]:
+        given: dict[str, Written] = {}
+        if name == self.graph.root:
+            given["OVERLAP_POLICY"] = sql.Word(task.overlap_policy.value.upper())
+            given["SUSPEND_TASK_AFTER_NUM_FAILURES"] = task.suspend_after_failures
+            given["TASK_AUTO_RETRY_ATTEMPTS"] = task.auto_retry_attempts
+            if task.min_interval and self.graph.is_triggered:
+                seconds = max(10, round(task.min_interval.total_seconds()))
+                given["USER_TASK_MINIMUM_TRIGGER_INTERVAL_IN_SECONDS"] = seconds
+            if task.config:
+                given["CONFIG"] = _as_json(task.config)
+            if "lanes_max" in task.model_fields_set:
+                told = "how many tasks run side by side is the account's matter"
+                self.findings.remark(self._at(name, "lanes_max"), told)
+        if task.timeout is not None:
+            given["USER_TASK_TIMEOUT_MS"] = round(
+                task.timeout / timedelta(milliseconds=1)
+            )
+        return tuple(given.items())
+
+    def _code(self, name: str, task: TaskConfig) -> str:
+        kind = task.kinds[0]
+        if kind in _HERE_ONLY:
+            self.findings.refuse(
+                self._at(name, kind),
+                f"the task {_HERE_ONLY[kind]}",
+                "Write runner: service in the target: the service then runs the tasks.",
+            )
+            return "SELECT 1"
+        if task.dbt is not None:
+            verb, chosen = "build", task.dbt.select
+            if task.dbt.test:
+                verb, chosen = "test", task.dbt.test
+            return _call(self.place, f"{verb} --select {' '.join(chosen)}")
+        if task.refresh is not None:
+            told = (
+                "the pipes look at the stage again; nothing waits until all is loaded"
+            )
+            self.findings.remark(self._at(name, "refresh"), told)
+            one = task.refresh.pipe
+            names = (one,) if one else self.place.pipes
+            return _block(f"ALTER PIPE {self.place.pipe(e)} REFRESH" for e in names)
+        return self._of_file(name, task)
+
+    def _of_file(self, name: str, task: TaskConfig) -> str:
+        """Return a task's file of SQL, in Snowflake's dialect."""
+        assert task.sql is not None
+        try:
+            given = (self.place.root / task.sql.file).read_text()
+            parsed = [e for e in sqlglot.parse(given, read="duckdb") if e is not None]
+            _require_portable(parsed)
+            statements = [
+                each.sql(dialect="snowflake", comments=False) for each in parsed
+            ]
+        except (OSError, SqlglotError) as error:
+            told = str(error).splitlines()[0] if str(error) else "it cannot be read"
+            self.findings.refuse(
+                self._at(name, "sql"),
+                f"{task.sql.file} cannot be put into Snowflake's dialect: {told}",
+                "Write it portably, or write runner: service in the target.",
+            )
+            return "SELECT 1"
+        if not statements:
+            return "SELECT 1"
+        *before, last = statements
+        if not isinstance(parsed[-1], exp.Query):
+            return _block(statements)
+        return _judged(before, last, task.sql.expect, task.sql.file)
+
+
+def _require_portable(parsed: Iterable[object]) -> None:
+    if any(isinstance(each, exp.Command) for each in parsed):
+        raise SqlglotError("a statement of the embedded engine alone")
+
+
+def _block(statements: Iterable[str]) -> str:
+    listed = ";\n  ".join(statements)
+    return f"BEGIN\n  {listed};\nEND"
+
+
+def _judged(before: list[str], query: str, expect: Expect | None, file: str) -> str:
+    """Return a block that judges what a query returns, or returns its first value."""
+    lines = [f"  {each};" for each in before]
+    if expect is None:
+        value = f"(SELECT $1::VARCHAR FROM ({query}) LIMIT 1)"
+        lines += [f"  LET found VARCHAR := {value};"]
+        lines += ["  CALL SYSTEM$SET_RETURN_VALUE(:found);"]
+        return "\n".join(["BEGIN", *lines, "END"])
+    negated = "NOT " if expect is Expect.ROWS else ""
+    what = "a row, and returned none" if expect is Expect.ROWS else "no row, and did"
+    return "\n".join(
+        [
+            "DECLARE",
+            f"  gate EXCEPTION (-20001, {sql.text(f'{file} must return {what}')});",
+            "BEGIN",
+            *lines,
+            f"  IF ({negated}EXISTS ({query})) THEN",
+            "    RAISE gate;",
+            "  END IF;",
+            "END",
+        ]
+    )
+
+
+def _as_json(config: dict[str, object]) -> str:
+    return json.dumps(config, ensure_ascii=False, sort_keys=True)
