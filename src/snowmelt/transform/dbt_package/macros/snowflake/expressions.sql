@@ -36,9 +36,9 @@
 {% macro snowflake__moment(column) -%}
     case
         when regexp_like(trim({{ column }}), '[12][0-9]{3}-[0-9]{2}-[0-9]{2}([T ][0-9].*)?(Z|[+-][0-9:]+)')
-        then convert_timezone('UTC', try_to_timestamp_tz(trim({{ column }})))::timestamp_ntz
+        then convert_timezone('UTC', try_cast(trim({{ column }}) as timestamp_tz))::timestamp_ntz
         when regexp_like(trim({{ column }}), '[12][0-9]{3}-[0-9]{2}-[0-9]{2}([T ][0-9].*)?')
-        then try_to_timestamp_ntz(trim({{ column }}))
+        then try_cast(trim({{ column }}) as timestamp_ntz)
     end
 {%- endmacro %}
 
@@ -70,7 +70,12 @@
 
 {#- Its own concat_ws is null where one of the texts is. -#}
 {% macro snowflake__joined(separator, texts) -%}
-    array_to_string(array_construct_compact({{ texts | join(', ') }}), {{ snowmelt.literal(separator) }})
+    {%- set parts = [] -%}
+    {%- for text in texts -%}
+        {%- do parts.append('coalesce(' ~ text ~ ' || ' ~ snowmelt.literal(separator) ~ ", '')") -%}
+    {%- endfor -%}
+    {%- set all_of_them = parts | join(' || ') -%}
+    left({{ all_of_them }}, greatest(length({{ all_of_them }}) - {{ separator | length }}, 0))
 {%- endmacro %}
 
 
