@@ -22,6 +22,7 @@ import httpx
 import pytest
 import yaml
 
+from ports import free_port
 from shop import SNOWMELT
 
 REPOSITORY = Path(__file__).parents[2]
@@ -107,13 +108,6 @@ def supervised(root: Path) -> Iterator[Supervisor]:
                 supervisor.service.kill()
                 supervisor.service.wait()
             Path(address).unlink()
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 def land(root: Path, number: int) -> None:

@@ -181,7 +181,8 @@ def _live_query(file: PipeFile, table: Table, folder: str) -> str:
     """Return the query of the rows that count, each once.
 
     A pipe that was made anew may bring a file twice in the worst case: the same record
-    of the same content counts once.
+    of the same version counts once. _STAGE_PATH is what versions are told apart by, as
+    it is in the table: a condition on it is one on the rows that are read.
     """
     pipe = file.pipe
     name = f"SUBSTR(A._FILE, {len(folder) + 1})" if folder else "A._FILE"
@@ -189,6 +190,7 @@ def _live_query(file: PipeFile, table: Table, folder: str) -> str:
     shown = [
         *columns,
         f"{name} AS _FILE",
+        "_FILE AS _STAGE_PATH",
         "A._FILE_ROW",
         "DATE_PART(EPOCH_NANOSECOND, A._LOADED_AT) AS _LOAD_SEQ",
         "A._VERSION_AT",

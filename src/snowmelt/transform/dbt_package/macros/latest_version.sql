@@ -100,13 +100,18 @@
         refused._file_row,
         refused._load_seq,
         refused._version_at,
-        cast(json_object(
-            {%- for column in columns if column not in ('_file', '_file_row', '_load_seq', '_version_at') -%}
-            {{ snowmelt.literal(column) }}, cast(refused.{{ snowmelt.quoted(column) }} as varchar)
+        cast({{ snowmelt.json_object() }}(
+            {%- for column in columns if column | lower not in ('_file', '_file_row', '_load_seq', '_version_at') -%}
+            {{ snowmelt.literal(column | lower if target.type == 'snowflake' else column) }}, cast(refused.{{ snowmelt.quoted(column) }} as varchar)
             {{- ', ' if not loop.last }}
             {%- endfor -%}
         ) as varchar) as refused_row
     from (select * from {{ from }} where _outcome in ('quarantine', 'fail')) as refused
+{%- endmacro %}
+
+
+{% macro json_object() -%}
+    {{- return('object_construct_keep_null' if target.type == 'snowflake' else 'json_object') -}}
 {%- endmacro %}
 
 

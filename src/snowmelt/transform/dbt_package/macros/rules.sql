@@ -141,12 +141,19 @@
 
 
 {% macro full_match(column, pattern) -%}
+    {{- return(adapter.dispatch('full_match', 'snowmelt')(column, pattern)) -}}
+{%- endmacro %}
+
+
+{% macro duckdb__full_match(column, pattern) -%}
     {{- return("regexp_full_match(cast(" ~ column ~ " as varchar), " ~ snowmelt.literal(pattern) ~ ")") -}}
 {%- endmacro %}
 
 
+{#- A column by its name; Snowflake keeps names that nobody quoted in capitals. -#}
 {% macro quoted(column) -%}
-    {{- return('"' ~ (column | replace('"', '""')) ~ '"') -}}
+    {%- set kept = column | upper if target.type == 'snowflake' else column -%}
+    {{- return('"' ~ (kept | replace('"', '""')) ~ '"') -}}
 {%- endmacro %}
 
 
@@ -157,7 +164,9 @@
     {%- elif value is number and (value | string) not in ('inf', '-inf', 'nan') -%}
         {{- return(value | string) -}}
     {%- else -%}
-        {{- return("'" ~ (value | string | replace("'", "''")) ~ "'") -}}
+        {%- set text = value | string | replace("'", "''") -%}
+        {%- if target.type == 'snowflake' -%}{%- set text = text | replace('\\', '\\\\') -%}{%- endif -%}
+        {{- return("'" ~ text ~ "'") -}}
     {%- endif -%}
 {%- endmacro %}
 
@@ -199,7 +208,7 @@
         {% if refusing -%}
         case
             {% for rule in refusing -%}
-            when ({{ rule.condition }}) is false then '{{ rule.on_failure }}'
+            when {{ snowmelt.is_refused(rule.condition) }} then '{{ rule.on_failure }}'
             {% endfor -%}
             else 'pass'
         end
@@ -207,13 +216,13 @@
         {% if refusing -%}
         case
             {% for rule in refusing -%}
-            when ({{ rule.condition }}) is false then {{ snowmelt.literal(rule.name) }}
+            when {{ snowmelt.is_refused(rule.condition) }} then {{ snowmelt.literal(rule.name) }}
             {% endfor -%}
         end
         {%- else -%}cast(null as varchar){%- endif %} as _rule,
         {% if warning -%}
         {% for rule in warning -%}
-        (({{ rule.condition }}) is false){{ ' or ' if not loop.last }}
+        ({{ snowmelt.is_refused(rule.condition) }}){{ ' or ' if not loop.last }}
         {%- endfor %}
         {%- else -%}false{%- endif %} as _warned
     from {{ from }}
@@ -224,10 +233,27 @@
 {#- The names of all rules that refuse a row, as SQL; the first of them decided. -#}
 {% macro refused_by(rules) -%}
     {%- set refusing = rules | rejectattr('on_failure', 'equalto', 'warn') | list -%}
-    {%- if not refusing -%}{{- return('cast([] as varchar[])') -}}{%- endif -%}
     {%- set cases = [] -%}
     {%- for rule in refusing -%}
-        {%- do cases.append('case when (' ~ rule.condition ~ ') is false then ' ~ snowmelt.literal(rule.name) ~ ' end') -%}
+        {%- do cases.append('case when ' ~ snowmelt.is_refused(rule.condition) ~ ' then ' ~ snowmelt.literal(rule.name) ~ ' end') -%}
     {%- endfor -%}
-    {{- return('list_filter([' ~ (cases | join(', ')) ~ '], lambda name: name is not null)') -}}
+    {{- return(adapter.dispatch('list_of_texts', 'snowmelt')(cases)) -}}
+{%- endmacro %}
+
+
+{#- A list of the texts that are not null, as SQL. -#}
+{% macro duckdb__list_of_texts(texts) -%}
+    {%- if not texts -%}{{- return('cast([] as varchar[])') -}}{%- endif -%}
+    {{- return('list_filter([' ~ (texts | join(', ')) ~ '], lambda name: name is not null)') -}}
+{%- endmacro %}
+
+
+{#- Is a condition false, as SQL? One that is null refuses nothing. -#}
+{% macro is_refused(condition) -%}
+    {{- return(adapter.dispatch('is_refused', 'snowmelt')(condition)) -}}
+{%- endmacro %}
+
+
+{% macro duckdb__is_refused(condition) -%}
+    {{- return('(' ~ condition ~ ') is false') -}}
 {%- endmacro %}

@@ -48,6 +48,11 @@
 
 {#- Is this the service building on what it built before? Then a model reads its streams. -#}
 {% macro reads_changes() -%}
+    {{- return(adapter.dispatch('reads_changes', 'snowmelt')()) -}}
+{%- endmacro %}
+
+
+{% macro duckdb__reads_changes() -%}
 
     {%- if not execute or target.name != 'local' or model.resource_type != 'model' -%}
         {{- return(false) -}}

@@ -1,4 +1,4 @@
 {#- A code of a system: trimmed, in upper case; null where nothing is left. -#}
 {% macro code_text(column) -%}
-    nullif(upper(trim(regexp_replace({{ column }}, '[\s\pZ]+', ' ', 'g'))), '')
+    upper({{ snowmelt.one_line(column) }})
 {%- endmacro %}

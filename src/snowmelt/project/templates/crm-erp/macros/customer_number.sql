@@ -4,7 +4,7 @@
 -#}
 {% macro customer_number(column) -%}
     nullif(
-        regexp_replace(replace({{ code_text(column) }}, '-', ''), '^NAS', ''),
+        {{ snowmelt.replaced("replace(" ~ code_text(column) ~ ", '-', '')", '^NAS', '') }},
         ''
     )
 {%- endmacro %}

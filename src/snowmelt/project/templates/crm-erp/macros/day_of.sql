@@ -4,9 +4,9 @@
 -#}
 {% macro day_of(column) -%}
     case
-        when regexp_full_match(trim({{ column }}), '[12]\d{7}(\.0*)?')
-        then cast(try_strptime(trim({{ column }})[1:8], '%Y%m%d') as date)
-        when regexp_full_match(trim({{ column }}), '[12]\d{3}-\d{2}-\d{2}([T ]\d{2}:.*)?')
-        then cast(try_strptime(trim({{ column }})[1:10], '%Y-%m-%d') as date)
+        when {{ snowmelt.full_match('trim(' ~ column ~ ')', '[12][0-9]{7}(\\.0*)?') }}
+        then {{ snowmelt.try_day('trim(' ~ column ~ ')', dashes=false) }}
+        when {{ snowmelt.full_match('trim(' ~ column ~ ')', '[12][0-9]{3}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:.*)?') }}
+        then {{ snowmelt.try_day('trim(' ~ column ~ ')') }}
     end
 {%- endmacro %}

@@ -5,7 +5,9 @@
 {% macro divided(amount, by) -%}
     cast(
         sign({{ amount }}) * cast(
-            (2 * abs(cast(100 * ({{ amount }}) as hugeint)) + ({{ by }})) // nullif(2 * ({{ by }}), 0)
+            {{ snowmelt.quotient(
+                '2 * abs(cast(100 * (' ~ amount ~ ') as decimal(38, 0))) + (' ~ by ~ ')', '2 * (' ~ by ~ ')'
+            ) }}
             as decimal(26, 0)
         ) * cast(0.01 as decimal(3, 2))
         as decimal(24, 2)

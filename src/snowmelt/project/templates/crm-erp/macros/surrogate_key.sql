@@ -3,5 +3,7 @@
     order rows came, and known before the row that it points to has arrived.
 -#}
 {% macro surrogate_key(columns) -%}
-    md5(concat_ws('|', {% for column in columns %}cast({{ column }} as varchar){{ ', ' if not loop.last }}{% endfor %}))
+    {%- set texts = [] -%}
+    {%- for column in columns -%}{%- do texts.append('cast(' ~ column ~ ' as varchar)') -%}{%- endfor -%}
+    md5({{ snowmelt.joined('|', texts) }})
 {%- endmacro %}

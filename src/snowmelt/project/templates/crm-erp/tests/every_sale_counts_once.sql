@@ -19,8 +19,8 @@ facts as (
         count(*) as sales,
         sum(quantity) as quantity,
         sum(sales_amount) as revenue,
-        sum(quantity) filter (order_date is not null) as dated_quantity,
-        sum(sales_amount) filter (order_date is not null) as dated_revenue
+        sum(case when order_date is not null then quantity end) as dated_quantity,
+        sum(case when order_date is not null then sales_amount end) as dated_revenue
     from {{ ref('fact_sales') }}
 
 ),
@@ -37,7 +37,7 @@ trends as (
 report as (
 
     select
-        count(*) filter (orders > 0) as customers,
+        count(case when orders > 0 then 1 end) as customers,
         sum(quantity) as quantity,
         sum(revenue) as revenue
     from {{ ref('customer_sales_report') }}
@@ -84,29 +84,82 @@ profits as (
 
 ),
 
+totals as (
+
+    select
+        facts.dated_quantity as facts_dated_quantity,
+        facts.dated_revenue as facts_dated_revenue,
+        facts.quantity as facts_quantity,
+        facts.revenue as facts_revenue,
+        facts.sales as facts_sales,
+        lifetime.customers as lifetime_customers,
+        lifetime.quantity as lifetime_quantity,
+        lifetime.revenue as lifetime_revenue,
+        performance.products as performance_products,
+        performance.quantity as performance_quantity,
+        performance.revenue as performance_revenue,
+        profits.parts as profits_parts,
+        profits.products as profits_products,
+        profits.quantity as profits_quantity,
+        profits.revenue as profits_revenue,
+        report.customers as report_customers,
+        report.quantity as report_quantity,
+        report.revenue as report_revenue,
+        sales.quantity as sales_quantity,
+        sales.revenue as sales_revenue,
+        sales.sales as sales_sales,
+        segments.customers as segments_customers,
+        segments.revenue as segments_revenue,
+        trends.quantity as trends_quantity,
+        trends.revenue as trends_revenue
+    from sales
+    cross join facts
+    cross join trends
+    cross join report
+    cross join lifetime
+    cross join segments
+    cross join performance
+    cross join profits
+
+),
+
 figures as (
 
-    select unnest([
-        {'figure': 'fact_sales: rows', 'expected': sales.sales, 'found': facts.sales},
-        {'figure': 'fact_sales: quantity', 'expected': sales.quantity, 'found': facts.quantity},
-        {'figure': 'fact_sales: sales_amount', 'expected': sales.revenue, 'found': facts.revenue},
-        {'figure': 'sales_trends: quantity', 'expected': facts.dated_quantity, 'found': trends.quantity},
-        {'figure': 'sales_trends: revenue', 'expected': facts.dated_revenue, 'found': trends.revenue},
-        {'figure': 'customer_sales_report: quantity', 'expected': sales.quantity, 'found': report.quantity},
-        {'figure': 'customer_sales_report: revenue', 'expected': sales.revenue, 'found': report.revenue},
-        {'figure': 'customer_lifetime_value: rows', 'expected': report.customers, 'found': lifetime.customers},
-        {'figure': 'customer_lifetime_value: quantity', 'expected': sales.quantity, 'found': lifetime.quantity},
-        {'figure': 'customer_lifetime_value: revenue', 'expected': sales.revenue, 'found': lifetime.revenue},
-        {'figure': 'customer_segments: customers', 'expected': lifetime.customers, 'found': segments.customers},
-        {'figure': 'customer_segments: revenue', 'expected': sales.revenue, 'found': segments.revenue},
-        {'figure': 'product_performance: quantity', 'expected': sales.quantity, 'found': performance.quantity},
-        {'figure': 'product_performance: revenue', 'expected': sales.revenue, 'found': performance.revenue},
-        {'figure': 'profit_analysis: rows', 'expected': performance.products, 'found': profits.products},
-        {'figure': 'profit_analysis: quantity', 'expected': sales.quantity, 'found': profits.quantity},
-        {'figure': 'profit_analysis: revenue', 'expected': sales.revenue, 'found': profits.revenue},
-        {'figure': 'profit_analysis: cost and profit', 'expected': sales.revenue, 'found': profits.parts}
-    ], recursive := true)
-    from sales, facts, trends, report, lifetime, segments, performance, profits
+    select 'fact_sales: rows' as figure, sales_sales as expected, facts_sales as found from totals
+    union all
+    select 'fact_sales: quantity', sales_quantity, facts_quantity from totals
+    union all
+    select 'fact_sales: sales_amount', sales_revenue, facts_revenue from totals
+    union all
+    select 'sales_trends: quantity', facts_dated_quantity, trends_quantity from totals
+    union all
+    select 'sales_trends: revenue', facts_dated_revenue, trends_revenue from totals
+    union all
+    select 'customer_sales_report: quantity', sales_quantity, report_quantity from totals
+    union all
+    select 'customer_sales_report: revenue', sales_revenue, report_revenue from totals
+    union all
+    select 'customer_lifetime_value: rows', report_customers, lifetime_customers from totals
+    union all
+    select 'customer_lifetime_value: quantity', sales_quantity, lifetime_quantity from totals
+    union all
+    select 'customer_lifetime_value: revenue', sales_revenue, lifetime_revenue from totals
+    union all
+    select 'customer_segments: customers', lifetime_customers, segments_customers from totals
+    union all
+    select 'customer_segments: revenue', sales_revenue, segments_revenue from totals
+    union all
+    select 'product_performance: quantity', sales_quantity, performance_quantity from totals
+    union all
+    select 'product_performance: revenue', sales_revenue, performance_revenue from totals
+    union all
+    select 'profit_analysis: rows', performance_products, profits_products from totals
+    union all
+    select 'profit_analysis: quantity', sales_quantity, profits_quantity from totals
+    union all
+    select 'profit_analysis: revenue', sales_revenue, profits_revenue from totals
+    union all
+    select 'profit_analysis: cost and profit', sales_revenue, profits_parts from totals
 
 )
 

@@ -4,10 +4,10 @@
 -#}
 {% macro event_time(column) -%}
     case
-        when regexp_full_match(trim({{ column }}), '\d{12,13}(\.\d{1,3})?')
-        then make_timestamp(cast(cast(trim({{ column }}) as decimal(38, 3)) * 1000 as bigint))
-        when regexp_full_match(trim({{ column }}), '\d{9,10}(\.\d{1,6})?')
-        then make_timestamp(cast(cast(trim({{ column }}) as decimal(38, 6)) * 1000000 as bigint))
+        when {{ snowmelt.full_match('trim(' ~ column ~ ')', '[0-9]{12,13}(\\.[0-9]{1,3})?') }}
+        then {{ snowmelt.moment_of('cast(trim(' ~ column ~ ') as decimal(38, 3)) * 1000') }}
+        when {{ snowmelt.full_match('trim(' ~ column ~ ')', '[0-9]{9,10}(\\.[0-9]{1,6})?') }}
+        then {{ snowmelt.moment_of('cast(trim(' ~ column ~ ') as decimal(38, 6)) * 1000000') }}
         else {{ snowmelt.moment(column) }}
     end
 {%- endmacro %}

@@ -5,7 +5,7 @@
 {% macro trimmed(column) -%}
     nullif(
         case
-            when starts_with({{ column }}, ' ') or ends_with({{ column }}, ' ') then trim({{ column }})
+            when {{ column }} like ' %' or {{ column }} like '% ' then trim({{ column }})
             else {{ column }}
         end,
         ''

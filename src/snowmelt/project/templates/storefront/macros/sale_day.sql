@@ -4,9 +4,9 @@
 -#}
 {% macro sale_day(column) -%}
     case
-        when regexp_full_match(trim({{ column }}), '\d{12,13}(\.0*)?')
-        then cast(epoch_ms(cast(cast(trim({{ column }}) as decimal(18, 1)) as bigint)) as date)
-        when regexp_full_match(trim({{ column }}), '[12]\d{3}-\d{2}-\d{2}([T ]\d.*)?')
-        then cast(try_cast(trim({{ column }}) as timestamptz) as date)
+        when {{ snowmelt.full_match('trim(' ~ column ~ ')', '[0-9]{12,13}(\\.0*)?') }}
+        then cast({{ snowmelt.moment_of('cast(trim(' ~ column ~ ') as decimal(18, 1)) * 1000') }} as date)
+        when {{ snowmelt.full_match('trim(' ~ column ~ ')', '[12][0-9]{3}-[0-9]{2}-[0-9]{2}([T ][0-9].*)?') }}
+        then cast({{ snowmelt.moment(column) }} as date)
     end
 {%- endmacro %}

@@ -1,5 +1,10 @@
 {#- Each run of letters and digits begins upper case and goes on lower: Anne-Marie O'Neil. -#}
 {% macro title_case(text) -%}
+    {{- adapter.dispatch('title_case')(text) -}}
+{%- endmacro %}
+
+
+{% macro duckdb__title_case(text) -%}
     array_to_string(
         list_transform(
             regexp_extract_all(lower({{ text }}), '[\pL\pM\pN]+|[^\pL\pM\pN]+'),
@@ -7,4 +12,9 @@
         ),
         ''
     )
+{%- endmacro %}
+
+
+{% macro snowflake__title_case(text) -%}
+    initcap(lower({{ text }}), ' \t\n\r!?@"^#$&~_,.:;+-*%/|()[]{}<>\'`=\\')
 {%- endmacro %}

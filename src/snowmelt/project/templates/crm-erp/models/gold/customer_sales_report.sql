@@ -55,7 +55,7 @@ joined as (
 
         ---------- attributes
         coalesce(
-            nullif(concat_ws(' ', customers.first_name, customers.last_name), ''), 'n/a'
+            nullif({{ snowmelt.joined(' ', ['customers.first_name', 'customers.last_name']) }}, ''), 'n/a'
         ) as customer_name,
         coalesce(customers.country, 'n/a') as country,
         coalesce(customers.gender, 'n/a') as gender,

@@ -62,7 +62,7 @@ summed as (
         product_number,
         cast(sum(quantity) as bigint) as quantity,
         cast(sum(sales_amount) as decimal(24, 2)) as revenue,
-        cast(coalesce(sum(sales_amount) filter (cost is null), 0) as decimal(24, 2)) as revenue_without_cost,
+        cast(coalesce(sum(case when cost is null then sales_amount end), 0) as decimal(24, 2)) as revenue_without_cost,
         cast(sum(cost) as decimal(24, 2)) as cost,
         cast(sum(sales_amount - cost) as decimal(24, 2)) as profit
     from sales

@@ -13,8 +13,8 @@ select
     ---------- keys
     {{ snowmelt.record_id('prd_id') }} as product_id,
     {{ code_text('prd_key') }} as product_code,
-    nullif(replace({{ code_text('prd_key') }}[1:5], '-', '_'), '') as category_id,
-    nullif({{ code_text('prd_key') }}[7:], '') as product_number,
+    nullif(replace(left({{ code_text('prd_key') }}, 5), '-', '_'), '') as category_id,
+    nullif(substr({{ code_text('prd_key') }}, 7), '') as product_number,
 
     ---------- attributes
     {{ snowmelt.one_line('prd_nm') }} as product_name,

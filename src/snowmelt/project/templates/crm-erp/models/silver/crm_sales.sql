@@ -14,7 +14,7 @@
 {% set usable_sales = 'case when sls_sales > 0 then sls_sales end' %}
 {% set told_price = 'nullif(abs(sls_price), 0)' %}
 {% set whole_quantity = 'case when sls_quantity between 1 and 1000000 then cast(floor(sls_quantity) as bigint) end' %}
-{% set amount_by_price = 'try_cast(sls_quantity * ' ~ told_price ~ ' as decimal(18, 2))' %}
+{% set amount_by_price = snowmelt.try_decimal('sls_quantity * ' ~ told_price, 18, 2) %}
 
 select
     ---------- keys

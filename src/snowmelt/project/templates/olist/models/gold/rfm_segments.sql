@@ -30,9 +30,9 @@ scores as (
 
     select
         *,
-        1 + cast(floor(5 * behind_in_recency / customers) as integer) as recency_score,
-        1 + cast(floor(5 * behind_in_frequency / customers) as integer) as frequency_score,
-        1 + cast(floor(5 * behind_in_monetary / customers) as integer) as monetary_score
+        1 + cast({{ snowmelt.quotient('5 * behind_in_recency', 'customers') }} as integer) as recency_score,
+        1 + cast({{ snowmelt.quotient('5 * behind_in_frequency', 'customers') }} as integer) as frequency_score,
+        1 + cast({{ snowmelt.quotient('5 * behind_in_monetary', 'customers') }} as integer) as monetary_score
     from places
 
 ),

@@ -36,15 +36,14 @@ newest as (
 
     select
         user_id,
-        last_value(name ignore nulls) over by_time as name,
-        last_value(email ignore nulls) over by_time as email,
-        last_value(region ignore nulls) over by_time as region
+        {% for column in ['name', 'email', 'region'] -%}
+        {{ snowmelt.last_known(column) }} over (
+            partition by user_id
+            order by event_at, event_id
+            rows between unbounded preceding and unbounded following
+        ) as {{ column }}{{ ',' if not loop.last }}
+        {% endfor %}
     from events
-    window by_time as (
-        partition by user_id
-        order by event_at, event_id
-        rows between unbounded preceding and unbounded following
-    )
     qualify row_number() over (partition by user_id order by event_at desc, event_id desc) = 1
 
 ),

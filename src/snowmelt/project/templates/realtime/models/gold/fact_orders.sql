@@ -52,7 +52,7 @@ placed as (
         order_id,
         user_id,
         amount,
-        last_value(region ignore nulls) over (
+        {{ snowmelt.last_known('region') }} over (
             partition by order_id
             order by event_at, event_id
             rows between unbounded preceding and unbounded following

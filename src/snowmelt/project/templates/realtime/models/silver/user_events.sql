@@ -16,7 +16,7 @@ arrived as (
 
     select
         *,
-        nullif(regexp_replace(lower(event_type), '[^a-z]', '', 'g'), '') as plain_type
+        nullif({{ snowmelt.replaced('lower(event_type)', '[^a-z]', '') }}, '') as plain_type
     from {{ snowmelt.stream('bronze', 'users') }}
 
 )

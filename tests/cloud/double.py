@@ -1,0 +1,270 @@
+"""A Snowflake account for tests: fakesnow's server, and what it lacks of the documented rules.
+
+Run in an environment of its own: `python double.py PORT`. Added here:
+
+- streams (https://docs.snowflake.com/en/user-guide/streams-intro): a view of the net change
+  between a copy of the table as it was and the table as it is. A statement that writes and
+  reads a stream moves it, and a rollback moves it back;
+- `SHOW STREAMS`, `SYSTEM$STREAM_HAS_DATA`, `CREATE TEMPORARY TABLE` under a whole name;
+- a `CREATE TABLE`, and any other definition, ends the transaction that is open, as there.
+
+What it cannot show: privileges, concurrency, cost, types as strict as Snowflake's.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from io import StringIO
+from typing import Any
+
+import duckdb
+import fakesnow.server as server
+import fakesnow.transforms as transforms
+import uvicorn
+from fakesnow.cursor import FakeSnowflakeCursor
+from snowflake.connector.errors import ProgrammingError
+from snowflake.connector.util_text import split_statements
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+_BLOCK = re.compile(
+    r"^execute immediate \$\$\s*declare\s+.*?begin\s+begin transaction;(?P<body>.*)commit;\s*"
+    r"exception\s+when other then\s+rollback;\s+raise;\s+end;\s*\$\$",
+    re.I | re.S,
+)
+_IF = re.compile(r"^if \((?P<condition>.*?)\) then (?P<then>.*)$", re.I | re.S)
+_COMMENT = re.compile(r"/\*.*?\*/", re.S)
+_CREATE_STREAM = re.compile(
+    r"create\s+(or\s+replace\s+)?stream\s+(if\s+not\s+exists\s+)?(\S+)\s+on\s+table\s+"
+    r"(\S+)(\s+append_only\s*=\s*true)?(?:\s+comment\s*=\s*'([^']*)')?\s*;?\s*$",
+    re.I | re.S,
+)
+_SHOW_STREAMS = re.compile(
+    r"show\s+streams\s+like\s+'([^']*)'\s+in\s+schema\s+(\S+)\s*;?\s*$", re.I
+)
+_HAS_DATA = re.compile(r"system\$stream_has_data\('([^']+)'\)", re.I)
+_SETTINGS = re.compile(
+    r"\b(change_tracking|enable_schema_evolution)\s*=\s*(true|false)", re.I
+)
+_TEMPORARY = re.compile(r"^(\s*create\s+or\s+replace\s+)(temporary|temp)\s+table", re.I)
+_DEFINES = re.compile(r"^\s*(create|drop|alter|truncate)\b", re.I)
+_WRITES = re.compile(r"^\s*(insert|delete|update|merge|create)\b", re.I)
+_ROW_COLUMNS = (
+    "\"METADATA$ACTION\"", "\"METADATA$ISUPDATE\"", "\"METADATA$ROW_ID\""
+)
+STREAMS: dict[str, dict[str, Any]] = {}
+"""By whole name in capitals."""
+
+
+def kept(name: str) -> str:
+    """Return a name as an account keeps it."""
+    return name.replace('"', "").upper()
+
+
+class Streams:
+    """The streams, on one session."""
+
+    def __init__(self, cursor: FakeSnowflakeCursor) -> None:
+        self._duck = cursor._duck_conn  # noqa: SLF001
+        self._conn = cursor._conn  # noqa: SLF001
+
+    def whole(self, name: str) -> str:
+        """Return a name with its database."""
+        parts = kept(name).split(".")
+        if len(parts) == 2:
+            parts.insert(0, str(self._conn.database))
+        return ".".join(parts)
+
+    def quoted(self, name: str) -> str:
+        return ".".join(f'"{part}"' for part in self.whole(name).split("."))
+
+    def base(self, name: str) -> str:
+        database, schema, plain = self.whole(name).split(".")
+        return f'"{database}"."{schema}"."{plain}__BASE"'
+
+    def create(self, match: re.Match[str]) -> str:
+        replaces, keeps, name, table, append, comment = match.groups()
+        key = self.whole(name)
+        if keeps and key in STREAMS:
+            return "select 'already there' as status"
+        on, base = self.quoted(table), self.base(name)
+        self._duck.execute(f"create or replace table {base} as select * from {on}")
+        gone = (
+            ""
+            if append
+            else f" union all select *, 'DELETE', false, md5(t::varchar) "
+            f"from (select * from {base} except all select * from {on}) t"
+        )
+        self._duck.execute(
+            f"create or replace view {self.quoted(name)} as "
+            f'select *, \'INSERT\' as "METADATA$ACTION", false as "METADATA$ISUPDATE", '
+            f'md5(t::varchar) as "METADATA$ROW_ID" '
+            f"from (select * from {on} except all select * from {base}) t{gone}"
+        )
+        STREAMS[key] = {"on": table, "append": bool(append), "comment": comment or ""}
+        return "select 'Stream successfully created.' as status"
+
+    def show(self, match: re.Match[str]) -> str:
+        like = kept(match[1]).replace("\\\\", "\\")
+        schema = self.whole(f"{match[2]}.x").rpartition(".")[0]
+        pattern = re.compile(
+            "".join(
+                part[1:] if part.startswith("\\") else {"%": ".*", "_": "."}.get(part, re.escape(part))
+                for part in re.findall(r"\\.|.", like)
+            )
+        )
+        rows = []
+        for key, each in STREAMS.items():
+            place, _, plain = key.rpartition(".")
+            if place == schema and pattern.fullmatch(plain):
+                stale = self._is_stale(key)
+                rows.append(
+                    f"select '{plain}' as \"name\", '{each['comment']}' as \"comment\", "
+                    f"'{str(stale).lower()}' as \"stale\""
+                )
+        nothing = "select '' as \"name\", '' as \"comment\", '' as \"stale\" where false"
+        return " union all ".join(rows) or nothing
+
+    def _is_stale(self, key: str) -> bool:
+        """A table that was made anew has another identity: its streams are stale."""
+        try:
+            self._duck.execute(f"select 1 from {self.quoted(key)} limit 0")
+        except duckdb.Error:
+            return True
+        return bool(STREAMS[key].get("stale"))
+
+    def made_anew(self, table: str) -> None:
+        for each in STREAMS.values():
+            if self.whole(each["on"]) == self.whole(table):
+                each["stale"] = True
+
+    def has_data(self, match: re.Match[str]) -> str:
+        (found,) = self._duck.execute(
+            f"select count(*) > 0 from {self.quoted(match[1])}"
+        ).fetchone() or (False,)
+        return "true" if found else "false"
+
+    def read_by(self, command: str) -> list[str]:
+        text = kept(command)
+        return [key for key in STREAMS if key in text]
+
+    def move(self, key: str) -> None:
+        on, base = self.quoted(STREAMS[key]["on"]), self.base(key)
+        self._duck.execute(f"delete from {base}")
+        self._duck.execute(f"insert into {base} select * from {on}")
+
+
+_execute = FakeSnowflakeCursor.execute
+PENDING: dict[int, set[str]] = {}
+"""The streams that the open transaction of a session has read."""
+
+
+def run_block(self: FakeSnowflakeCursor, body: str) -> Any:
+    """Carry out a block of Snowflake Scripting: all of it, or nothing."""
+    execute(self, "begin")
+    try:
+        skips = False
+        for piece, _ in split_statements(StringIO(body)):
+            statement = piece.strip().rstrip(";")
+            if statement.lower() == "end if":
+                skips = False
+                continue
+            if match := _IF.match(statement):
+                asked = f"select {match['condition']} as holds"
+                skips = not execute(self, asked).fetchall()[0][0]
+                statement = match["then"]
+            if skips or not statement:
+                continue
+            if statement.lower() == "raise no_key":
+                raise ProgrammingError("a row has no key", errno=-20001)
+            execute(self, statement)
+    except BaseException:
+        execute(self, "rollback")
+        raise
+    execute(self, "commit")
+    return execute(self, "select 'done' as status")
+
+
+def execute(self: FakeSnowflakeCursor, command: str, *given: Any, **named: Any) -> Any:
+    """Carry out one statement as an account does."""
+    bare = _COMMENT.sub(" ", command).strip()
+    if match := _BLOCK.match(bare):
+        return run_block(self, match["body"])
+    streams = Streams(self)
+    session = id(self._conn)  # noqa: SLF001
+    in_transaction = self._conn._in_transaction  # noqa: SLF001
+    if match := _CREATE_STREAM.match(bare):
+        return _execute(self, streams.create(match), *given, **named)
+    if match := _SHOW_STREAMS.match(bare):
+        return _execute(self, streams.show(match), *given, **named)
+    command = _SETTINGS.sub("", _HAS_DATA.sub(streams.has_data, command))
+    if _DEFINES.match(bare) and in_transaction:
+        _execute(self, "commit")
+        in_transaction = False
+    if re.match(r"^(commit|rollback)\b", bare, re.I):
+        read = PENDING.pop(session, set())
+        if bare.lower().startswith("commit"):
+            for key in read:
+                streams.move(key)
+        return _execute(self, command, *given, **named)
+    command = _TEMPORARY.sub(r"\1table", bare) if _TEMPORARY.match(bare) else command
+    ended = _execute(self, command, *given, **named)
+    if match := re.match(r"^create\s+or\s+replace\s+table\s+(\S+)", bare, re.I):
+        streams.made_anew(match[1])
+    if _WRITES.match(bare):
+        for key in streams.read_by(bare):
+            if in_transaction:
+                PENDING.setdefault(session, set()).add(key)
+            else:
+                streams.move(key)
+    return ended
+
+
+async def login(request: Request) -> JSONResponse:
+    """Answer a login with what newer clients ask for besides."""
+    answer = await server.login_request(request)
+    document = json.loads(bytes(answer.body))
+    document["data"].update(
+        masterToken="m-" + document["data"]["token"],
+        sessionId=1,
+        masterValidityInSeconds=14400,
+        validityInSeconds=3600,
+    )
+    return JSONResponse(document)
+
+
+_KEPT: dict[str, Any] = {}
+
+
+async def answer_sql(request: Request) -> JSONResponse:
+    """Carry out a statement for a test, and tell its rows, each value as text."""
+    statement = (await request.body()).decode()
+    if "session" not in _KEPT:
+        _KEPT["session"] = server.shared_fs.connect()
+    cursor = _KEPT["session"].cursor()
+    try:
+        cursor.execute(statement)
+        rows = cursor.fetchall()
+    except Exception as error:  # noqa: BLE001 - the test is told
+        return JSONResponse({"error": f"{type(error).__name__}: {error}"}, 400)
+    told = [[None if each is None else str(each) for each in row] for row in rows]
+    return JSONResponse({"rows": told})
+
+
+def main() -> None:
+    """Serve on a port of loopback."""
+    transforms.numeric_agg_implicit_cast = lambda expression: expression
+    routes = server.app.router.routes
+    for index, route in enumerate(routes):
+        if getattr(route, "path", "") == "/session/v1/login-request":
+            routes[index] = Route(route.path, login, methods=["POST"])
+    routes.append(Route("/double/sql", answer_sql, methods=["POST"]))
+    FakeSnowflakeCursor.execute = execute  # type: ignore[method-assign]
+    uvicorn.run(server.app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
+
+
+if __name__ == "__main__":
+    main()

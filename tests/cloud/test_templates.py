@@ -1,0 +1,63 @@
+"""Silver and gold of every template, by the models as they are, on both engines.
+
+The same dbt project is built by dbt-duckdb, as the service does it, and by dbt-snowflake
+and Snowflake's connector in a double of an account: from nothing, then by streams, with
+records that come, are corrected and go. After every wave each table has the same rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from doubles import LACKING, PYTHON, Account, run_dbt, running_account
+from shipping import Shipped, here, there
+from waves import waves
+
+from shop import Shop, published_tables
+from snowmelt.project.new import make_project
+
+pytestmark = [pytest.mark.cloud, pytest.mark.timeout(1200)]
+RUN = ("run",)
+BUILD = ("build", "--exclude", "test_name:same_sums")
+"""The double makes whole numbers of sums in a union with counts."""
+TEMPLATES = ("crm-erp", "olist", "realtime", "retail", "storefront")
+
+
+@pytest.fixture(scope="module")
+def account() -> Iterator[Account]:
+    if not PYTHON.exists():
+        pytest.skip(LACKING)
+    with running_account() as running:
+        yield running
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_snowflake_has_what_duckdb_has(
+    template: str, tmp_path: Path, account: Account
+) -> None:
+    make_project(tmp_path / "shop", template)
+    shop = Shop(tmp_path / "shop")
+    shipped = Shipped(shop.root, account)
+    shipped.prepare()
+    profiles = tmp_path / "profiles"
+    account.write_profile(profiles, shipped.database, "public")
+    compared = 0
+    for number, wave in enumerate(waves(template, tmp_path / "files")):
+        for name, content in wave.items():
+            path = shop.root / "landing" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        with shop.commands() as commands:
+            run = commands.run(None)["run"]
+            assert run is not None
+            assert run["state"] == "SUCCEEDED", run
+            shipped.ship(commands)
+            run_dbt(shop.root, profiles, *(RUN if number else BUILD))
+            for table in published_tables(commands):
+                columns, expected = here(commands, table)
+                found = there(shipped, table, columns)
+                assert found == expected, f"{template}, wave {number}: {table}"
+                compared += len(expected)
+    assert compared
