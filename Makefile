@@ -7,7 +7,7 @@ export UV_PYTHON_DOWNLOADS := never
 # Without its bytecode a command takes nearly twice as long (1.3 s, not 0.8).
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup ui demo demo-s3 test test-long lint bench bench-full docs lock clean
+.PHONY: help setup ui demo demo-s3 test test-long test-cloud lint bench bench-full docs lock clean
 
 help:            ## Show what there is to make.
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 14
@@ -39,11 +39,19 @@ lint: setup      ## Style, types, and the rules of the house.
 
 test: lint       ## Everything that must hold, in minutes.
 	@sh scripts/chromium.sh
-	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not long"
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not long and not cloud"
 
 test-long: lint  ## The long forms: more kills, more random histories.
 	@sh scripts/chromium.sh
-	@$(BIN)/python -m pytest -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not cloud"
+
+.venv-cloud/.ready: tests/cloud/requirements.lock | .venv/.ready
+	@test -x .venv-cloud/bin/python || $(PYTHON) -m venv .venv-cloud
+	@$(BIN)/uv pip install --quiet --python .venv-cloud/bin/python --require-hashes -r tests/cloud/requirements.lock
+	@touch $@
+
+test-cloud: setup .venv-cloud/.ready  ## Models on a double of Snowflake, in an environment of its own.
+	@$(BIN)/python -m pytest -m cloud
 
 bench: setup     ## Speed, as ratios against raw DuckDB in the same run.
 	@$(BIN)/python -m bench
@@ -62,4 +70,4 @@ lock: setup      ## Resolve the dependencies anew.
 	  --python-version 3.11 --extra dev -o requirements.lock pyproject.toml
 
 clean:           ## Remove everything that was made here.
-	@rm -rf .venv .demo node_modules src/snowmelt/serve/static .mypy_cache .pytest_cache .ruff_cache .hypothesis bench/.data
+	@rm -rf .venv .venv-cloud .demo node_modules src/snowmelt/serve/static .mypy_cache .pytest_cache .ruff_cache .hypothesis bench/.data

@@ -1,12 +1,13 @@
-"""A Snowflake account for tests: fakesnow's server, and what it lacks of the documented rules.
+"""A Snowflake account for tests: fakesnow's server, and documented rules it lacks.
 
 Run in an environment of its own: `python double.py PORT`. Added here:
 
-- streams (https://docs.snowflake.com/en/user-guide/streams-intro): a view of the net change
-  between a copy of the table as it was and the table as it is. A statement that writes and
-  reads a stream moves it, and a rollback moves it back;
-- `SHOW STREAMS`, `SYSTEM$STREAM_HAS_DATA`, `CREATE TEMPORARY TABLE` under a whole name;
-- a `CREATE TABLE`, and any other definition, ends the transaction that is open, as there.
+- streams (https://docs.snowflake.com/en/user-guide/streams-intro): a view of the net
+  change between a copy of the table as it was and the table as it is. A statement that
+  writes and reads a stream moves it; a rollback moves nothing;
+- `SHOW STREAMS`, `SYSTEM$STREAM_HAS_DATA`, temporary tables under a whole name;
+- a definition ends the transaction that is open, as there;
+- blocks of Snowflake Scripting, as our models send them.
 
 What it cannot show: privileges, concurrency, cost, types as strict as Snowflake's.
 """
@@ -31,8 +32,9 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 _BLOCK = re.compile(
-    r"^execute immediate \$\$\s*declare\s+.*?begin\s+begin transaction;(?P<body>.*)commit;\s*"
-    r"exception\s+when other then\s+rollback;\s+raise;\s+end;\s*\$\$",
+    r"^execute immediate \$\$\s*declare\s+.*?begin\s+begin transaction;"
+    r"(?P<body>.*)commit;\s*exception\s+when other then\s+rollback;\s+raise;\s+"
+    r"end;\s*\$\$",
     re.I | re.S,
 )
 _IF = re.compile(r"^if \((?P<condition>.*?)\) then (?P<then>.*)$", re.I | re.S)
@@ -52,9 +54,6 @@ _SETTINGS = re.compile(
 _TEMPORARY = re.compile(r"^(\s*create\s+or\s+replace\s+)(temporary|temp)\s+table", re.I)
 _DEFINES = re.compile(r"^\s*(create|drop|alter|truncate)\b", re.I)
 _WRITES = re.compile(r"^\s*(insert|delete|update|merge|create)\b", re.I)
-_ROW_COLUMNS = (
-    "\"METADATA$ACTION\"", "\"METADATA$ISUPDATE\"", "\"METADATA$ROW_ID\""
-)
 STREAMS: dict[str, dict[str, Any]] = {}
 """By whole name in capitals."""
 
@@ -68,8 +67,8 @@ class Streams:
     """The streams, on one session."""
 
     def __init__(self, cursor: FakeSnowflakeCursor) -> None:
-        self._duck = cursor._duck_conn  # noqa: SLF001
-        self._conn = cursor._conn  # noqa: SLF001
+        self._duck = cursor._duck_conn
+        self._conn = cursor._conn
 
     def whole(self, name: str) -> str:
         """Return a name with its database."""
@@ -86,7 +85,7 @@ class Streams:
         return f'"{database}"."{schema}"."{plain}__BASE"'
 
     def create(self, match: re.Match[str]) -> str:
-        replaces, keeps, name, table, append, comment = match.groups()
+        _, keeps, name, table, append, comment = match.groups()
         key = self.whole(name)
         if keeps and key in STREAMS:
             return "select 'already there' as status"
@@ -112,7 +111,9 @@ class Streams:
         schema = self.whole(f"{match[2]}.x").rpartition(".")[0]
         pattern = re.compile(
             "".join(
-                part[1:] if part.startswith("\\") else {"%": ".*", "_": "."}.get(part, re.escape(part))
+                part[1:]
+                if part.startswith("\\")
+                else {"%": ".*", "_": "."}.get(part, re.escape(part))
                 for part in re.findall(r"\\.|.", like)
             )
         )
@@ -122,10 +123,13 @@ class Streams:
             if place == schema and pattern.fullmatch(plain):
                 stale = self._is_stale(key)
                 rows.append(
-                    f"select '{plain}' as \"name\", '{each['comment']}' as \"comment\", "
+                    f"select '{plain}' as \"name\", "
+                    f"'{each['comment']}' as \"comment\", "
                     f"'{str(stale).lower()}' as \"stale\""
                 )
-        nothing = "select '' as \"name\", '' as \"comment\", '' as \"stale\" where false"
+        nothing = (
+            "select '' as \"name\", '' as \"comment\", '' as \"stale\" where false"
+        )
         return " union all ".join(rows) or nothing
 
     def _is_stale(self, key: str) -> bool:
@@ -178,8 +182,6 @@ def run_block(self: FakeSnowflakeCursor, body: str) -> Any:
                 statement = match["then"]
             if skips or not statement:
                 continue
-            if statement.lower() == "raise no_key":
-                raise ProgrammingError("a row has no key", errno=-20001)
             execute(self, statement)
     except BaseException:
         execute(self, "rollback")
@@ -191,11 +193,13 @@ def run_block(self: FakeSnowflakeCursor, body: str) -> Any:
 def execute(self: FakeSnowflakeCursor, command: str, *given: Any, **named: Any) -> Any:
     """Carry out one statement as an account does."""
     bare = _COMMENT.sub(" ", command).strip()
+    if bare.lower() == "raise no_key":
+        raise ProgrammingError("a row has no key", errno=-20001)
     if match := _BLOCK.match(bare):
         return run_block(self, match["body"])
     streams = Streams(self)
-    session = id(self._conn)  # noqa: SLF001
-    in_transaction = self._conn._in_transaction  # noqa: SLF001
+    session = id(self._conn)
+    in_transaction = self._conn._in_transaction
     if match := _CREATE_STREAM.match(bare):
         return _execute(self, streams.create(match), *given, **named)
     if match := _SHOW_STREAMS.match(bare):
@@ -262,8 +266,10 @@ def main() -> None:
         if getattr(route, "path", "") == "/session/v1/login-request":
             routes[index] = Route(route.path, login, methods=["POST"])
     routes.append(Route("/double/sql", answer_sql, methods=["POST"]))
-    FakeSnowflakeCursor.execute = execute  # type: ignore[method-assign]
-    uvicorn.run(server.app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning")
+    FakeSnowflakeCursor.execute = execute
+    uvicorn.run(
+        server.app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning"
+    )
 
 
 if __name__ == "__main__":

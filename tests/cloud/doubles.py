@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
 from ports import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -94,11 +95,12 @@ def _answers(account: Account) -> bool:
 
 def run_dbt(root: Path, profiles: Path, *words: str) -> str:
     """Run dbt with its adapter for Snowflake; what it says when it fails is raised."""
+    dbt = str(PYTHON.with_name("dbt"))
     ended = subprocess.run(
         [
-            *(PYTHON.with_name("dbt"), "--no-use-colors", *words),
-            *("--profiles-dir", profiles, "--target", "prod"),
-            *("--project-dir", root, "--target-path", profiles / "target"),
+            *(dbt, "--no-use-colors", *words, "--target", "prod"),
+            *("--profiles-dir", str(profiles), "--project-dir", str(root)),
+            *("--target-path", str(profiles / "target")),
         ],
         env=os.environ | {"DBT_SEND_ANONYMOUS_USAGE_STATS": "false"},
         capture_output=True,

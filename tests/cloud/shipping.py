@@ -97,7 +97,9 @@ class Shipped:
             )["rows"]
             table = f"{self.database}.bronze.{pipe.table_name}__all"
             for start in range(0, len(rows), AT_ONCE):
-                written = [_row(each, columns) for each in rows[start : start + AT_ONCE]]
+                written = [
+                    _row(each, columns) for each in rows[start : start + AT_ONCE]
+                ]
                 names = [name for name, _ in columns]
                 self.account.rows(
                     f"insert into {table} ({', '.join(names)}, _file, _file_row, "

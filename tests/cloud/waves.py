@@ -9,19 +9,15 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable
-from fractions import Fraction
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import duckdb
-
-from snowmelt.synth.crm_erp import make_crm_erp
 from snowmelt.synth.olist import make_olist
-from snowmelt.synth.realtime import Feed, make_realtime
-from snowmelt.synth.retail import Retailer, make_retail
 from snowmelt.synth.storefront import make_storefront
 
 SHARES = (0.7, 1.0, 0.4)
+RECORDS_MIN = 4
+CODEC = ("utf-8", "surrogateescape")  # dirty files have bytes that are no text
 
 
 def waves(template: str, files: Path) -> list[dict[str, bytes]]:
@@ -36,40 +32,32 @@ def waves(template: str, files: Path) -> list[dict[str, bytes]]:
 
 def cut(path: Path, share: float) -> bytes:
     """Return the first records of a file, as many as their share."""
-    if path.suffix == ".parquet":
-        rows = duckdb.sql("from read_parquet($path)", params={"path": str(path)})
-        few = rows.limit(max(round(len(rows) * share), 4))
-        out = path.with_suffix(f".{share}")
-        few.write_parquet(str(out))
-        return out.read_bytes()
-    text = path.read_text("utf-8", "surrogateescape")
+    text = path.read_text(*CODEC)
     if path.suffix == ".json":
-        try:
-            records = json.loads(text)
-        except ValueError:
-            lines = text.splitlines(keepends=True)
-            return "".join(lines[: max(round(len(lines) * share), 4)]).encode("utf-8", "surrogateescape")
-        if not isinstance(records, list):
-            return text.encode()
-        return json.dumps(records[: max(round(len(records) * share), 4)]).encode()
-    header, *rows_ = csv.reader(io.StringIO(text, newline=""))
-    out_ = io.StringIO()
-    writer = csv.writer(out_, lineterminator="\n")
-    writer.writerows([header, *rows_[: max(round(len(rows_) * share), 4)]])
-    return out_.getvalue().encode("utf-8", "surrogateescape")
+        return _cut_json(text, share).encode(*CODEC)
+    header, *rows = csv.reader(io.StringIO(text, newline=""))
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerows([header, *rows[: _number(rows, share)]])
+    return out.getvalue().encode(*CODEC)
+
+
+def _cut_json(text: str, share: float) -> str:
+    try:
+        records = json.loads(text)
+    except ValueError:
+        lines = text.splitlines(keepends=True)
+        return "".join(lines[: _number(lines, share)])
+    if not isinstance(records, list):
+        return text
+    return json.dumps(records[: _number(records, share)])
+
+
+def _number(records: Sequence[object], share: float) -> int:
+    return max(round(len(records) * share), RECORDS_MIN)
 
 
 _MAKERS: dict[str, Callable[[Path], object]] = {
     "olist": lambda files: make_olist(files, orders=50, seed=5, dirty=0.1, parts=2),
-    "crm-erp": lambda files: make_crm_erp(files, customers=20, seed=5, dirty=0.3),
-    "storefront": lambda files: make_storefront(
-        files, customers=8, seed=5, dirty=0.3
-    ),
-    "retail": lambda files: make_retail(
-        files, Retailer(12, 8, 60, seed=5, dirty=0.3, days=12)
-    ),
-    "realtime": lambda files: make_realtime(
-        files,
-        Feed(seconds=Fraction(80), rate=Fraction(1), pace=Fraction(86400), dirty=0.3, seed=5),
-    ),
+    "storefront": lambda files: make_storefront(files, customers=8, seed=5, dirty=0.3),
 }
