@@ -212,8 +212,14 @@ def test_the_service_tells_its_events_as_lines_of_json(shop: Shop) -> None:
 
 def test_every_verb_can_be_asked_of_whoever_answers() -> None:
     """The protocol, the API, its client and the owner of the warehouse agree."""
-    asked = vars(Commands) | vars(PageCommands)
-    verbs = {name for name in asked if not name.startswith("_")}
+    verbs = {
+        name
+        for protocol in (Commands, PageCommands)
+        for part in protocol.__mro__
+        if part.__module__.startswith("snowmelt.")
+        for name in vars(part)
+        if not name.startswith("_")
+    }
     assert verbs == set(GETS) | set(POSTS)
     assert not set(GETS) & set(POSTS)
     for answerer in (OwnCommands, ServiceClient):

@@ -60,6 +60,8 @@ def warm_stages(tmp_path_factory: pytest.TempPathFactory, warm: Warm) -> Warm:
     """A warm project in which dbt was asked what some selections name."""
     root = tmp_path_factory.mktemp("stages") / "shop"
     shop = warm.copy(root)
+    with (root / "snowmelt.yml").open("a") as settings:
+        settings.write("load: {lanes_max: 1}\n")  # loads have the same order in twins
     with open_small(shop) as commands:
         publication, digest = commands.loop.parts.publication, project_digest(root)
         named = {

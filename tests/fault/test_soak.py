@@ -134,6 +134,9 @@ def test_objects_in_memory_are_not_those_of_files(tmp_path: Path) -> None:
             for path in soaked.landing.iterdir():
                 path.unlink()
             soaked.run()
+            log = soaked.loop.parts.pipeline_log
+            while log.waiting:
+                log.write()
             gc.collect()
             counts.append(len(gc.get_objects()))
     steps = [after - before for before, after in pairwise(counts[1:])]
