@@ -51,6 +51,7 @@ def look(page: Page) -> None:
     shoot(page, "health")
     page.get_by_role("link", name="Rejects").first.click()
     shoot(page, "rejects")
+    page.locator("main td a[href*='/rejects?']").first.click()
     page.locator("main a[href*='#line-']").first.click()
     shoot(page, "line")
     page.goto(page.url.split("/files")[0] + "/dashboards/executive")

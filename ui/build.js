@@ -8,7 +8,7 @@ const OUT = "src/snowmelt/serve/static";
 rmSync(OUT, { recursive: true, force: true }); // with its stamp: half a build is none
 mkdirSync(OUT, { recursive: true });
 
-await build({
+const built = await build({
   entryPoints: ["ui/app.js", "ui/charts.js", "ui/theme.js", "ui/style.css"],
   outdir: OUT,
   bundle: true,
@@ -18,6 +18,10 @@ await build({
   legalComments: "linked",
   logLevel: "warning",
 });
+if (built.warnings.length) { // a brace that is missing leaves half a page without its look
+  rmSync(OUT, { recursive: true, force: true });
+  process.exit(1);
+}
 
 for (const name of ["icon.svg"]) {
   writeFileSync(join(OUT, name), readFileSync(join("ui", name)));
