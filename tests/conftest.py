@@ -7,12 +7,19 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from once import made_once
 from shop import Shop, make_warm_shop
 from small_project import Warm, warm_up
 
 pytest_plugins = ["seen_fixtures"]
+
+# How long an example takes says how busy the machine is, and nothing of a promise.
+settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

@@ -98,7 +98,7 @@ def ask(case: Any, served: Served, headers: dict[str, str]) -> None:
 
 
 @short.parametrize()  # type: ignore[untyped-decorator]
-@settings(max_examples=4, deadline=None, suppress_health_check=NO_HEALTH)
+@settings(max_examples=4, suppress_health_check=NO_HEALTH)
 def test_whatever_is_asked(
     case: Any, served: Served, session_headers: dict[str, str]
 ) -> None:
@@ -107,7 +107,7 @@ def test_whatever_is_asked(
 
 @pytest.mark.long
 @whole.parametrize()  # type: ignore[untyped-decorator]
-@settings(max_examples=100, deadline=None, suppress_health_check=NO_HEALTH)
+@settings(max_examples=100, suppress_health_check=NO_HEALTH)
 def test_whatever_is_asked_at_length(
     case: Any, served: Served, session_headers: dict[str, str]
 ) -> None:

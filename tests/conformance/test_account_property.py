@@ -231,7 +231,6 @@ def copy_and_check(shop: Shop, seed: int) -> None:
 
 FEW = settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 MANY = settings(FEW, max_examples=1000)

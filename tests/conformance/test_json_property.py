@@ -371,7 +371,6 @@ def copy_parquet(shop: Shop, seed: int) -> None:
 
 FEW = settings(
     max_examples=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 MANY = settings(FEW, max_examples=1000)

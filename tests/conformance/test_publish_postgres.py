@@ -277,7 +277,6 @@ ROWS = st.dictionaries(
 
 @settings(
     max_examples=3,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(states=st.lists(ROWS, min_size=2, max_size=4), data=st.data())

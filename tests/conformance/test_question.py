@@ -302,7 +302,7 @@ def test_the_engine_s_own_words_give_the_place(session: Session) -> None:
 NAMES = st.sampled_from(["t", "u", "duckdb_settings", "gold", "orders", "pg_tables"])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(outer=NAMES, inner=NAMES, asked=st.lists(NAMES, min_size=1, max_size=3))
 def test_whatever_names_with_has_only_what_may_be_read_is_read(
     session: Session, outer: str, inner: str, asked: list[str]

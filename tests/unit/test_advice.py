@@ -191,7 +191,7 @@ def test_a_time_that_doubles_with_the_rows_is_told_by_both_thirds() -> None:
 
 
 @given(seed=st.integers(0, 10_000), noise=st.floats(0, 0.1))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_growth_is_found_in_noise_and_not_made_of_it(seed: int, noise: float) -> None:
     chance = random.Random(seed)
     history = History(quick(), model("grows", "quick"), model("steady", "quick"))
@@ -398,7 +398,7 @@ def test_a_model_that_nobody_reads_is_told_where_readers_are_known(
     seconds=st.lists(st.floats(0, 0.15), min_size=3, max_size=3),
     seed=st.integers(0, 1000),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_of_what_costs_next_to_nothing_nothing_is_said(
     seconds: list[float], seed: int
 ) -> None:

@@ -411,7 +411,7 @@ STEPS = st.lists(
 
 
 @given(steps=STEPS, repeat=st.sampled_from([0, 300]), last=st.sets(st.just("a")))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_each_open_period_is_told_once_and_ended_once(
     steps: list[tuple[set[str], int, bool, bool, bool]], repeat: int, last: set[str]
 ) -> None:

@@ -69,7 +69,7 @@ ATTACKS = [
 
 
 @given(st.lists(spoken | st.sampled_from(ATTACKS), min_size=1, max_size=5, unique=True))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_what_is_chosen_is_bound_and_finds_what_is_equal(values: list[str]) -> None:
     """Whatever a value is, it finds the rows that have it, and is in no statement."""
     rows = [*values, *ATTACKS, "north", None]
@@ -99,7 +99,7 @@ def test_what_is_chosen_is_bound_and_finds_what_is_equal(values: list[str]) -> N
 
 
 @given(spoken | st.sampled_from([*ATTACKS, "%", "_", "NORTH"]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_part_of_a_text_is_no_pattern(value: str) -> None:
     rows = [*ATTACKS, value, f"a{value}b", "north", "%", "_"]
     query = asked(

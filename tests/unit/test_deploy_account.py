@@ -21,8 +21,8 @@ from snowmelt.deploy.steps import Action, Plan
 from snowmelt.errors import UnreachableError
 from snowmelt.project.project import Project
 
-SHORT = settings(deadline=None, max_examples=8)
-LONG = settings(deadline=None, max_examples=300)
+SHORT = settings(max_examples=8)
+LONG = settings(max_examples=300)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clouds import OTHER, OWNER, Cloud, Part, Stopped
@@ -224,7 +224,6 @@ def parts_of(wanted: dict[str, dict[str, int]], linked: int) -> list[Part]:
     ]
 
 
-@settings(deadline=None)
 @given(
     BOTH,
     BOTH,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shipped import ORDERS, SETTINGS, TARGET, deployed_into, make_project, states
@@ -339,7 +339,6 @@ PATHS = st.sampled_from(
 FILES = st.dictionaries(PATHS, st.integers(0, 14 * 24), max_size=9)
 
 
-@settings(deadline=None)
 @given(FILES, st.sets(PATHS))
 def test_catching_up_reaches_each_missing_file_once_and_no_other(
     files: dict[str, int], known: set[str]

@@ -89,7 +89,7 @@ def test_of_more_than_one_plain_table_nothing_is_known(sql: str) -> None:
     assert likely_columns(sql, ["key"], TEXTS) == {}
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.lists(st.tuples(words, words), min_size=1, max_size=8))
 def test_no_row_that_has_a_key_is_left_out(rows: list[tuple[str, str]]) -> None:
     with scratch(threads=1) as connection:

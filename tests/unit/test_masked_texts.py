@@ -30,7 +30,7 @@ CASTS = ("integer", "bigint", "decimal(9,2)", "date", "timestamp", "boolean", "u
 
 
 @pytest.mark.parametrize("kind", CASTS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(value=SECRETS)
 def test_what_the_engine_says_of_a_value_does_not_say_it(kind: str, value: str) -> None:
     assume("\0" not in value)
@@ -39,7 +39,7 @@ def test_what_the_engine_says_of_a_value_does_not_say_it(kind: str, value: str) 
     assert SECRET not in masked_text(str(refused.value))
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(min_value=10**10, max_value=10**18))
 def test_a_number_that_does_not_fit_is_not_told(value: int) -> None:
     with pytest.raises(duckdb.Error) as refused:

@@ -191,7 +191,7 @@ def drive(case: Case, draw: st.DataObject, states: Mapping[str, TaskState]) -> D
     return driver
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(cases(), st.data())
 def test_tasks_end_as_the_reference_says_in_any_order(
     case: Case, draw: st.DataObject
@@ -210,7 +210,7 @@ def test_tasks_end_as_the_reference_says_in_any_order(
         ), "the finalizer begins when all else has ended"
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(cases(), st.data())
 def test_a_retry_runs_what_failed_and_what_comes_after_it_and_nothing_else(
     case: Case, draw: st.DataObject
@@ -230,7 +230,7 @@ def members(case: Case) -> Iterator[str]:
     return (name for name in case.graph.members if name in case.graph.order)
 
 
-@settings(max_examples=90, deadline=None)
+@settings(max_examples=90)
 @given(cases(kinds=("shell", "dbt", "dbt", "gate", "sql")), st.data())
 def test_a_publication_is_whole_and_what_follows_it_sees_it(
     case: Case, draw: st.DataObject
@@ -261,7 +261,7 @@ def test_a_publication_is_whole_and_what_follows_it_sees_it(
         )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(cases(kinds=("shell", "dbt", "gate")), st.data())
 def test_what_was_rolled_back_runs_again(case: Case, draw: st.DataObject) -> None:
     first = drive(case, draw, {})

@@ -44,7 +44,7 @@ def ends(path: str) -> tuple[tuple[float, float], tuple[float, float]]:
     return (numbers[0], numbers[1]), (numbers[-2], numbers[-1])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(graphs())
 def test_boxes_never_touch_and_children_stand_to_the_right(
     graph: tuple[list[str], list[tuple[str, str]]],
@@ -63,7 +63,7 @@ def test_boxes_never_touch_and_children_stand_to_the_right(
     assert picture == draw_tasks(names, edges), "the same graph, the same drawing"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(graphs())
 def test_lines_go_from_box_to_box_and_under_none(
     graph: tuple[list[str], list[tuple[str, str]]],
