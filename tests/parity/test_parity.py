@@ -1,0 +1,96 @@
+"""What is written down of both sides is what both sides do: see scenarios/."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import files_sides
+from scenario import Scenario, read_scenarios
+from small_shop import Shop
+from task_project import MovedClock
+
+FILES = read_scenarios("files")
+
+
+def named(scenario: Scenario) -> str:
+    return scenario.name
+
+
+@pytest.mark.parametrize("scenario", FILES, ids=named)
+def test_files_there(scenario: Scenario) -> None:
+    there = files_sides.There(scenario.given.get("pipe", {}))
+    assert files_sides.play(there, scenario) == scenario.snowflake
+
+
+@pytest.fixture(scope="module")
+def shared_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    root = tmp_path_factory.mktemp("parity") / "shop"
+    with files_sides.shared_shop(root, FILES) as shop:
+        yield shop
+
+
+@pytest.mark.parametrize("scenario", FILES, ids=named)
+def test_files_here(scenario: Scenario, shared_shop: Shop, tmp_path: Path) -> None:
+    if files_sides.is_alone(scenario):
+        alone = files_sides.HereAlone(scenario, tmp_path / "shop")
+        try:
+            assert files_sides.play(alone, scenario) == scenario.local
+        finally:
+            alone.close()
+        return
+    clock = shared_shop.parts.clock
+    assert isinstance(clock, MovedClock)
+    name = scenario.name
+    side = files_sides.Here(shared_shop, clock, name, f"{name}/")
+    assert files_sides.play(side, scenario) == scenario.local
+
+
+SENT = st.tuples(
+    st.sampled_from(["t1.csv", "t2.csv"]),
+    st.sampled_from(["1 2", "1 3", "4"]),
+    st.sampled_from([0, 1, 15]),
+)
+
+
+def counted(loads: list[tuple[str, str]], key: str) -> list[int]:
+    """What counts of contents that were loaded, in order: by name, as the pipe says."""
+    found: dict[str, list[str]] = {}
+    for name, words in loads:
+        found.setdefault(name, []).append(words)
+    rules = {
+        "supersede": lambda contents: contents[-1:],
+        "ignore": lambda contents: contents[:1],
+        "append": lambda contents: sorted(set(contents)),
+    }
+    if key == "snapshot":
+        chosen = [loads[-1][1]] if loads else []
+    else:
+        chosen = [each for sent in found.values() for each in rules[key](sent)]
+    return sorted(int(each) for words in chosen for each in words.split())
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    st.lists(SENT, max_size=6),
+    st.sampled_from(["supersede", "ignore", "append", "snapshot"]),
+)
+def test_the_deployed_view_counts_what_the_pipe_says(
+    sent: list[tuple[str, str, int]], key: str
+) -> None:
+    """Whatever is sent again, and whether the pipe still knows it."""
+    pipe = {"mode": key} if key == "snapshot" else {"on_same_name_changed": key}
+    side = files_sides.There(pipe)
+    loads: list[tuple[str, str]] = []
+    for name, words, days in sent:
+        side.wait(f"{days}d")
+        side.wait("1m")
+        before = len(side.table.history)
+        side.land({name: words})
+        side.load(None)
+        loads += [(name, words)] * (len(side.table.history) - before)
+    assert side.outcome()["live"] == counted(loads, key)
