@@ -15,9 +15,11 @@ from typing import Any
 import duckdb
 import pytest
 import sqlglot
-
 from scenario import NOON, Scenario, duration
 from small_shop import Shop, columns, open_shop
+from snowpipe import Bucket, Pipe, Table
+from task_project import MovedClock
+
 from snowmelt.deploy.snowflake.bronze import Surroundings, map_pipe
 from snowmelt.deploy.snowflake.catch_up import Refresh, Staged, catch_up
 from snowmelt.deploy.snowflake.places import Findings, PipeFile
@@ -27,8 +29,6 @@ from snowmelt.errors import SnowmeltError
 from snowmelt.pipe.definition import Pipe as Definition
 from snowmelt.pipe.pattern import compile_pattern
 from snowmelt.service.commands import OwnCommands
-from snowpipe import Bucket, Pipe, Table
-from task_project import MovedClock
 
 FOLDER = "raw/"
 PIPE: dict[str, Any] = {
@@ -260,7 +260,7 @@ def is_alone(scenario: Scenario) -> bool:
 
 def shared_pipe(scenario: Scenario) -> dict[str, Any]:
     """The pipe of a scenario in the project that many share."""
-    given = PIPE | scenario.given.get("pipe", {})
+    given: dict[str, Any] = PIPE | scenario.given.get("pipe", {})
     pattern = f"{scenario.name}/{given['pattern']}"
     return given | {"name": scenario.name, "pattern": pattern}
 

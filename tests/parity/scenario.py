@@ -19,7 +19,7 @@ FOLDER = Path(__file__).with_name("scenarios")
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 _KEYS = {
     *("name", "sentence", "document", "there", "here", "steps", "given"),
-    *("snowflake", "local", "because"),
+    *("snowflake", "local", "because", "promise"),
 }
 
 
@@ -41,6 +41,8 @@ class Scenario:
     snowflake: Any
     local: Any
     because: str
+    promise: int
+    """The promise of ours that does not hold there; 0 if it touches none."""
 
     @property
     def is_same(self) -> bool:
@@ -70,6 +72,7 @@ def _scenario(area: str, told: dict[str, Any]) -> Scenario:
         told["snowflake"],
         told.get("local", told["snowflake"]),
         told.get("because", ""),
+        told.get("promise", 0),
     )
     if scenario.is_same:
         assert not scenario.because, f"{scenario.name}: nothing differs"

@@ -39,7 +39,7 @@ class Table:
         self._commit(kept, [])
 
     def truncate(self) -> None:
-        """TRUNCATE is DML for a stream: its rows are gone (user-guide/streams-intro)."""
+        """For a stream its rows are gone (user-guide/streams-intro)."""
         self._commit({}, [])
 
     def _commit(self, rows: dict[int, int], added: list[int]) -> None:

@@ -38,7 +38,7 @@ class Graph:
     history: dict[str, list[str]] = field(default_factory=dict)
     """TASK_HISTORY: the states of each task's runs, in order."""
     ended: list[str] = field(default_factory=list)
-    """COMPLETE_TASK_GRAPHS: the state of each graph run."""
+    """COMPLETE_TASK_GRAPHS: the state of each attempt of a graph run."""
     failures: dict[str, int] = field(default_factory=dict)
     suspended: set[str] = field(default_factory=set)
     live: list[Run] = field(default_factory=list)
@@ -91,11 +91,9 @@ class Graph:
 
     def retry(self) -> None:
         """EXECUTE TASK … RETRY LAST: from the last failed tasks on, as a new attempt
-        (sql-reference/sql/execute-task). Their group's end is told anew.
+        (sql-reference/sql/execute-task).
         """
-        run = self.live[-1]
-        self.ended.pop()
-        self._begin_again(run)
+        self._begin_again(self.live[-1])
 
     def _advance(self, run: Run) -> None:
         while True:
@@ -162,14 +160,14 @@ class Graph:
         """All tasks ended, or cannot run: the finalizer runs once nothing else is
         running or queued (user-guide/tasks-graphs, Finalizer task).
         """
-        failed = [name for name, state in run.states.items() if state == FAILED]
-        limit = int(self.tasks[self.root].get("auto_retry_attempts", 0))
-        if failed and run.attempt <= limit:
-            self._begin_again(run)
-            return
         self._finalize(run)
-        self.ended.append(FAILED if failed else OK)
-        self._count(run)
+        has_failed = FAILED in run.states.values()
+        self.ended.append(FAILED if has_failed else OK)
+        limit = int(self.tasks[self.root].get("auto_retry_attempts", 0))
+        if has_failed and run.attempt <= limit:
+            self._begin_again(run)
+        else:
+            self._count(run)
 
     def _finalize(self, run: Run) -> None:
         for name, task in self.tasks.items():
@@ -181,7 +179,9 @@ class Graph:
         (TASK_AUTO_RETRY_ATTEMPTS, sql-reference/sql/create-task).
         """
         run.attempt += 1
-        run.states = {n: s for n, s in run.states.items() if s != FAILED}
+        kept = {n for n, state in run.states.items() if state != FAILED}
+        kept &= {*self._ordinary}
+        run.states = {name: run.states[name] for name in kept}
         self._advance(run)
 
     def _count(self, run: Run) -> None:

@@ -32,7 +32,7 @@ class Object:
 
     @property
     def key(self) -> str:
-        """What METADATA$FILE_CONTENT_KEY and the ETag tell (user-guide/querying-metadata)."""
+        """METADATA$FILE_CONTENT_KEY and ETag (user-guide/querying-metadata)."""
         return hashlib.md5(self.content.encode(), usedforsecurity=False).hexdigest()
 
     @property
@@ -67,7 +67,7 @@ class Table:
         """Load one file; return its status as COPY_HISTORY has it."""
         records = found.records
         errors = sum(each is None for each in records)
-        if errors and (errors == len(records) or skips(on_error, len(records), errors)):
+        if errors and skips(on_error, len(records), errors):
             self.history.append((path, "Load failed"))
             return "Load failed"
         self.rows += [

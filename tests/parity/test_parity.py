@@ -4,21 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from typing import Any
 
 import files_sides
+import pytest
+import streams_sides
+import tasks_sides
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scenario import Scenario, read_scenarios
 from small_shop import Shop
 from task_project import MovedClock
+
+from small_project import Warm
 
 FILES = read_scenarios("files")
 
 
 def named(scenario: Scenario) -> str:
     return scenario.name
+
+
+def short(scenarios: list[Scenario], *names: str) -> list[Any]:
+    """All of them, those that are not named in the long form alone."""
+    assert {*names} <= {each.name for each in scenarios}
+    return [
+        pytest.param(
+            each, id=each.name, marks=() if each.name in names else pytest.mark.long
+        )
+        for each in scenarios
+    ]
 
 
 @pytest.mark.parametrize("scenario", FILES, ids=named)
@@ -34,7 +49,14 @@ def shared_shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         yield shop
 
 
-@pytest.mark.parametrize("scenario", FILES, ids=named)
+@pytest.mark.parametrize(
+    "scenario",
+    short(
+        FILES,
+        *(each.name for each in FILES if not files_sides.is_alone(each)),
+        "two_pipes_fit_one_file",
+    ),
+)
 def test_files_here(scenario: Scenario, shared_shop: Shop, tmp_path: Path) -> None:
     if files_sides.is_alone(scenario):
         alone = files_sides.HereAlone(scenario, tmp_path / "shop")
@@ -57,20 +79,22 @@ SENT = st.tuples(
 )
 
 
+def kept_of(contents: list[str], key: str) -> list[str]:
+    """Which contents of one name count, of all that were loaded."""
+    if key == "append":
+        return sorted({*contents})
+    return contents[-1:] if key == "supersede" else contents[:1]
+
+
 def counted(loads: list[tuple[str, str]], key: str) -> list[int]:
     """What counts of contents that were loaded, in order: by name, as the pipe says."""
     found: dict[str, list[str]] = {}
     for name, words in loads:
         found.setdefault(name, []).append(words)
-    rules = {
-        "supersede": lambda contents: contents[-1:],
-        "ignore": lambda contents: contents[:1],
-        "append": lambda contents: sorted(set(contents)),
-    }
     if key == "snapshot":
         chosen = [loads[-1][1]] if loads else []
     else:
-        chosen = [each for sent in found.values() for each in rules[key](sent)]
+        chosen = [each for sent in found.values() for each in kept_of(sent, key)]
     return sorted(int(each) for words in chosen for each in words.split())
 
 
@@ -94,3 +118,47 @@ def test_the_deployed_view_counts_what_the_pipe_says(
         side.load(None)
         loads += [(name, words)] * (len(side.table.history) - before)
     assert side.outcome()["live"] == counted(loads, key)
+
+
+STREAMS = read_scenarios("streams")
+
+
+@pytest.mark.parametrize("scenario", STREAMS, ids=named)
+def test_streams_there(scenario: Scenario) -> None:
+    there = streams_sides.There(scenario)
+    assert streams_sides.play(there, scenario) == scenario.snowflake
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    short(
+        STREAMS,
+        "a_run_fails_after_its_first_model",
+    ),
+)
+def test_streams_here(scenario: Scenario, warm: Warm, tmp_path: Path) -> None:
+    with streams_sides.here(warm, tmp_path / "shop") as side:
+        assert streams_sides.play(side, scenario) == scenario.local
+
+
+TASKS = read_scenarios("tasks")
+
+
+@pytest.mark.parametrize("scenario", TASKS, ids=named)
+def test_tasks_there(scenario: Scenario) -> None:
+    there = tasks_sides.There(scenario)
+    assert tasks_sides.play(there, scenario) == scenario.snowflake
+
+
+@pytest.mark.parametrize(
+    "scenario",
+    short(
+        TASKS,
+        "all_of_several_predecessors_are_suspended",
+        "another_task_fails_each_time",
+        "a_local_time_that_is_there_twice",
+    ),
+)
+def test_tasks_here(scenario: Scenario, tmp_path: Path) -> None:
+    with tasks_sides.here(scenario, tmp_path) as side:
+        assert tasks_sides.play(side, scenario) == scenario.local
