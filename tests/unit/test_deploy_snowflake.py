@@ -121,7 +121,6 @@ def test_formats_are_said_in_their_options(
         ("file_format.encoding", "file_format: {type: json, encoding: utf16}"),
         ("file_format.encoding", "file_format: {type: csv, encoding: ibm437}"),
         ("file_format.compression", "file_format: {type: parquet, compression: gzip}"),
-        ("external", "on_error: skip_file\nexternal: true"),
     ],
 )  # fmt: skip
 def test_what_has_no_mapping_is_refused_with_file_line_and_remedy(
@@ -203,12 +202,56 @@ def test_the_live_view_counts_versions_as_the_pipe_says(
 
 
 def test_what_is_otherwise_there_is_remarked_with_its_line(tmp_path: Path) -> None:
-    pipe = f"{ORDERS}schema_evolution: hold\nexpect: every 1h\n"
+    orders = ORDERS.replace("skip_file_10%", "skip_file")
+    pipe = f"{orders}schema_evolution: hold\nexpect: every 1h\nexternal: true\n"
     told = remarks(tmp_path, **{"pipes/orders.yml": pipe})
     lines = pipe.splitlines()
-    for key in ("schema_evolution", "expect"):
+    for key in ("schema_evolution", "expect", "external"):
         line = next(i for i, each in enumerate(lines, 1) if each.startswith(key))
         assert any(each.startswith(f"pipes/orders.yml:{line}: {key}") for each in told)
+
+
+# -- who may do what
+
+
+def test_models_may_make_their_streams_and_nothing_more(tmp_path: Path) -> None:
+    made = statements(tmp_path)
+    for schema in ("SILVER", "GOLD", "QUARANTINE"):
+        assert made[f"grant SHOP_TRANSFORMER ON SCHEMA SHOP.{schema}"] == (
+            "GRANT CREATE STREAM, CREATE TABLE, CREATE VIEW, USAGE "
+            f"ON SCHEMA SHOP.{schema} TO ROLE SHOP_TRANSFORMER"
+        )
+    assert not [name for name in made if "DYNAMIC" in name]
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "is_asked"),
+    [
+        ("models/gold/a.sql", "{{ snowmelt.dynamic_table('1 hour') }} select 1", True),
+        ("models/gold/a.sql", "{{ config(materialized='dynamic_table') }}", True),
+        ("models/gold/a.yml", "{config: {materialized: dynamic_table}}", True),
+        ("models/gold/a.sql", "-- no dynamic_table\n{# dynamic_table #} select", False),
+    ],
+)
+def test_who_has_dynamic_tables_may_make_and_read_them(
+    tmp_path: Path, file: str, text: str, is_asked: bool
+) -> None:
+    """dbt makes them; deploy lets it, and readers read what comes."""
+    made = statements(tmp_path, **{file: text})
+    makes = made["grant SHOP_TRANSFORMER ON SCHEMA SHOP.GOLD"]
+    reads = made.get("grant SHOP_READER ON FUTURE DYNAMIC TABLES IN SHOP.GOLD", "")
+    assert ("CREATE DYNAMIC TABLE" in makes) is is_asked
+    assert [each.split(" TO ")[0] for each in reads.splitlines()] == (
+        [
+            "GRANT SELECT ON ALL DYNAMIC TABLES IN SCHEMA SHOP.GOLD",
+            "GRANT SELECT ON FUTURE DYNAMIC TABLES IN SCHEMA SHOP.GOLD",
+        ]
+        if is_asked
+        else []
+    )
+    assert not [
+        told for each in (makes, *reads.splitlines()) for told in problems(each)
+    ]
 
 
 # -- tasks

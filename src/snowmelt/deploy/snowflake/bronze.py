@@ -239,11 +239,8 @@ def _note_differences(file: PipeFile, findings: Findings) -> None:
     """Say what of a pipe is otherwise on Snowflake, or is not there."""
     pipe = file.pipe
     if pipe.external:
-        findings.refuse(
-            file.at("external"),
-            "an external pipe keeps links to files of this machine",
-            "Leave external out: the bucket keeps the files.",
-        )
+        told = "bronze keeps a copy there: no external table is made of it"
+        findings.remark(file.at("external"), told)
     evolution = pipe.schema_evolution
     if evolution in _EVOLUTIONS:
         findings.remark(file.at("schema_evolution"), _EVOLUTIONS[evolution])

@@ -12,6 +12,7 @@ from snowmelt.deploy.snowflake.access import Grant, Role, RoleGrant
 from snowmelt.deploy.snowflake.bronze import Surroundings, map_pipe, policy_type
 from snowmelt.deploy.snowflake.bronze import snowflake_type as type_of
 from snowmelt.deploy.snowflake.code import MaskingPolicy
+from snowmelt.deploy.snowflake.dynamic import asks_for_dynamic_tables
 from snowmelt.deploy.snowflake.entity import Entity
 from snowmelt.deploy.snowflake.integration import StorageAccess, StorageIntegration
 from snowmelt.deploy.snowflake.notices import Around, map_alerts
@@ -173,7 +174,11 @@ class _Manifest:
 
     def _transformer(self) -> list[Grant]:
         bronze = self.bronze
-        makes = ("USAGE", "CREATE TABLE", "CREATE VIEW")
+        # models own their streams, in the schema that they are in
+        makes: tuple[str, ...] = (
+            *("USAGE", "CREATE TABLE", "CREATE VIEW", "CREATE STREAM"),
+            *(("CREATE DYNAMIC TABLE",) if self._has_dynamic_tables else ()),
+        )
         found = [
             self._on("transformer", ("USAGE", "CREATE STREAM"), "SCHEMA", bronze.name),
             self._on(
@@ -198,11 +203,16 @@ class _Manifest:
 
     def _reader(self) -> list[Grant]:
         gold = self.schemas["gold"]
+        kinds = ["TABLE", "VIEW"]
+        kinds += ["DYNAMIC TABLE"] if self._has_dynamic_tables else []
         return [
             self._on("reader", ("USAGE",), "SCHEMA", gold.name),
-            self._future("reader", ("SELECT",), "TABLE", gold),
-            self._future("reader", ("SELECT",), "VIEW", gold),
+            *(self._future("reader", ("SELECT",), kind, gold) for kind in kinds),
         ]
+
+    @cached_property
+    def _has_dynamic_tables(self) -> bool:
+        return asks_for_dynamic_tables(self.project.root)
 
     def _on(self, role: str, words: tuple[str, ...], on: str, target: str) -> Grant:
         kind = Address("snowflake", on.lower(), target)
