@@ -25,8 +25,13 @@ def test_dbt_makes_it_with_the_lag_and_the_warehouse(tmp_path: Path) -> None:
     profiles = tmp_path / "profiles"
     profiles.mkdir()
     output = {
-        **{"type": "snowflake", "account": "a", "user": "u", "password": "p"},
-        **{"database": "SHOP", "schema": "public", "warehouse": "SHOP_WH"},
+        "type": "snowflake",
+        "account": "a",
+        "user": "u",
+        "password": "p",
+        "database": "SHOP",
+        "schema": "public",
+        "warehouse": "SHOP_WH",
     }
     profile = {"snowmelt": {"target": "prod", "outputs": {"prod": output}}}
     (profiles / "profiles.yml").write_text(yaml.safe_dump(profile))

@@ -166,7 +166,8 @@ def disturb(account: Account, data: st.DataObject) -> dict[object, object]:
 def mend(state: str, data: st.DataObject) -> None:
     account = account_at(state)
     theirs = disturb(account, data)
-    first = deployed_into(states()["first"], account)
+    wanted = "rows" if state == "rows" else "first"
+    first = deployed_into(states()[wanted], account)
     apply_plan(first, first.plan())
     left = first.plan()
     assert not left.acting, actions(left)
@@ -178,7 +179,7 @@ def mend(state: str, data: st.DataObject) -> None:
 
 
 @SHORT
-@given(st.sampled_from(["first", "pattern", "tasks"]), st.data())
+@given(st.sampled_from(["first", "pattern", "tasks", "rows"]), st.data())
 def test_whatever_people_did_one_apply_mends_it_and_leaves_what_is_theirs(
     state: str, data: st.DataObject
 ) -> None:
@@ -187,7 +188,7 @@ def test_whatever_people_did_one_apply_mends_it_and_leaves_what_is_theirs(
 
 @pytest.mark.long
 @LONG
-@given(st.sampled_from(["first", "pattern", "tasks", "by itself"]), st.data())
+@given(st.sampled_from(["first", "pattern", "tasks", "rows", "by itself"]), st.data())
 def test_whatever_people_did_is_mended_at_length(
     state: str, data: st.DataObject
 ) -> None:

@@ -9,8 +9,7 @@ from snowmelt.deploy.address import Address
 from snowmelt.deploy.naming import Names
 from snowmelt.deploy.snowflake import sql
 from snowmelt.deploy.snowflake.access import Grant, Role, RoleGrant
-from snowmelt.deploy.snowflake.bronze import Surroundings, map_pipe, policy_type
-from snowmelt.deploy.snowflake.bronze import snowflake_type as type_of
+from snowmelt.deploy.snowflake.bronze import Surroundings, map_pipe
 from snowmelt.deploy.snowflake.code import MaskingPolicy
 from snowmelt.deploy.snowflake.dynamic import asks_for_dynamic_tables
 from snowmelt.deploy.snowflake.entity import Entity
@@ -22,17 +21,14 @@ from snowmelt.deploy.snowflake.place import (
     Schema,
     Warehouse,
 )
-from snowmelt.deploy.snowflake.places import Findings, PipeFile, pipe_files
+from snowmelt.deploy.snowflake.places import Findings, pipe_files
+from snowmelt.deploy.snowflake.policies import Policies
 from snowmelt.deploy.snowflake.stage import Stage
 from snowmelt.deploy.snowflake.table import Table, TableColumn
 from snowmelt.deploy.snowflake.transformation import Place, map_tasks
 from snowmelt.project.project import Project
 
 SYSTEM = "snowmelt"
-_MASKS = {
-    "VARCHAR": "'***'",
-    "VARIANT": "NULL",
-}
 _LOG = (
     ("TURN", "NUMBER(19,0)", True),
     ("RUN_ID", "VARCHAR", True),
@@ -74,7 +70,8 @@ class _Manifest:
         access = [*self._roles(), *self._grants()]
         doors = [self.integration, self.access, self.stage]
         files = pipe_files(self.project)
-        policies = self._policies(files)
+        policies = self._policies.masking(files)
+        rules = self.names.target.row_access
         bronze = [
             each
             for file in files
@@ -87,6 +84,7 @@ class _Manifest:
             *doors,
             *policies.values(),
             *bronze,
+            *self._policies.rows(rules, files, self.findings),
             *log,
             *self._tasks(),
             *self._alerts(),
@@ -270,25 +268,17 @@ class _Manifest:
             {kind: policy.name for kind, policy in policies.items()},
         )
 
-    def _policies(self, files: list[PipeFile]) -> dict[str, MaskingPolicy]:
-        """Return a masking policy for each type of a column that tells of a person."""
-        kinds = {
-            policy_type(type_of(column.type))
-            for file in files
-            for column in file.pipe.contract.columns
-            if column.meta.pii
-        }
-        seeing = tuple(self.roles[word].name for word in ("loader", "transformer"))
-        return {
-            kind: MaskingPolicy(
-                sql.path(self.names.database, SYSTEM, f"mask_{kind}"),
-                kind,
-                seeing,
-                _MASKS.get(kind, "NULL"),
-                needs=(self.schemas[SYSTEM].address,),
-            )
-            for kind in sorted(kinds)
-        }
+    @property
+    def _policies(self) -> Policies:
+        """Who loads and who builds sees everything, and who deploys: tasks are its."""
+        roles = [self.roles[word].name for word in ("loader", "transformer")]
+        return Policies(
+            self.names.database,
+            SYSTEM,
+            self.project.settings.layers.bronze,
+            (*roles, sql.name(self.names.target.role)),
+            (self.schemas[SYSTEM].address,),
+        )
 
     def _table(self, name: str, columns: tuple[tuple[str, str, bool], ...]) -> Table:
         return Table(

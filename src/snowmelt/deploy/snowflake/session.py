@@ -60,7 +60,7 @@ _ON_ACCOUNT = {
 _NOUNS = (
     *_ON_ACCOUNT,
     *("RESOURCE MONITOR", "SCHEMA", "TABLE", "VIEW", "STAGE", "FILE FORMAT", "PIPE"),
-    *("STREAM", "TASK", "PROCEDURE", "ALERT", "MASKING POLICY"),
+    *("STREAM", "TASK", "PROCEDURE", "ALERT", "MASKING POLICY", "ROW ACCESS POLICY"),
 )
 _PATH = r"(?:\"[^\"]+\"|[\w$]+)(?:\.(?:\"[^\"]+\"|[\w$]+))*"
 _EXECUTES = re.compile(r"EXECUTE (?:MANAGED )?(?:TASK|ALERT)")
@@ -85,6 +85,11 @@ def _command(said: str) -> str:
         return (
             "Let the warehouse run: ALTER WAREHOUSE <name> RESUME IF SUSPENDED; if its "
             "resource monitor suspended it, raise warehouse.credits_per_month."
+        )
+    if "already has a row_access_policy" in said:
+        return (
+            "A table has one: take the other off (ALTER TABLE … DROP ROW ACCESS POLICY "
+            "…), or leave row_access: out of the contract."
         )
     if "already exists" in said:
         return "Choose another prefix: in the target, or drop what is there by hand."
