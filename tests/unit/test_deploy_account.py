@@ -302,7 +302,7 @@ def test_bronze_is_widened_where_it_stands_and_nothing_else(
     [narrower] = [s for s in back.steps if s.address.name == "SHOP.BRONZE.ORDERS__ALL"]
     assert narrower.action is Action.BLOCKED
     assert "AMOUNT is NUMBER(18,2) and cannot become NUMBER(12,2)" in narrower.why
-    assert "1 rows" in narrower.remedy
+    assert "1 row" in narrower.remedy
 
 
 def test_others_things_are_left_alone_whatever_they_are_called(shop: Project) -> None:
@@ -345,7 +345,7 @@ def test_destroy_keeps_bronze_until_it_is_named(shop: Project) -> None:
     account.things["TABLE", model.name] = model
     plan = deployment.plan_destroy()
     kept = {s.address.name: s.why for s in plan.steps if s.action is Action.KEEP}
-    assert kept["SHOP.BRONZE.ORDERS__ALL"] == "it is kept: 1 rows"
+    assert kept["SHOP.BRONZE.ORDERS__ALL"] == "it is kept: 1 row"
     assert "SALES" in kept["SHOP.GOLD"]
     assert {"SHOP", "SHOP.BRONZE", "SHOP.SNOWMELT"} <= kept.keys()
     apply_plan(deployment, plan)

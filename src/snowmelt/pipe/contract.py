@@ -28,7 +28,7 @@ PATH = rf"^{_KEY}(?:\.{_KEY}|\[\d+\])*$"
 
 
 class Meta(BaseModel):
-    """What else is said of a column, as dbt's `meta` is: any keys, some of them ours."""
+    """What else is said of a column, as dbt's `meta`: any keys, some of them ours."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 

@@ -1,4 +1,4 @@
-"""Does a project have models that are dynamic tables? dbt makes those; deploy grants."""
+"""Does a project have models that are dynamic tables? dbt makes them, deploy grants."""
 
 from __future__ import annotations
 
