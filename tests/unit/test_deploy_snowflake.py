@@ -32,6 +32,7 @@ from snowmelt.project.targets import SnowflakeTarget, resolve_target
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 AWS: dict[str, Any] = TARGET["aws"]
 TARGETS = yaml.safe_dump({"targets": {"prod": TARGET}})
+BY_ITSELF = "version: 1\nname: shop\n" + TARGETS
 
 
 def statements(root: Path, **changed: str) -> dict[str, str]:
@@ -350,6 +351,29 @@ def test_what_arrives_is_built_by_itself_where_no_graph_does_it(tmp_path: Path) 
     assert set(made) == {"PUBLISH_ARRIVALS", "A"}
     assert made["PUBLISH_ARRIVALS"].when.count("SYSTEM$STREAM_HAS_DATA") == 2
     assert made["A"].schedule == "60 MINUTE"
+
+
+def test_without_pipes_nothing_is_built_by_itself(tmp_path: Path) -> None:
+    """A task without a schedule and a condition can never be resumed."""
+    project = make_project(tmp_path, **{"snowmelt.yml": BY_ITSELF})
+    for file in (tmp_path / "pipes").glob("*.yml"):
+        file.unlink()
+    account = Account()
+    deployment = deployed_into(load_project(project.root), account)
+    apply_plan(deployment, deployment.plan())
+    assert deployment.plan().is_empty
+    assert not account.states
+
+
+def test_a_graph_beside_what_builds_by_itself_is_told_what_it_shares(
+    tmp_path: Path,
+) -> None:
+    text = "tasks:\n  a: {when: stream_has_data(orders), sql: count.sql}\n"
+    told = remarks(tmp_path, **{"snowmelt.yml": BY_ITSELF + text})
+    assert told == [
+        "snowmelt.yml:18: tasks.a.when: PUBLISH_ARRIVALS reads the same stream: rows "
+        "that it builds first are not told here"
+    ]
 
 
 # -- alerts
