@@ -10,8 +10,10 @@ import pytest
 from shipped import STATES, deployed_into, states
 from snowflake_account import Account
 from snowmelt.deploy.address import Address
+from snowmelt.deploy.applying import apply_plan
 from snowmelt.deploy.showing import show_plan
-from snowmelt.deploy.wording import SECTIONS, in_words, section_of
+from snowmelt.deploy.steps import Action, Step
+from snowmelt.deploy.wording import KEPT, SECTIONS, in_words, section_of
 
 PLANS = sorted(
     (Path(__file__).parents[2] / "docs" / "reference" / "plans").glob("*.txt")
@@ -50,7 +52,22 @@ def test_a_short_plan_has_no_headings() -> None:
 
 
 def test_what_is_unknown_stays_where_it_is() -> None:
-    assert section_of(Address("sky", "part", "x"), "Bronze") == "Bronze"
-    assert section_of(Address("aws", "queue", "x"), "") == "Where files arrive"
+    part = Step(Address("sky", "part", "x"), Action.DROP)
+    assert section_of(part, "Bronze") == "Bronze"
+    queue = Step(Address("aws", "queue", "x"), Action.CREATE)
+    assert section_of(queue, "") == "Where files arrive"
     door = "The door between both clouds"
-    assert section_of(Address("aws", "queue", "x"), door) == door
+    assert section_of(queue, door) == door
+
+
+def test_what_destroy_keeps_stands_at_its_end() -> None:
+    account = Account()
+    deployment = deployed_into(states()["rows"], account)
+    apply_plan(deployment, deployment.plan())
+    account.land("raw/orders/1.csv", "1")
+    lines = [*show_plan(deployment.plan_destroy())]
+    kept = lines[lines.index(KEPT) :]
+    assert "= table SHOP.BRONZE.ORDERS__ALL" in kept
+    assert "      it is kept: 1 row" in kept
+    assert not [line for line in kept if line.startswith("- ")]
+    assert "that deploy did not make" not in "".join(lines), "the procedure is ours"

@@ -52,7 +52,7 @@ def show_plan(
     has_headings = len(plan.steps) > _PLAIN_MAX
     section = ""
     for step in plan.steps:
-        below = section_of(step.address, section)
+        below = section_of(step, section)
         if has_headings and below != section:
             yield from (*([""] if section else ()), _heading(below, colour))
         section = below

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-from snowmelt.deploy.address import Address, Value
-from snowmelt.deploy.steps import Step
+from snowmelt.deploy.address import Value
+from snowmelt.deploy.steps import Action, Step
 
 Properties = Mapping[str, Value]
 _COLUMN = "column "
@@ -36,13 +36,17 @@ SECTIONS = {
     },
     "What runs": {"stream", "procedure", "task", "task_graph", "alert"},
 }
+KEPT = "What is kept"
 _SECTION_OF = {kind: title for title, kinds in SECTIONS.items() for kind in kinds}
 _AS_BEFORE = {"queue"}
 """Kinds that stand where what is beside them does."""
 
 
-def section_of(address: Address, before: str) -> str:
-    """Return the heading that something stands below; `before` is the one above it."""
+def section_of(step: Step, before: str) -> str:
+    """Return the heading that a step stands below; `before` is the one above it."""
+    address = step.address
+    if step.action is Action.KEEP:
+        return KEPT
     if before and address.kind in _AS_BEFORE:
         return before
     return _SECTION_OF.get(address.kind, before)
@@ -136,7 +140,7 @@ def _glob(pattern: str) -> str:
     for regular, glob in (("(?:[^/]+/)*", "**/"), ("[^/]*", "*"), ("[^/]", "?")):
         told = told.replace(regular, glob)
     told = re.sub(r"\[(\w)(\w)\]", _either_case, told)
-    return told.replace("\\.", ".")
+    return re.sub(r"\\(.)", r"\1", told)
 
 
 def _either_case(match: re.Match[str]) -> str:
@@ -204,7 +208,7 @@ def _work(definition: str) -> str:
 
 
 def _alert(given: Properties) -> str:
-    return f"looks every {str(given['schedule']).lower()}s, sends a mail"
+    return f"looks {_schedule(str(given['schedule']))}, sends a mail"
 
 
 def _mails(given: Properties) -> str:

@@ -272,7 +272,9 @@ class _Look:
             str(row["name"])
             for row in rows
             if row.get("schema_name") == schema
-            and not self._is_ours(Mark.read(row.get("comment", row.get("description"))))
+            and not self._is_ours(
+                Mark.read(row.get("comment") or row.get("description"))
+            )
         ]
 
     def _each(self, kind: str, read: Callable[[Row, str], Found]) -> Iterator[Found]:
