@@ -23,6 +23,7 @@ from snowmelt.deploy.opening import NoSession, names_of, open_deployment
 from snowmelt.deploy.resource import Mark, Owner
 from snowmelt.deploy.snowflake import sql
 from snowmelt.deploy.snowflake.catch_up import Refresh, Staged, catch_up
+from snowmelt.deploy.snowflake.kept_history import COPIES
 from snowmelt.deploy.snowflake.session import AccountError
 from snowmelt.deploy.snowflake.task import Task
 from snowmelt.errors import ConfigError, UsageError
@@ -262,7 +263,9 @@ def tasks_of(root: Path, text: str) -> dict[str, Task]:
     given = f"version: 1\nname: shop\ntasks:\n{text}" + TARGETS
     project = make_project(root, **{"snowmelt.yml": given})
     desired = deployed_into(project, Account()).desired
-    return {e.name.rpartition(".")[2]: e for e in desired if isinstance(e, Task)}
+    made = {e.name.rpartition(".")[2]: e for e in desired if isinstance(e, Task)}
+    assert made.pop("KEEP_HISTORY").schedule == "60 MINUTE"
+    return made
 
 
 def test_a_graph_keeps_what_its_tasks_say(tmp_path: Path) -> None:
@@ -314,6 +317,7 @@ def test_a_suspended_task_stays_suspended_beside_a_running_graph(
     assert {name[2]: state for name, state in account.states.items()} == {
         "A": "started",
         "B": "suspended",
+        "KEEP_HISTORY": "started",
     }
     assert deployment.plan().is_empty
 
@@ -374,6 +378,27 @@ def test_a_graph_beside_what_builds_by_itself_is_told_what_it_shares(
         "snowmelt.yml:18: tasks.a.when: PUBLISH_ARRIVALS reads the same stream: rows "
         "that it builds first are not told here"
     ]
+
+
+# -- history
+
+
+def test_history_is_kept_before_the_account_forgets_it(tmp_path: Path) -> None:
+    made = statements(tmp_path)
+    kept = made["table SHOP.SNOWMELT.COPY_HISTORY"]
+    columns = [line.split()[0] for line in kept.splitlines() if line.startswith("  ")]
+    assert columns == [*COPIES]
+    task = made["task SHOP.SNOWMELT.KEEP_HISTORY"]
+    for part in (
+        "COPY_HISTORY(TABLE_NAME => 'SHOP.BRONZE.ORDERS__ALL', START_TIME => :copied_s",
+        "COPY_HISTORY(TABLE_NAME => 'SHOP.BRONZE.EVENTS__ALL', START_TIME => :copied_s",
+        "GREATEST(DATEADD(DAY, -13, CURRENT_TIMESTAMP())",
+        "TASK_HISTORY(SCHEDULED_TIME_RANGE_START => :ran_since, RESULT_LIMIT => 10000)",
+        "EQUAL_NULL(KEPT.ATTEMPT_NUMBER, NEWS.ATTEMPT_NUMBER)",
+        "WHEN NOT MATCHED THEN INSERT (QUERY_ID, NAME,",
+    ):
+        assert part in task
+    assert not problems(task)
 
 
 # -- alerts

@@ -201,6 +201,8 @@ def _work(definition: str) -> str:
     pipes = re.findall(r"ALTER PIPE (\S+) REFRESH", definition)
     if pipes:
         return f"refreshes {len(pipes)} pipe{'' if len(pipes) == 1 else 's'}"
+    if ".COPY_HISTORY(" in definition:
+        return "keeps history before it is forgotten"
     judged = re.search(r"'(\S+ must return [^,']*)", definition)
     if judged is not None:
         return judged[1]

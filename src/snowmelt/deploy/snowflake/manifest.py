@@ -14,6 +14,7 @@ from snowmelt.deploy.snowflake.code import MaskingPolicy
 from snowmelt.deploy.snowflake.dynamic import asks_for_dynamic_tables
 from snowmelt.deploy.snowflake.entity import Entity
 from snowmelt.deploy.snowflake.integration import StorageAccess, StorageIntegration
+from snowmelt.deploy.snowflake.kept_history import Keeping
 from snowmelt.deploy.snowflake.notices import Around, map_alerts
 from snowmelt.deploy.snowflake.place import (
     Database,
@@ -21,7 +22,7 @@ from snowmelt.deploy.snowflake.place import (
     Schema,
     Warehouse,
 )
-from snowmelt.deploy.snowflake.places import Findings, pipe_files
+from snowmelt.deploy.snowflake.places import Findings, PipeFile, pipe_files
 from snowmelt.deploy.snowflake.policies import Policies
 from snowmelt.deploy.snowflake.stage import Stage
 from snowmelt.deploy.snowflake.table import Table, TableColumn
@@ -86,6 +87,7 @@ class _Manifest:
             *bronze,
             *self._policies.rows(rules, files, self.findings),
             *log,
+            *self._kept_history(files),
             *self._tasks(),
             *self._alerts(),
         ]
@@ -287,6 +289,16 @@ class _Manifest:
             change_tracking=False,
             needs=(self.schemas[SYSTEM].address,),
         )
+
+    def _kept_history(self, files: list[PipeFile]) -> list[Entity]:
+        bronze = self.project.settings.layers.bronze
+        tables = tuple(
+            sql.path(self.names.database, bronze, f"{file.pipe.table_name}__all")
+            for file in files
+        )
+        needs = (self.schemas[SYSTEM].address, self.warehouse.address)
+        database = self.names.database
+        return Keeping(database, SYSTEM, self.warehouse.name, tables, needs).entities()
 
     def _tasks(self) -> list[Entity]:
         target, settings = self.names.target, self.project.settings
