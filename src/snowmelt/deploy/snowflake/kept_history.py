@@ -1,4 +1,4 @@
-"""History that outlives the account's own: kept in tables before it is forgotten. Pure.
+"""History of loads and tasks, kept before the account forgets it. Pure.
 
 COPY_HISTORY remembers 14 days and TASK_HISTORY 7
 (https://docs.snowflake.com/en/sql-reference/functions/copy_history, …/task_history). A
