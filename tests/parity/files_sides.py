@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -135,20 +136,37 @@ class There:
         around = Surroundings("shop", "bronze", stage, "arn", FOLDER, (), {})
         made = map_pipe(file, around, Findings(Path()))
         [view] = [each for each in made if isinstance(each, View)]
-        query = view.query.replace("SHOP.BRONZE.T__ALL", "t__all")
-        [asked] = sqlglot.transpile(query, read="snowflake", write="duckdb")
-        with duckdb.connect() as connection:
-            connection.execute(_ROWS)
-            for row in self.table.rows:
-                connection.execute(
-                    "insert into t__all values (?, ?, ?, ?, ?, ?, null)",
-                    [
-                        *(row.id, FOLDER + row.file, row.file_row, row.content_key),
-                        *(row.version_at.replace(tzinfo=None), row.loaded_at),
-                    ],
-                )
-            found = connection.sql(asked).fetchall()
-            return sorted(each[0] for each in found)
+        asked = _as_duckdb(view.query)
+        connection = _engine()
+        connection.execute("delete from t__all")
+        rows = [
+            (
+                *(row.id, FOLDER + row.file, row.file_row, row.content_key),
+                *(row.version_at.replace(tzinfo=None), row.loaded_at, None),
+            )
+            for row in self.table.rows
+        ]
+        if rows:
+            connection.executemany(
+                "insert into t__all values (?, ?, ?, ?, ?, ?, ?)", rows
+            )
+        return sorted(each[0] for each in connection.sql(asked).fetchall())
+
+
+@cache
+def _as_duckdb(query: str) -> str:
+    """Put the view's query into DuckDB's dialect, over a table of the test's own."""
+    query = query.replace("SHOP.BRONZE.T__ALL", "t__all")
+    [asked] = sqlglot.transpile(query, read="snowflake", write="duckdb")
+    return asked
+
+
+@cache
+def _engine() -> duckdb.DuckDBPyConnection:
+    """What asks the view, opened once."""
+    connection = duckdb.connect()
+    connection.execute(_ROWS)
+    return connection
 
 
 class Here:

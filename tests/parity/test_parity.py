@@ -98,15 +98,31 @@ def counted(loads: list[tuple[str, str]], key: str) -> list[int]:
     return sorted(int(each) for words in chosen for each in words.split())
 
 
-@settings(deadline=None, max_examples=25)
-@given(
+SENDING = (
     st.lists(SENT, max_size=6),
     st.sampled_from(["supersede", "ignore", "append", "snapshot"]),
 )
+
+
+@settings(deadline=None, max_examples=20)
+@given(*SENDING)
 def test_the_deployed_view_counts_what_the_pipe_says(
     sent: list[tuple[str, str, int]], key: str
 ) -> None:
     """Whatever is sent again, and whether the pipe still knows it."""
+    send(sent, key)
+
+
+@pytest.mark.long
+@settings(deadline=None, max_examples=500)
+@given(*SENDING)
+def test_the_deployed_view_counts_what_the_pipe_says_at_length(
+    sent: list[tuple[str, str, int]], key: str
+) -> None:
+    send(sent, key)
+
+
+def send(sent: list[tuple[str, str, int]], key: str) -> None:
     pipe = {"mode": key} if key == "snapshot" else {"on_same_name_changed": key}
     side = files_sides.There(pipe)
     loads: list[tuple[str, str]] = []
