@@ -41,12 +41,14 @@ Outcome = dict[str, Any]
 _ROWS = (
     "create table t__all (id integer, _file varchar, _file_row bigint, "
     "_content_key varchar, _version_at timestamp, _loaded_at timestamptz, "
-    "_replayed_from bigint)"
+    "_replayed_from bigint, name varchar)"
 )
 
 
 def content(words: object) -> str:
-    """Write a file: numbers, and whatever is none."""
+    """Write a file: numbers, and whatever is none; or lines between `|`."""
+    if "|" in str(words):
+        return "".join(f"{line}\n" for line in str(words).split("|"))
     return "".join(f"{each}\n" for each in ["id", *str(words).split()])
 
 
@@ -142,14 +144,13 @@ class There:
         rows = [
             (
                 *(row.id, FOLDER + row.file, row.file_row, row.content_key),
-                *(row.version_at.replace(tzinfo=None), row.loaded_at, None),
+                *(row.version_at.replace(tzinfo=None), row.loaded_at, None, None),
             )
             for row in self.table.rows
         ]
         if rows:
-            connection.executemany(
-                "insert into t__all values (?, ?, ?, ?, ?, ?, ?)", rows
-            )
+            marks = ", ".join("?" * len(rows[0]))
+            connection.executemany(f"insert into t__all values ({marks})", rows)
         return sorted(each[0] for each in connection.sql(asked).fetchall())
 
 

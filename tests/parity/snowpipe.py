@@ -37,8 +37,17 @@ class Object:
 
     @property
     def records(self) -> list[int | None]:
-        """The records, None for one that has no number."""
-        words = self.content.split()[1:]
+        """The records, None for one that has no number.
+
+        MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE: what the table does not have is not
+        loaded, what the file does not have is NULL, and one column has to match
+        (sql-reference/sql/copy-into-table).
+        """
+        header, *lines = self.content.split("\n")
+        names = header.lower().split(",")
+        if "id" not in names:
+            return [None]
+        words = [line.split(",")[names.index("id")] for line in lines if line]
         return [int(each) if each.isdigit() else None for each in words]
 
 

@@ -172,6 +172,25 @@ def test_what_others_have_is_told_with_what_hands_it_over() -> None:
     assert deployment.plan().is_empty
 
 
+def test_an_edition_without_policies_is_enough_for_who_asks_for_none() -> None:
+    """SHOW itself is refused there; who marks a column is told what it takes."""
+    account = Account()
+
+    def refuse(statement: str) -> None:
+        if " POLIC" in statement:
+            said = "Unsupported feature 'MASKING POLICY'."
+            raise AccountError(statement, 2, said, DEPLOYER)
+
+    account.before = refuse
+    plain = deployed_into(states()["wider"], account)  # no column tells of a person
+    apply_plan(plain, plain.plan())
+    assert plain.plan().is_empty
+    plan = deployed_into(states()["first"], account).plan()
+    [unknown] = [s for s in plan.steps if s.action is Action.UNKNOWN]
+    assert unknown.address.kind == "masking_policy"
+    assert "Enterprise Edition" in unknown.remedy
+
+
 def test_half_applied_the_plan_says_what_is_left() -> None:
     account = Account()
     deployment = deployed_into(states()["first"], account)

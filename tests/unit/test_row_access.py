@@ -176,6 +176,7 @@ def test_what_a_target_does_not_say_is_refused_with_its_line(
     [
         ({"sees": {}}, "sees"),
         ({"sees": {"A": []}}, "a role that sees no value is left out: A"),
+        ({"sees": {"A": ["SE", False]}}, "write it in quotes, 'NO'"),
         ({"type": "text", "sees": {"A": ["x"]}}, "unknown type 'text'"),
         ({"sees": {"A'; DROP": ["x"]}}, "sees"),
     ],

@@ -190,6 +190,8 @@ def _schedule(given: str) -> str:
         return f"cron {given.removeprefix(_CRON)}"
     number, unit = given.split()
     noun = unit.lower().removesuffix("s")
+    if noun == "minute" and int(number) % 60 == 0:
+        number, noun = str(int(number) // 60), "hour"
     return f"every {noun}" if number == "1" else f"every {number} {noun}s"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
@@ -28,6 +28,16 @@ class RowAccessRule(BaseModel):
     @classmethod
     def _is_known(cls, given: str) -> str:
         return Column(name="val", type=given).type
+
+    @field_validator("sees", mode="before")
+    @classmethod
+    def _are_no_booleans(cls, given: Any) -> Any:
+        for role, values in given.items() if isinstance(given, dict) else ():
+            if isinstance(values, list) and any(isinstance(e, bool) for e in values):
+                raise ValueError(
+                    f"a value of {role} is yes or no to YAML: write it in quotes, 'NO'"
+                )
+        return given
 
     @field_validator("sees")
     @classmethod

@@ -134,7 +134,10 @@ class _Look:
         except AccountError as error:
             if error.is_missing:
                 return []
-            if error.is_refusal:
+            is_wanted = any(each.address.kind == kind for each in self.desired)
+            if error.is_of_another_edition and not is_wanted:
+                return []
+            if error.is_refusal or error.is_of_another_edition:
                 self.refused[kind] = error
                 return []
             raise

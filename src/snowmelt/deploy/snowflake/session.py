@@ -45,6 +45,11 @@ class AccountError(SnowmeltError):
         return "does not exist" in self.message
 
     @property
+    def is_of_another_edition(self) -> bool:
+        """Does the account's edition not know this kind?"""
+        return "nsupported feature" in self.message
+
+    @property
     def is_refusal(self) -> bool:
         """Does this role lack a privilege?"""
         return (
@@ -140,6 +145,11 @@ _COMMANDS = (
         ("does not exist",),
         "It is not there, or this role may not see it: name the deploying role in the "
         "target (role:), or GRANT USAGE on what it is in TO ROLE {role}.",
+    ),
+    (
+        ("unsupported feature",),
+        "The account's edition does not have it: policies need the Enterprise Edition. "
+        "Leave pii: and row_access: out of the contracts, or change the edition.",
     ),
     (("too many",), _PATIENCE),
     (("throttl",), _PATIENCE),
