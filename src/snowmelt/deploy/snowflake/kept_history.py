@@ -118,7 +118,7 @@ class Keeping:
             f"SELECT {', '.join(TASKS)} FROM TABLE({functions}.TASK_HISTORY("
             "SCHEDULED_TIME_RANGE_START => :ran_since, RESULT_LIMIT => 10000))\n    "
             "WHERE STATE NOT IN ('SCHEDULED', 'EXECUTING') "
-            f"AND DATABASE_NAME = {sql.text(self.database)}"
+            f"AND DATABASE_NAME = {sql.text(self.database.upper())}"
         )
         copies, runs = self.path("copy_history"), self.path("task_history")
         lines = [
