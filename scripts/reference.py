@@ -82,6 +82,13 @@ def plan_pages() -> dict[str, str]:
     return found
 
 
+def parity_page() -> str:
+    """Return what is the same on Snowflake and here, of the scenarios that show it."""
+    sys.path.insert(0, str(REFERENCE.parents[1] / "tests" / "parity"))
+    page: str = importlib.import_module("parity_page").parity_page()
+    return page
+
+
 def keys_page(title: str, model: type[BaseModel]) -> str:
     """Return every key of a YAML file: type, default, meaning."""
     schema = model.model_json_schema()
@@ -188,6 +195,7 @@ def pages() -> dict[str, str]:
         "pipes.md": keys_page("pipes/*.yml", Pipe),
         "dashboards.md": keys_page("dashboards/*.yml", Dashboard),
         "targets.md": keys_page("targets: NAME: in snowmelt.yml", SnowflakeTarget),
+        "parity.md": parity_page(),
         **plan_pages(),
     }
 

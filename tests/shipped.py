@@ -130,6 +130,9 @@ WIDER = ORDERS.replace("decimal(12,2)", "decimal(18,2)").replace(
     "order_id, type: integer, nullable: false", "order_id, type: integer"
 )
 PLAIN = "    - {name: note, type: varchar}\n"
+BY_CITY = {"by_city": {"sees": {"SALES_DE": ["Berlin", "Ulm"], "SALES_FR": ["Nice"]}}}
+BY_EMAIL = {"by_email": {"sees": {"SUPPORT": ["it's@example.com"]}}}
+SEEN = EVENTS.replace('"the city"\'}', '"the city"\', meta: {row_access: by_city}}')
 OTHER_TASKS = SETTINGS.replace("0 * * * *", "30 5 * * *").replace(
     "  count: {after: build, sql: count.sql}\n", ""
 )
@@ -139,6 +142,7 @@ STATES: dict[str, dict[str, str]] = {
     "wider": {"pipes/orders.yml": WIDER.replace(", meta: {pii: true}", "") + PLAIN},
     "pattern": {"pipes/orders.yml": ORDERS.replace("orders/*.csv", "orders/**/*.csv")},
     "tasks": {"snowmelt.yml": OTHER_TASKS},
+    "rows": {"pipes/events.yml": SEEN},
     "by itself": {"snowmelt.yml": "version: 1\nname: shop\n"},
 }
 
@@ -146,9 +150,11 @@ STATES: dict[str, dict[str, str]] = {
 @cache
 def states() -> dict[str, Project]:
     """A project for each of the states."""
-    targets = yaml.safe_dump({"targets": {"prod": TARGET}})
     made = {}
     for name, changed in STATES.items():
+        target = TARGET | ({"row_access": BY_CITY} if name == "rows" else {})
+        targets = yaml.safe_dump({"targets": {"prod": target}})
+        changed = {"snowmelt.yml": SETTINGS} | changed
         given = {k: v + targets if "snowmelt" in k else v for k, v in changed.items()}
         made[name] = make_project(Path(mkdtemp(prefix="shipped-")), **given)
     for project in made.values():

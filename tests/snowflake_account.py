@@ -21,6 +21,7 @@ NOUNS = (
     *("WAREHOUSE", "RESOURCE MONITOR", "DATABASE", "SCHEMA", "ROLE", "VIEW", "TABLE"),
     *("STORAGE INTEGRATION", "NOTIFICATION INTEGRATION", "STAGE", "FILE FORMAT"),
     *("PIPE", "STREAM", "TASK", "PROCEDURE", "ALERT", "MASKING POLICY", "INTEGRATION"),
+    "ROW ACCESS POLICY",
 )
 SIZES = {
     "XSMALL": "X-Small",
@@ -333,6 +334,15 @@ class Account:
             "MASKING POLICY", name, options, {"type": kind, "body": body.strip()}
         )
 
+    def _new_row_access_policy(self, name: Name, reader: Reader) -> Thing:
+        reader.expect("AS", "(", "VAL")
+        kind = reader.word()
+        reader.expect(")", "RETURNS", "BOOLEAN", "->")
+        body, _, comment = reader.rest().rpartition("COMMENT =")
+        options = Reader(f"COMMENT ={comment}").options()
+        more = {"type": kind, "body": body.strip()}
+        return Thing("ROW ACCESS POLICY", name, options, more)
+
     # -- ALTER
 
     def _alter(self, reader: Reader) -> list[Row]:
@@ -355,6 +365,8 @@ class Account:
 
     def _alter_table(self, thing: Thing, reader: Reader) -> bool:
         columns = thing.more["columns"]
+        if reader.peek() in ("ADD", "DROP") and reader.peek(1) == "ROW":
+            return self._alter_row_access(thing, reader)
         if reader.accept("ADD", "COLUMN", "IF", "NOT", "EXISTS"):
             columns.setdefault(reader.part(), self._column(reader))
             return True
@@ -373,6 +385,32 @@ class Account:
         else:
             reader.expect("SET", "NOT", "NULL")
             column["null"] = False
+        return True
+
+    def _alter_row_access(self, thing: Thing, reader: Reader) -> bool:
+        """One policy is on a table at most; both halves happen, or neither."""
+        now = thing.more.get("row_access")
+        if reader.accept("DROP", "ROW", "ACCESS", "POLICY"):
+            if now is None or now[0] != reader.name():
+                raise self._fail("Row access policy is not attached to the table", 3557)
+            now = None
+            reader.accept(",")
+        if reader.accept("ADD", "ROW", "ACCESS", "POLICY"):
+            policy = reader.name()
+            reader.expect("ON", "(")
+            column = reader.part()
+            reader.expect(")")
+            if now is not None:
+                raise self._fail(
+                    f"Object {'.'.join(thing.name)} already has a ROW_ACCESS_POLICY. "
+                    "Only one ROW_ACCESS_POLICY is allowed at a time.",
+                    3542,
+                )
+            self._require("ROW ACCESS POLICY", policy)
+            assert column in thing.more["columns"], column
+            now = (policy, column)
+        assert reader.is_over, reader.rest()
+        thing.more["row_access"] = now
         return True
 
     def _alter_pipe(self, thing: Thing, reader: Reader) -> bool:
@@ -421,6 +459,8 @@ class Account:
             return True
         return False
 
+    _alter_row_access_policy = _alter_masking_policy
+
     # -- DROP, GRANT, REVOKE, USE
 
     def _drop(self, reader: Reader) -> list[Row]:
@@ -456,6 +496,12 @@ class Account:
                         raise self._fail(
                             f"Policy {full} is associated with a column", 3541
                         )
+        if noun == "ROW ACCESS POLICY" and self._policy_is_on(name):
+            raise self._fail(
+                f"Policy {'.'.join(name)} cannot be dropped/replaced as it is "
+                "associated with one or more entities.",
+                3541,
+            )
         if noun == "TASK":
             self._require_suspended(thing)
         del self.things[noun, name]
@@ -469,6 +515,13 @@ class Account:
         if noun == "ROLE":
             self.grants = {g for g in self.grants if g[0] != full}
             self.role_grants = {g for g in self.role_grants if full not in g}
+
+    def _policy_is_on(self, policy: Name) -> list[Thing]:
+        return [
+            each
+            for each in self.things.values()
+            if (each.more.get("row_access") or [None])[0] == policy
+        ]
 
     def _require_suspended(self, task: Thing) -> None:
         root = task
@@ -671,6 +724,8 @@ class Account:
             answer = getattr(self, f"_system_{match[1].lower()}")(*arguments)
             label = statement.rpartition(" AS ")[2].lower()
             return [{label: answer}]
+        if "POLICY_REFERENCES" in statement:
+            return self._policy_references(reader)
         if "COPY_HISTORY" in statement:
             name = next(
                 Reader(t.text).value() for t in reader.tokens if t.kind == "text"
@@ -685,6 +740,19 @@ class Account:
             told += self.failed
         paths = [path for each, path, _ in told if each == table]
         return [{"file_name": p, "stage_location": ""} for p in dict.fromkeys(paths)]
+
+    def _policy_references(self, reader: Reader) -> list[Row]:
+        [given] = [Reader(t.text).value() for t in reader.tokens if t.kind == "text"]
+        policy = self._require("ROW ACCESS POLICY", named(given))
+        return [
+            {
+                "ref_database_name": each.name[0],
+                "ref_schema_name": each.name[1],
+                "ref_entity_name": each.name[2],
+                "ref_arg_column_names": json.dumps([each.more["row_access"][1]]),
+            }
+            for each in self._policy_is_on(policy.name)
+        ]
 
     def _system_pipe_status(self, name: str) -> str:
         pipe = self._require("PIPE", named(name))
@@ -902,6 +970,8 @@ class Account:
     def _row_of_masking_policy(self, thing: Thing) -> dict[str, Any]:
         return {"kind": "MASKING_POLICY"}
 
+    _row_of_row_access_policy = _row_of_masking_policy
+
     def _desc(self, reader: Reader) -> list[Row]:
         if reader.accept("INTEGRATION"):
             return self._desc_integration(reader.name())
@@ -912,6 +982,9 @@ class Account:
             return [
                 {"return_type": f"{thing.more['type']}", "body": thing.more["body"]}
             ]
+        if noun == "ROW ACCESS POLICY":
+            signature = f"(VAL {thing.more['type']})"
+            return [{"signature": signature, "body": thing.more["body"]}]
         lengths = {"VARCHAR": "(16777216)", "TIME": "(9)", "TIMESTAMP_NTZ": "(9)"}
         lengths |= {"TIMESTAMP_LTZ": "(9)", "TIMESTAMP_TZ": "(9)"}
         return [

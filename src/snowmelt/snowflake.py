@@ -17,6 +17,8 @@ from snowmelt.clock import Clock
 from snowmelt.errors import ConfigError, UnreachableError
 
 NOT_INSTALLED = "Snowflake needs packages that are not installed"
+_SHOWN_MAX = 160
+_UNANSWERED = "It did not answer, several times: look at the network, and apply again."
 INSTALL = "Install what it needs: pip install 'snowmelt[snowflake]'"
 TRIES = 6
 _FIRST_PAUSE_SECONDS = 1.0
@@ -82,12 +84,15 @@ class Connection:
         except ImportError:
             raise ConfigError("targets", NOT_INSTALLED, INSTALL) from None
         self._errors = connector.errors
+        self.role = login.role
         self._clock = clock
         try:
             self._connection = connector.connect(**login.arguments())
         except connector.errors.Error as error:
             raise UnreachableError(
-                f"{login.account}: {login.user}", _said(error), _sign_in_remedy(error)
+                f"{login.account}: {login.user}",
+                _said(error),
+                _sign_in_remedy(login, error),
             ) from None
 
     def rows(self, statement: str) -> list[Mapping[str, Any]]:
@@ -101,7 +106,10 @@ class Connection:
                 return self._once(statement)
             except self._errors.OperationalError as error:
                 if attempt == TRIES:
-                    raise UnreachableError("Snowflake", _said(error)) from None
+                    shown = " ".join(statement.split())[:_SHOWN_MAX]
+                    raise UnreachableError(
+                        f"Snowflake: {shown}", _said(error), _UNANSWERED
+                    ) from None
             except self._errors.Error as error:
                 if error.errno not in _BUSY or attempt == TRIES:
                     raise RefusedError(error.errno or 0, _said(error)) from None
@@ -154,17 +162,43 @@ def _said(error: Any) -> str:
     return " ".join(text.split())
 
 
-def _sign_in_remedy(error: Any) -> str:
+def _sign_in_remedy(login: Login, error: Any) -> str:
     said = _said(error).lower()
-    if "jwt" in said:
-        return (
-            "The key is not the user's, or the clocks differ by more than a minute: "
-            "compare `date -u`, and RSA_PUBLIC_KEY_FP of DESC USER."
-        )
-    if "expired" in said or "oauth" in said:
-        return "Get a new token, and set the variable that token: names."
-    if "could not connect" in said:
-        return "Is the network there? The host is ACCOUNT.snowflakecomputing.com."
-    if "role" in said:
-        return "Grant the role to the user: GRANT ROLE <role> TO USER <user>"
+    for words, remedy in _SIGN_IN:
+        if any(word in said for word in words):
+            return remedy.format(user=login.user, role=login.role)
     return "Compare account, user and role of the target."
+
+
+_SIGN_IN = (
+    (
+        ("jwt",),
+        "The key is not the user's, or the clocks differ by more than a minute: "
+        "compare `date -u`, and RSA_PUBLIC_KEY_FP of DESC USER {user}.",
+    ),
+    (
+        ("404", "account name", "not found"),
+        "There is no such account, or it is in another region: account: is "
+        "ORGANISATION-ACCOUNT, as SELECT CURRENT_ORGANIZATION_NAME() || '-' || "
+        "CURRENT_ACCOUNT_NAME() tells.",
+    ),
+    (
+        ("not allowed to access snowflake", "network policy"),
+        "A network policy keeps this address out: an administrator adds it to the "
+        "ALLOWED_IP_LIST.",
+    ),
+    (
+        ("locked", "disabled"),
+        "An administrator lets the user in again: ALTER USER {user} SET DISABLED = "
+        "FALSE, MINS_TO_UNLOCK = 0",
+    ),
+    (
+        ("expired", "oauth"),
+        "Get a new token, and set the variable that token: names.",
+    ),
+    (
+        ("could not connect", "failed to connect"),
+        "Is the network there? The host is ACCOUNT.snowflakecomputing.com.",
+    ),
+    (("role",), "Grant the role to the user: GRANT ROLE {role} TO USER {user}"),
+)

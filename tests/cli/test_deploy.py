@@ -202,7 +202,7 @@ def test_destroy_counts_names_asks_and_keeps(person: Person) -> None:
     person.account.land("raw/orders/1.csv", "1")
     assert person.says("destroy", answer="no\n") == 130
     assert "= table SHOP.BRONZE.ORDERS__ALL" in person.out
-    assert "it is kept: 1 rows" in person.out
+    assert "it is kept: 1 row" in person.out
     assert "--with-data snowflake:table:SHOP.BRONZE.ORDERS__ALL" in person.out
     assert "- pipe SHOP.BRONZE.ORDERS_PIPE" in person.out
     assert person.says("destroy", "--yes") == 0

@@ -23,6 +23,7 @@ from snowmelt.deploy.opening import NoSession, names_of, open_deployment
 from snowmelt.deploy.resource import Mark, Owner
 from snowmelt.deploy.snowflake import sql
 from snowmelt.deploy.snowflake.catch_up import Refresh, Staged, catch_up
+from snowmelt.deploy.snowflake.kept_history import COPIES
 from snowmelt.deploy.snowflake.session import AccountError
 from snowmelt.deploy.snowflake.task import Task
 from snowmelt.errors import ConfigError, UsageError
@@ -32,6 +33,7 @@ from snowmelt.project.targets import SnowflakeTarget, resolve_target
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 AWS: dict[str, Any] = TARGET["aws"]
 TARGETS = yaml.safe_dump({"targets": {"prod": TARGET}})
+BY_ITSELF = "version: 1\nname: shop\n" + TARGETS
 
 
 def statements(root: Path, **changed: str) -> dict[str, str]:
@@ -121,7 +123,6 @@ def test_formats_are_said_in_their_options(
         ("file_format.encoding", "file_format: {type: json, encoding: utf16}"),
         ("file_format.encoding", "file_format: {type: csv, encoding: ibm437}"),
         ("file_format.compression", "file_format: {type: parquet, compression: gzip}"),
-        ("external", "on_error: skip_file\nexternal: true"),
     ],
 )  # fmt: skip
 def test_what_has_no_mapping_is_refused_with_file_line_and_remedy(
@@ -203,12 +204,56 @@ def test_the_live_view_counts_versions_as_the_pipe_says(
 
 
 def test_what_is_otherwise_there_is_remarked_with_its_line(tmp_path: Path) -> None:
-    pipe = f"{ORDERS}schema_evolution: hold\nexpect: every 1h\n"
+    orders = ORDERS.replace("skip_file_10%", "skip_file")
+    pipe = f"{orders}schema_evolution: hold\nexpect: every 1h\nexternal: true\n"
     told = remarks(tmp_path, **{"pipes/orders.yml": pipe})
     lines = pipe.splitlines()
-    for key in ("schema_evolution", "expect"):
+    for key in ("schema_evolution", "expect", "external"):
         line = next(i for i, each in enumerate(lines, 1) if each.startswith(key))
         assert any(each.startswith(f"pipes/orders.yml:{line}: {key}") for each in told)
+
+
+# -- who may do what
+
+
+def test_models_may_make_their_streams_and_nothing_more(tmp_path: Path) -> None:
+    made = statements(tmp_path)
+    for schema in ("SILVER", "GOLD", "QUARANTINE"):
+        assert made[f"grant SHOP_TRANSFORMER ON SCHEMA SHOP.{schema}"] == (
+            "GRANT CREATE STREAM, CREATE TABLE, CREATE VIEW, USAGE "
+            f"ON SCHEMA SHOP.{schema} TO ROLE SHOP_TRANSFORMER"
+        )
+    assert not [name for name in made if "DYNAMIC" in name]
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "is_asked"),
+    [
+        ("models/gold/a.sql", "{{ snowmelt.dynamic_table('1 hour') }} select 1", True),
+        ("models/gold/a.sql", "{{ config(materialized='dynamic_table') }}", True),
+        ("models/gold/a.yml", "{config: {materialized: dynamic_table}}", True),
+        ("models/gold/a.sql", "-- no dynamic_table\n{# dynamic_table #} select", False),
+    ],
+)
+def test_who_has_dynamic_tables_may_make_and_read_them(
+    tmp_path: Path, file: str, text: str, is_asked: bool
+) -> None:
+    """dbt makes them; deploy lets it, and readers read what comes."""
+    made = statements(tmp_path, **{file: text})
+    makes = made["grant SHOP_TRANSFORMER ON SCHEMA SHOP.GOLD"]
+    reads = made.get("grant SHOP_READER ON FUTURE DYNAMIC TABLES IN SHOP.GOLD", "")
+    assert ("CREATE DYNAMIC TABLE" in makes) is is_asked
+    assert [each.split(" TO ")[0] for each in reads.splitlines()] == (
+        [
+            "GRANT SELECT ON ALL DYNAMIC TABLES IN SCHEMA SHOP.GOLD",
+            "GRANT SELECT ON FUTURE DYNAMIC TABLES IN SCHEMA SHOP.GOLD",
+        ]
+        if is_asked
+        else []
+    )
+    assert not [
+        told for each in (makes, *reads.splitlines()) for told in problems(each)
+    ]
 
 
 # -- tasks
@@ -218,7 +263,9 @@ def tasks_of(root: Path, text: str) -> dict[str, Task]:
     given = f"version: 1\nname: shop\ntasks:\n{text}" + TARGETS
     project = make_project(root, **{"snowmelt.yml": given})
     desired = deployed_into(project, Account()).desired
-    return {e.name.rpartition(".")[2]: e for e in desired if isinstance(e, Task)}
+    made = {e.name.rpartition(".")[2]: e for e in desired if isinstance(e, Task)}
+    assert made.pop("KEEP_HISTORY").schedule == "60 MINUTE"
+    return made
 
 
 def test_a_graph_keeps_what_its_tasks_say(tmp_path: Path) -> None:
@@ -270,6 +317,7 @@ def test_a_suspended_task_stays_suspended_beside_a_running_graph(
     assert {name[2]: state for name, state in account.states.items()} == {
         "A": "started",
         "B": "suspended",
+        "KEEP_HISTORY": "started",
     }
     assert deployment.plan().is_empty
 
@@ -307,6 +355,50 @@ def test_what_arrives_is_built_by_itself_where_no_graph_does_it(tmp_path: Path) 
     assert set(made) == {"PUBLISH_ARRIVALS", "A"}
     assert made["PUBLISH_ARRIVALS"].when.count("SYSTEM$STREAM_HAS_DATA") == 2
     assert made["A"].schedule == "60 MINUTE"
+
+
+def test_without_pipes_nothing_is_built_by_itself(tmp_path: Path) -> None:
+    """A task without a schedule and a condition can never be resumed."""
+    project = make_project(tmp_path, **{"snowmelt.yml": BY_ITSELF})
+    for file in (tmp_path / "pipes").glob("*.yml"):
+        file.unlink()
+    account = Account()
+    deployment = deployed_into(load_project(project.root), account)
+    apply_plan(deployment, deployment.plan())
+    assert deployment.plan().is_empty
+    assert not account.states
+
+
+def test_a_graph_beside_what_builds_by_itself_is_told_what_it_shares(
+    tmp_path: Path,
+) -> None:
+    text = "tasks:\n  a: {when: stream_has_data(orders), sql: count.sql}\n"
+    told = remarks(tmp_path, **{"snowmelt.yml": BY_ITSELF + text})
+    assert told == [
+        "snowmelt.yml:18: tasks.a.when: PUBLISH_ARRIVALS reads the same stream: rows "
+        "that it builds first are not told here"
+    ]
+
+
+# -- history
+
+
+def test_history_is_kept_before_the_account_forgets_it(tmp_path: Path) -> None:
+    made = statements(tmp_path)
+    kept = made["table SHOP.SNOWMELT.COPY_HISTORY"]
+    columns = [line.split()[0] for line in kept.splitlines() if line.startswith("  ")]
+    assert columns == [*COPIES]
+    task = made["task SHOP.SNOWMELT.KEEP_HISTORY"]
+    for part in (
+        "COPY_HISTORY(TABLE_NAME => 'SHOP.BRONZE.ORDERS__ALL', START_TIME => :copied_s",
+        "COPY_HISTORY(TABLE_NAME => 'SHOP.BRONZE.EVENTS__ALL', START_TIME => :copied_s",
+        "GREATEST(DATEADD(DAY, -13, CURRENT_TIMESTAMP())",
+        "TASK_HISTORY(SCHEDULED_TIME_RANGE_START => :ran_since, RESULT_LIMIT => 10000)",
+        "EQUAL_NULL(KEPT.ATTEMPT_NUMBER, NEWS.ATTEMPT_NUMBER)",
+        "WHEN NOT MATCHED THEN INSERT (QUERY_ID, NAME,",
+    ):
+        assert part in task
+    assert not problems(task)
 
 
 # -- alerts

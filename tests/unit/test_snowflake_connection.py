@@ -207,7 +207,7 @@ def test_a_refused_statement_names_statement_error_and_grant(driver: Driver) -> 
         session.rows("CREATE ROLE IF NOT EXISTS R")
     assert told.value.where == "CREATE ROLE IF NOT EXISTS R"
     assert "003001: SQL access control error: Insufficient" in told.value.problem
-    assert told.value.remedy == "GRANT CREATE ROLE ON ACCOUNT TO ROLE <deploying role>"
+    assert told.value.remedy == "GRANT CREATE ROLE ON ACCOUNT TO ROLE SYSADMIN"
 
 
 def test_what_the_environment_lacks_is_told_with_its_line(

@@ -34,7 +34,8 @@ class AccountSession:
         try:
             return list(self._connection.rows(statement))
         except RefusedError as error:
-            raise AccountError(statement, error.number, error.message) from None
+            role = self._connection.role
+            raise AccountError(statement, error.number, error.message, role) from None
 
     def close(self) -> None:
         """End the session."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from snowmelt.deploy.address import Address, Reference, Value, digest_of, references_in
 from snowmelt.deploy.order import all_below, in_order
-from snowmelt.deploy.resource import Found, Owner, Resource, Sight, Traits
+from snowmelt.deploy.resource import Found, Mark, Owner, Resource, Sight, Traits
 from snowmelt.deploy.steps import Action, Difference, Plan, Step
 from snowmelt.errors import ConfigError
 
@@ -95,8 +95,19 @@ class _Planning:
         if found.mark is None or found.mark.owner != self._owner:
             whose = f"it belongs to {found.mark.owner}" if found.mark else "not ours"
             why = f"it is there already and {whose}; it is not touched"
-            return Step(address, Action.CONFLICT, (), why, "", wanted, found)
+            return Step(
+                address, Action.CONFLICT, (), why, self._handing_over, wanted, found
+            )
         return self._changed(wanted, found)
+
+    @property
+    def _handing_over(self) -> str:
+        project, target = self._owner.project, self._owner.target
+        return (
+            "Choose another prefix: in the target, or hand it over: on Snowflake by "
+            f"the comment '{Mark(self._owner, '0' * 12)}', on AWS by the tags "
+            f"snowmelt:project={project} and snowmelt:target={target}."
+        )
 
     def _changed(self, wanted: Resource, found: Found) -> Step | None:
         address = wanted.address

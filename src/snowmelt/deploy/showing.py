@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from snowmelt.deploy.address import Value
 from snowmelt.deploy.steps import Action, Difference, Plan, Step
+from snowmelt.deploy.wording import in_words, section_of
 
 SIGNS = {
     Action.CREATE: "+",
@@ -38,6 +39,8 @@ _NOUNS = {
     Action.BLOCKED: "waiting",
 }
 _SHOWN_MAX = 100
+_PLAIN_MAX = 12
+"""So many steps are read without headings."""
 
 Script = Callable[[Step], Sequence[str]]
 
@@ -46,7 +49,13 @@ def show_plan(
     plan: Plan, *, colour: bool = False, script: Script | None = None
 ) -> Iterator[str]:
     """Yield the lines of a plan: what becomes of what, why, and how many."""
+    has_headings = len(plan.steps) > _PLAIN_MAX
+    section = ""
     for step in plan.steps:
+        below = section_of(step, section)
+        if has_headings and below != section:
+            yield from (*([""] if section else ()), _heading(below, colour))
+        section = below
         yield from _show_step(step, colour, script)
     if plan.steps:
         yield ""
@@ -55,6 +64,10 @@ def show_plan(
     if plan.steps:
         counts = [f"{n} {_NOUNS[action]}" for action, n in plan.counts.items()]
         yield f"{', '.join(counts)}. Plan {plan.digest[:12]}."
+
+
+def _heading(title: str, colour: bool) -> str:
+    return f"\x1b[1m{title}\x1b[0m" if colour else title
 
 
 def _show_step(step: Step, colour: bool, script: Script | None) -> Iterator[str]:
@@ -79,6 +92,9 @@ def _show_new(step: Step) -> str:
     """Return how something is to be that is not there yet, in short."""
     if step.action is not Action.CREATE or step.wanted is None:
         return ""
+    words = in_words(step)
+    if words is not None:
+        return f": {words}" if words else ""
     properties = step.wanted.properties.items()
     told = ", ".join(
         f"{name.replace('_', ' ') if name.islower() else name} {_text(value)}"

@@ -28,7 +28,7 @@ PATH = rf"^{_KEY}(?:\.{_KEY}|\[\d+\])*$"
 
 
 class Meta(BaseModel):
-    """What else is said of a column, as dbt's `meta` is: any keys, one of them ours."""
+    """What else is said of a column, as dbt's `meta`: any keys, some of them ours."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
@@ -36,6 +36,11 @@ class Meta(BaseModel):
         False,
         description="Is it about a person? Viewers see it masked, everywhere; on "
         "Snowflake a masking policy hides it.",
+    )
+    row_access: str | None = Field(
+        None,
+        description="On Snowflake the rule of the target (row_access:) by which rows "
+        "are shown. On this machine whoever may look sees all rows.",
     )
 
 

@@ -26,6 +26,7 @@ from pydantic import (
 
 from snowmelt.errors import ConfigError, UsageError
 from snowmelt.landing.config import Duration, duration_field
+from snowmelt.project.row_access import RowAccessRule, RuleName
 from snowmelt.project.yaml_file import place_of
 
 LOCAL = "local"
@@ -240,6 +241,11 @@ class SnowflakeTarget(BaseModel):
         None,
         description="The DBT PROJECT that the procedure runs, in the schema SNOWMELT; "
         "the prefix without it.",
+    )
+    row_access: dict[RuleName, RowAccessRule] = Field(
+        default_factory=dict,
+        description="Who sees which rows, by name: columns of contracts name a rule in "
+        "their meta, models in row_access_policy.",
     )
     aws: AwsTarget = Field(description="Where files arrive.")
 

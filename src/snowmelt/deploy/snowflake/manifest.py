@@ -9,11 +9,12 @@ from snowmelt.deploy.address import Address
 from snowmelt.deploy.naming import Names
 from snowmelt.deploy.snowflake import sql
 from snowmelt.deploy.snowflake.access import Grant, Role, RoleGrant
-from snowmelt.deploy.snowflake.bronze import Surroundings, map_pipe, policy_type
-from snowmelt.deploy.snowflake.bronze import snowflake_type as type_of
+from snowmelt.deploy.snowflake.bronze import Surroundings, map_pipe
 from snowmelt.deploy.snowflake.code import MaskingPolicy
+from snowmelt.deploy.snowflake.dynamic import asks_for_dynamic_tables
 from snowmelt.deploy.snowflake.entity import Entity
 from snowmelt.deploy.snowflake.integration import StorageAccess, StorageIntegration
+from snowmelt.deploy.snowflake.kept_history import Keeping
 from snowmelt.deploy.snowflake.notices import Around, map_alerts
 from snowmelt.deploy.snowflake.place import (
     Database,
@@ -22,16 +23,13 @@ from snowmelt.deploy.snowflake.place import (
     Warehouse,
 )
 from snowmelt.deploy.snowflake.places import Findings, PipeFile, pipe_files
+from snowmelt.deploy.snowflake.policies import Policies
 from snowmelt.deploy.snowflake.stage import Stage
 from snowmelt.deploy.snowflake.table import Table, TableColumn
 from snowmelt.deploy.snowflake.transformation import Place, map_tasks
 from snowmelt.project.project import Project
 
 SYSTEM = "snowmelt"
-_MASKS = {
-    "VARCHAR": "'***'",
-    "VARIANT": "NULL",
-}
 _LOG = (
     ("TURN", "NUMBER(19,0)", True),
     ("RUN_ID", "VARCHAR", True),
@@ -73,7 +71,8 @@ class _Manifest:
         access = [*self._roles(), *self._grants()]
         doors = [self.integration, self.access, self.stage]
         files = pipe_files(self.project)
-        policies = self._policies(files)
+        policies = self._policies.masking(files)
+        rules = self.names.target.row_access
         bronze = [
             each
             for file in files
@@ -86,7 +85,9 @@ class _Manifest:
             *doors,
             *policies.values(),
             *bronze,
+            *self._policies.rows(rules, files, self.findings),
             *log,
+            *self._kept_history(files),
             *self._tasks(),
             *self._alerts(),
         ]
@@ -173,7 +174,11 @@ class _Manifest:
 
     def _transformer(self) -> list[Grant]:
         bronze = self.bronze
-        makes = ("USAGE", "CREATE TABLE", "CREATE VIEW")
+        # models own their streams, in the schema that they are in
+        makes: tuple[str, ...] = (
+            *("USAGE", "CREATE TABLE", "CREATE VIEW", "CREATE STREAM"),
+            *(("CREATE DYNAMIC TABLE",) if self._has_dynamic_tables else ()),
+        )
         found = [
             self._on("transformer", ("USAGE", "CREATE STREAM"), "SCHEMA", bronze.name),
             self._on(
@@ -198,11 +203,16 @@ class _Manifest:
 
     def _reader(self) -> list[Grant]:
         gold = self.schemas["gold"]
+        kinds = ["TABLE", "VIEW"]
+        kinds += ["DYNAMIC TABLE"] if self._has_dynamic_tables else []
         return [
             self._on("reader", ("USAGE",), "SCHEMA", gold.name),
-            self._future("reader", ("SELECT",), "TABLE", gold),
-            self._future("reader", ("SELECT",), "VIEW", gold),
+            *(self._future("reader", ("SELECT",), kind, gold) for kind in kinds),
         ]
+
+    @cached_property
+    def _has_dynamic_tables(self) -> bool:
+        return asks_for_dynamic_tables(self.project.root)
 
     def _on(self, role: str, words: tuple[str, ...], on: str, target: str) -> Grant:
         kind = Address("snowflake", on.lower(), target)
@@ -260,25 +270,17 @@ class _Manifest:
             {kind: policy.name for kind, policy in policies.items()},
         )
 
-    def _policies(self, files: list[PipeFile]) -> dict[str, MaskingPolicy]:
-        """Return a masking policy for each type of a column that tells of a person."""
-        kinds = {
-            policy_type(type_of(column.type))
-            for file in files
-            for column in file.pipe.contract.columns
-            if column.meta.pii
-        }
-        seeing = tuple(self.roles[word].name for word in ("loader", "transformer"))
-        return {
-            kind: MaskingPolicy(
-                sql.path(self.names.database, SYSTEM, f"mask_{kind}"),
-                kind,
-                seeing,
-                _MASKS.get(kind, "NULL"),
-                needs=(self.schemas[SYSTEM].address,),
-            )
-            for kind in sorted(kinds)
-        }
+    @property
+    def _policies(self) -> Policies:
+        """Who loads and who builds sees everything, and who deploys: tasks are its."""
+        roles = [self.roles[word].name for word in ("loader", "transformer")]
+        return Policies(
+            self.names.database,
+            SYSTEM,
+            self.project.settings.layers.bronze,
+            (*roles, sql.name(self.names.target.role)),
+            (self.schemas[SYSTEM].address,),
+        )
 
     def _table(self, name: str, columns: tuple[tuple[str, str, bool], ...]) -> Table:
         return Table(
@@ -287,6 +289,16 @@ class _Manifest:
             change_tracking=False,
             needs=(self.schemas[SYSTEM].address,),
         )
+
+    def _kept_history(self, files: list[PipeFile]) -> list[Entity]:
+        bronze = self.project.settings.layers.bronze
+        tables = tuple(
+            sql.path(self.names.database, bronze, f"{file.pipe.table_name}__all")
+            for file in files
+        )
+        needs = (self.schemas[SYSTEM].address, self.warehouse.address)
+        database = self.names.database
+        return Keeping(database, SYSTEM, self.warehouse.name, tables, needs).entities()
 
     def _tasks(self) -> list[Entity]:
         target, settings = self.names.target, self.project.settings

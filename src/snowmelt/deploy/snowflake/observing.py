@@ -40,6 +40,7 @@ from snowmelt.deploy.snowflake.place import (
     Schema,
     Warehouse,
 )
+from snowmelt.deploy.snowflake.row_access import RowAccessPolicy, with_row_access
 from snowmelt.deploy.snowflake.session import AccountError, Row, Session
 from snowmelt.deploy.snowflake.stage import FileFormat, Stage
 from snowmelt.deploy.snowflake.table import Table, View
@@ -65,6 +66,7 @@ _INSIDE = {
     Procedure.kind: "PROCEDURES",
     Alert.kind: "ALERTS",
     MaskingPolicy.kind: "MASKING POLICIES",
+    RowAccessPolicy.kind: "ROW ACCESS POLICIES",
 }
 _SIMPLE: dict[str, Callable[[Row], Found]] = {
     View.kind: View.found,
@@ -74,6 +76,7 @@ _SIMPLE: dict[str, Callable[[Row], Found]] = {
     Alert.kind: Alert.found,
     Procedure.kind: Procedure.found,
 }
+_PATH = ("database_name", "schema_name", "name")
 _GRANTED_ON = {"DATABASE", "SCHEMA", "WAREHOUSE", "INTEGRATION"}
 
 
@@ -131,7 +134,10 @@ class _Look:
         except AccountError as error:
             if error.is_missing:
                 return []
-            if error.is_refusal:
+            is_wanted = any(each.address.kind == kind for each in self.desired)
+            if error.is_of_another_edition and not is_wanted:
+                return []
+            if error.is_refusal or error.is_of_another_edition:
                 self.refused[kind] = error
                 return []
             raise
@@ -227,7 +233,19 @@ class _Look:
         found += self._each(Table.kind, self._table)
         found += self._each(Pipe.kind, self._pipe)
         found += self._each(MaskingPolicy.kind, self._policy)
-        return [*found, *self._tasks()]
+        found += self._each(RowAccessPolicy.kind, self._row_policy)
+        return [*self._with_row_access(name, found), *self._tasks()]
+
+    def _with_row_access(self, database: str, found: list[Found]) -> list[Found]:
+        """Return what was found, and on which tables of ours policies are."""
+        if not any(each.address.kind == RowAccessPolicy.kind for each in found):
+            return found
+        tables = [
+            address_of(Table.kind, sql.path_as_kept(*(row[k] for k in _PATH)))
+            for row in self.shown[Table.kind]
+            if self._is_ours(Mark.read(row["comment"]))
+        ]
+        return list(with_row_access(self.session, database, found, tables))
 
     def _reads(self, kind: str, row: Row) -> bool:
         """Is this row of something in a schema looked at closely?"""
@@ -257,7 +275,9 @@ class _Look:
             str(row["name"])
             for row in rows
             if row.get("schema_name") == schema
-            and not self._is_ours(Mark.read(row.get("comment", row.get("description"))))
+            and not self._is_ours(
+                Mark.read(row.get("comment") or row.get("description"))
+            )
         ]
 
     def _each(self, kind: str, read: Callable[[Row, str], Found]) -> Iterator[Found]:
@@ -282,6 +302,10 @@ class _Look:
     def _policy(self, row: Row, name: str) -> Found:
         [described] = self.session.rows(f"DESCRIBE MASKING POLICY {name}")
         return MaskingPolicy.found(row, described)
+
+    def _row_policy(self, row: Row, name: str) -> Found:
+        [described] = self.session.rows(f"DESCRIBE ROW ACCESS POLICY {name}")
+        return RowAccessPolicy.found(row, described)
 
     def _tasks(self) -> Iterator[Found]:
         rows = [r for r in self.shown[Task.kind] if self._reads(Task.kind, r)]

@@ -23,6 +23,7 @@ from snowmelt.deploy.snowflake.integration import StorageAccess, status_of
 from snowmelt.deploy.snowflake.observing import integration_outputs, look
 from snowmelt.deploy.snowflake.pipe import BROKEN, Pipe
 from snowmelt.deploy.snowflake.pipe_change import PipeChange
+from snowmelt.deploy.snowflake.row_access import RowAccess, drop_row_access
 from snowmelt.deploy.snowflake.session import Row, Session
 from snowmelt.deploy.snowflake.task import Task, suspend
 from snowmelt.deploy.steps import Action, Step
@@ -31,6 +32,7 @@ from snowmelt.errors import SnowmeltError, UnreachableError
 ACCESS_MAX_SECONDS = 300.0
 _ACCESS_FIRST_SECONDS = 2.0
 _ACCESS_EVERY_SECONDS = 20.0
+_NOT_GENTLY = ("masking_policy", "row_access_policy")
 _NOUNS = {
     "storage_integration": "INTEGRATION",
     "notification_integration": "INTEGRATION",
@@ -150,8 +152,10 @@ def drop_script(found: Found) -> list[str]:
         return drop_grant(found)
     if kind == RoleGrant.kind:
         return drop_role_grant(found)
+    if kind == RowAccess.kind:
+        return drop_row_access(found)
     noun = _NOUNS.get(kind, kind.replace("_", " ").upper())
-    gently = "" if kind == "masking_policy" else "IF EXISTS "
+    gently = "" if kind in _NOT_GENTLY else "IF EXISTS "
     drop = f"DROP {noun} {gently}{name}"
     if kind == Task.kind:
         return [suspend(found.outputs["root"]), drop]

@@ -22,22 +22,32 @@ class Session(Protocol):
         """
 
 
+DEPLOYING = "<deploying role>"
+
+
 class AccountError(SnowmeltError):
     """The account refused a statement."""
 
-    def __init__(self, statement: str, number: int, message: str) -> None:
+    def __init__(
+        self, statement: str, number: int, message: str, role: str = DEPLOYING
+    ) -> None:
         self.statement = statement
         self.number = number
         self.message = " ".join(message.split())
         shown = " ".join(statement.split())
         shown = shown if len(shown) <= _SHOWN_MAX else f"{shown[:_SHOWN_MAX]}…"
         told = f"{number:06d}: {self.message}" if number else self.message
-        super().__init__(shown, told, remedy(statement, self.message))
+        super().__init__(shown, told, remedy(statement, self.message, role))
 
     @property
     def is_missing(self) -> bool:
         """Is something not there, or not to be seen by this role?"""
         return "does not exist" in self.message
+
+    @property
+    def is_of_another_edition(self) -> bool:
+        """Does the account's edition not know this kind?"""
+        return "nsupported feature" in self.message
 
     @property
     def is_refusal(self) -> bool:
@@ -60,7 +70,7 @@ _ON_ACCOUNT = {
 _NOUNS = (
     *_ON_ACCOUNT,
     *("RESOURCE MONITOR", "SCHEMA", "TABLE", "VIEW", "STAGE", "FILE FORMAT", "PIPE"),
-    *("STREAM", "TASK", "PROCEDURE", "ALERT", "MASKING POLICY"),
+    *("STREAM", "TASK", "PROCEDURE", "ALERT", "MASKING POLICY", "ROW ACCESS POLICY"),
 )
 _PATH = r"(?:\"[^\"]+\"|[\w$]+)(?:\.(?:\"[^\"]+\"|[\w$]+))*"
 _EXECUTES = re.compile(r"EXECUTE (?:MANAGED )?(?:TASK|ALERT)")
@@ -70,55 +80,124 @@ _MADE = re.compile(
 )
 
 
-def remedy(statement: str, message: str) -> str:
+_GRANTING = re.compile(r"(?:GRANT|REVOKE) ")
+_ALTERED = re.compile(
+    rf"(?:ALTER|DROP|COMMENT ON) (?P<noun>{'|'.join(_NOUNS)}|INTEGRATION) "
+    rf"(?:IF EXISTS )?(?P<name>{_PATH})"
+)
+_READ = re.compile(
+    rf"DESC(?:RIBE)? (?P<noun>{'|'.join(_NOUNS)}|INTEGRATION) (?P<name>{_PATH})"
+)
+_READS = {"TABLE": "SELECT", "VIEW": "SELECT", "INTEGRATION": "USAGE"}
+_PIPE = re.compile(r"SYSTEM\$PIPE_STATUS\('(?P<name>[^']+)'\)")
+_COPIES = re.compile(rf"(?:COPY INTO|SELECT .* FROM) (?P<name>{_PATH})")
+
+
+def remedy(statement: str, message: str, role: str = DEPLOYING) -> str:
     """Return the grant or the command that mends an error of the account."""
     asked = _EXECUTES.search(message)
     if asked is not None:
-        return f"GRANT {asked[0]} ON ACCOUNT TO ROLE <deploying role>"
+        return f"GRANT {asked[0]} ON ACCOUNT TO ROLE {role}"
     if "nsufficient privileges" in message:
-        return _grant(statement)
-    return _command(message.lower())
+        return _grant(" ".join(statement.split()), role)
+    return _command(message.lower(), role)
 
 
-def _command(said: str) -> str:
-    if "suspended" in said and "warehouse" in said:
-        return (
-            "Let the warehouse run: ALTER WAREHOUSE <name> RESUME IF SUSPENDED; if its "
-            "resource monitor suspended it, raise warehouse.credits_per_month."
-        )
-    if "already exists" in said:
-        return "Choose another prefix: in the target, or drop what is there by hand."
-    if "jwt token is invalid" in said:
-        return (
-            "Compare the clock of this machine, and the key that the user has: "
-            "DESC USER <user> shows RSA_PUBLIC_KEY_FP."
-        )
-    if "token" in said and "expired" in said:
-        return "Get a new token and set the variable that the target's token: names."
-    if "does not exist" in said:
-        return (
-            "It is not there, or this role may not see it: name the deploying role in "
-            "the target (role:), or grant it USAGE on what it is in."
-        )
-    if "too many" in said or "throttl" in said:
-        return "Wait a little and apply again: it goes on where it stopped."
+def _command(said: str, role: str) -> str:
+    for words, remedy in _COMMANDS:
+        if all(word in said for word in words):
+            return remedy.format(role=role)
     return ""
 
 
-def _grant(statement: str) -> str:
+_WAREHOUSE = (
+    "Let the warehouse run: ALTER WAREHOUSE <name> RESUME IF SUSPENDED; if its "
+    "resource monitor suspended it, raise warehouse.credits_per_month."
+)
+_PATIENCE = "Wait a little and apply again: it goes on where it stopped."
+_COMMANDS = (
+    (("suspended", "warehouse"), _WAREHOUSE),
+    (("exceeded its quota",), _WAREHOUSE),
+    (
+        ("no active warehouse",),
+        "GRANT USAGE ON WAREHOUSE <name> TO ROLE {role}: it may not use the warehouse, "
+        "or it is not there yet.",
+    ),
+    (
+        ("already has a row_access_policy",),
+        "A table has one: take the other off (ALTER TABLE … DROP ROW ACCESS POLICY …), "
+        "or leave row_access: out of the contract.",
+    ),
+    (
+        ("already exists",),
+        "Choose another prefix: in the target, or drop what is there by hand.",
+    ),
+    (
+        ("jwt token is invalid",),
+        "Compare the clock of this machine, and the key that the user has: DESC USER "
+        "<user> shows RSA_PUBLIC_KEY_FP.",
+    ),
+    (
+        ("token", "expired"),
+        "Get a new token and set the variable that the target's token: names.",
+    ),
+    (
+        ("does not exist",),
+        "It is not there, or this role may not see it: name the deploying role in the "
+        "target (role:), or GRANT USAGE on what it is in TO ROLE {role}.",
+    ),
+    (
+        ("unsupported feature",),
+        "The account's edition does not have it: policies need the Enterprise Edition. "
+        "Leave pii: and row_access: out of the contracts, or change the edition.",
+    ),
+    (("too many",), _PATIENCE),
+    (("throttl",), _PATIENCE),
+    (
+        ("timeout",),
+        "It took longer than the account lets statements take: apply again, or raise "
+        "STATEMENT_TIMEOUT_IN_SECONDS of the warehouse.",
+    ),
+)
+
+
+def _grant(squeezed: str, role: str) -> str:
     """Return the grant that a statement lacks, as far as it can be told from it."""
-    squeezed = " ".join(statement.split())
     made = _MADE.match(squeezed)
-    if made is None:
-        return (
-            "Grant the deploying role the privilege, or let it own the object: GRANT "
-            "OWNERSHIP ON … TO ROLE <role> COPY CURRENT GRANTS"
-        )
-    noun = made["noun"]
+    if made is not None:
+        return _grant_to_make(made["noun"], made["name"], role)
+    if _GRANTING.match(squeezed):
+        return f"GRANT MANAGE GRANTS ON ACCOUNT TO ROLE {role}"
+    altered = _ALTERED.match(squeezed)
+    if altered is not None:
+        what = f"{altered['noun']} {altered['name']}"
+        return f"GRANT OWNERSHIP ON {what} TO ROLE {role} COPY CURRENT GRANTS"
+    return _grant_to_look(squeezed, role)
+
+
+def _grant_to_make(noun: str, name: str, role: str) -> str:
     if noun == "RESOURCE MONITOR":
         return "Only ACCOUNTADMIN makes resource monitors: name it in role:."
     if noun in _ON_ACCOUNT:
-        return f"GRANT {_ON_ACCOUNT[noun]} ON ACCOUNT TO ROLE <deploying role>"
-    inside = made["name"].rpartition(".")[0]
+        return f"GRANT {_ON_ACCOUNT[noun]} ON ACCOUNT TO ROLE {role}"
+    inside = name.rpartition(".")[0]
     where = "DATABASE" if noun == "SCHEMA" else "SCHEMA"
-    return f"GRANT CREATE {noun} ON {where} {inside} TO ROLE <deploying role>"
+    return f"GRANT CREATE {noun} ON {where} {inside} TO ROLE {role}"
+
+
+def _grant_to_look(squeezed: str, role: str) -> str:
+    read = _READ.match(squeezed)
+    if read is not None:
+        noun, name = read["noun"], read["name"]
+        return f"GRANT {_READS.get(noun, 'OWNERSHIP')} ON {noun} {name} TO ROLE {role}"
+    pipe = _PIPE.search(squeezed)
+    if pipe is not None:
+        return f"GRANT MONITOR ON PIPE {pipe['name']} TO ROLE {role}"
+    copies = _COPIES.match(squeezed)
+    if copies is not None:
+        verb = "INSERT" if squeezed.startswith("COPY") else "SELECT"
+        return f"GRANT {verb} ON TABLE {copies['name']} TO ROLE {role}"
+    return (
+        "Grant the deploying role the privilege, or let it own the object: GRANT "
+        f"OWNERSHIP ON … TO ROLE {role} COPY CURRENT GRANTS"
+    )

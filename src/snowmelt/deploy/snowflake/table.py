@@ -166,9 +166,15 @@ class Table(Entity):
             Mark.read(row["comment"]),
             Table.traits,
             (address_of(Schema.kind, schema), *_policies(described)),
-            holds=f"{rows:,} rows" if rows else "a table of bronze, without rows",
+            holds=_count(rows),
             inside=address_of(Schema.kind, schema),
         )
+
+
+def _count(rows: int) -> str:
+    if not rows:
+        return "a table without rows"
+    return "1 row" if rows == 1 else f"{rows:,} rows"
 
 
 class _Columns(dict[str, Value]):

@@ -17,6 +17,7 @@ from snowmelt.deploy.snowflake import sql
 from snowmelt.deploy.snowflake.code import Procedure
 from snowmelt.deploy.snowflake.entity import Entity, address_of
 from snowmelt.deploy.snowflake.places import Findings
+from snowmelt.deploy.snowflake.sharing import note_shared
 from snowmelt.deploy.snowflake.sql import Written
 from snowmelt.deploy.snowflake.task import Stream, Task, TaskGraph
 from snowmelt.transform.tasks.condition import (
@@ -87,8 +88,9 @@ def map_tasks(
     run = _procedure(place, streams)
     found: list[Entity] = [*streams, run]
     needs = (*place.needs, run.address, *(each.address for each in streams))
-    if graph is None or not graph.publishes:
+    if streams and (graph is None or not graph.publishes):
         found += _publishing(place, streams, needs)
+        note_shared(graph, PUBLISH, findings)
     if graph is not None:
         found += _Graph(graph, place, findings, needs).mapped()
     return found
