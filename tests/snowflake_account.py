@@ -33,6 +33,10 @@ IN_ACCOUNT = {
     "NOTIFICATION INTEGRATION",
 }
 Name = tuple[str, ...]
+_MOVED = re.compile(
+    r"SELECT DISTINCT FILE_NAME FROM (?P<loads>\S+\.SNOWMELT\.MIGRATED_LOADS) "
+    r"WHERE TABLE_NAME = '(?P<table>[^']+)' AND STATUS <> 'Load failed'"
+)
 
 
 class Stopped(Exception):
@@ -91,6 +95,8 @@ class Account:
         self.failing: set[str] = set()
         """Contents that no pipe can load."""
         self.copied: set[tuple[Name, str]] = set()
+        self.moved: list[tuple[str, str]] = []
+        """Table and path of what was loaded before the project came here."""
         self.pipes: dict[Name, PipeState] = {}
         self.states: dict[Name, str] = {}
         self.statements: list[str] = []
@@ -671,6 +677,10 @@ class Account:
             answer = getattr(self, f"_system_{match[1].lower()}")(*arguments)
             label = statement.rpartition(" AS ")[2].lower()
             return [{label: answer}]
+        if match := _MOVED.fullmatch(statement):
+            self._require("TABLE", named(match["loads"]))
+            known = [path for table, path in self.moved if table == match["table"]]
+            return [{"file_name": path} for path in known]
         if "COPY_HISTORY" in statement:
             name = next(
                 Reader(t.text).value() for t in reader.tokens if t.kind == "text"

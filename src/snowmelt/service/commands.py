@@ -32,6 +32,7 @@ from snowmelt.service.explaining import explain
 from snowmelt.service.lagging import check_goals
 from snowmelt.service.loading import Loading
 from snowmelt.service.loop import Loop
+from snowmelt.service.moving import MovingAnswers
 from snowmelt.service.operating import Operating
 from snowmelt.service.pages.answers import PageAnswers
 from snowmelt.service.pages.shell import shell_document
@@ -53,7 +54,7 @@ from snowmelt.transform.row_rules import require_fitting_rules
 from snowmelt.warehouse.duckdb.backup import backup
 
 
-class OwnCommands(PageAnswers):
+class OwnCommands(PageAnswers, MovingAnswers):
     """Answers from a loop. `serving`: another thread turns it; else each verb does."""
 
     def __init__(self, loop: Loop, *, serving: bool) -> None:

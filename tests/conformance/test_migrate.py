@@ -1,0 +1,310 @@
+"""What was loaded here is there, once, whatever was killed when.
+
+A project with a pipe of every kind is loaded here, corrected, reloaded and replayed;
+its rows go through a bucket (moto) into an account (DuckDB behind Snowflake's words).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from small_shop import Shop, columns, open_shop
+
+from moved_account import Killed, MovedAccount
+from s3_server import S3Server, started_server
+from shipped import TARGET
+from snowflake_gate import problems
+from snowmelt.clock import SystemClock
+from snowmelt.deploy.migration.migration import Manner, Migration, Proof
+from snowmelt.deploy.migration.opening import open_migration
+from snowmelt.errors import ConfigError, SnowmeltError
+from snowmelt.project.project import load_project
+from snowmelt.service.commands import OwnCommands
+
+PIPES: list[dict[str, Any]] = [
+    {
+        "name": "orders",
+        "pattern": "orders/*.csv",
+        "on_error": "continue",
+        "contract": columns(
+            "id integer, note varchar, amount decimal(12,2), share double, "
+            "day date, order timestamp, seen timestamptz, open boolean, hour time"
+        ),
+    },
+    {
+        "name": "events",
+        "pattern": "events/*.json",
+        "on_same_name_changed": "append",
+        "file_format": {"type": "json"},
+        "contract": columns("id bigint, payload json"),
+    },
+    {
+        "name": "prices",
+        "pattern": "prices/*.csv",
+        "mode": "snapshot",
+        "contract": columns("id integer, price decimal(10,2)"),
+    },
+]
+HEAD = b"id,note,amount,share,day,order,seen,open,hour\n"
+ORDERS = (
+    HEAD
+    + (
+        '1,"a|~\\N, ünï ☃",1.50,0.1,2024-02-29,1969-12-31 23:59:59.5,'
+        "2024-01-01 00:00:00+02,true,23:59:59.999999\n"
+        "2,,-0.01,1e300,0001-01-01,2262-05-01 00:00:00,,false,\n"
+        "2,,-0.01,1e300,0001-01-01,2262-05-01 00:00:00,,false,\n"
+        "no,,1,1,,,,,\n"
+    ).encode()
+)
+SMALL = Manner(rows_max=2)
+BUCKET = "moved"
+
+
+@dataclass
+class Move:
+    """A project here, its bucket, its account."""
+
+    shop: Shop
+    server: S3Server
+
+    def migration(self, manner: Manner = SMALL) -> Migration:
+        project = self.shop.parts.project
+        names = self.account_names
+        local = OwnCommands(self.shop.loop, serving=False)
+        return open_migration(
+            project, names, self.account, local, SystemClock(), manner
+        )
+
+    def __post_init__(self) -> None:
+        self.account = MovedAccount(self._body)
+        self.account_names = self.account.deploy(self.shop.parts.project)
+
+    def _body(self, key: str) -> bytes:
+        answer = self.server.s3.get_object(Bucket=BUCKET, Key=key)
+        content: bytes = answer["Body"].read()
+        return content
+
+    def move(self, manner: Manner = SMALL) -> dict[str, Proof]:
+        migration = self.migration(manner)
+        plan = migration.plan()
+        migration.ship(plan, lambda *_: None)
+        return {each.name: each for each in migration.prove(plan)}
+
+    def require_moved(self, manner: Manner = SMALL) -> None:
+        assert all(each.is_alike for each in self.move(manner).values())
+
+    def here(self, table: str) -> list[tuple[Any, ...]]:
+        return sorted(self.shop.rows(_compared(table, "bronze")), key=repr)
+
+    def there(self, table: str) -> list[tuple[Any, ...]]:
+        return sorted(self.account.ask(_compared(table, "shop.bronze")), key=repr)
+
+    def require_same(self) -> None:
+        for table in ("orders", "events", "prices"):
+            assert self.here(table) == self.there(table), table
+
+
+def _compared(table: str, schema: str) -> str:
+    wanted = {
+        "orders": 'id, note, amount, share, day, "order", seen, open, hour',
+        "events": "id, payload::varchar",
+        "prices": "id, price",
+    }[table]
+    return f"select {wanted}, _file, _file_row::bigint from {schema}.{table}"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[S3Server]:
+    with started_server() as running:
+        running.s3.create_bucket(Bucket=BUCKET)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def filled(
+    tmp_path_factory: pytest.TempPathFactory, server: S3Server
+) -> Iterator[Shop]:
+    """A project that was loaded into; tests only look at it."""
+    with opened_shop(tmp_path_factory.mktemp("filled"), server) as shop:
+        fill(shop)
+        yield shop
+
+
+@contextmanager
+def opened_shop(root: Path, server: S3Server) -> Iterator[Shop]:
+    aws = {**TARGET["aws"], "bucket": BUCKET, "endpoint": server.url}
+    target = {**TARGET, "prefix": "shop", "aws": aws}
+    with open_shop(root, PIPES, targets={"prod": target}) as shop:
+        yield shop
+
+
+@pytest.fixture
+def move(filled: Shop, server: S3Server) -> Move:
+    return Move(filled, server)
+
+
+def fill(shop: Shop) -> None:
+    shop.land("orders/a.csv", ORDERS)
+    shop.land("orders/b.csv", HEAD + b"3,first,,,,,,,\n4,gone,,,,,,,\n")
+    shop.land("events/e.json", b'{"id": 1, "payload": {"b": [1, "\\u2603"]}}\n')
+    shop.land("prices/1.csv", b"id,price\n1,2.50\n2,3\n")
+    shop.load()
+    shop.land("orders/b.csv", HEAD + b"3,second,,,,,,,\n")
+    shop.land("orders/a copy.csv", ORDERS)
+    shop.land("events/e.json", b'{"id": 2, "payload": null}\n')
+    shop.land("prices/2.csv", b"id,price\n1,2.75\n")
+    shop.load()
+
+
+def test_rows_that_count_are_the_same_there(move: Move) -> None:
+    proofs = move.move()
+    assert all(each.is_alike for each in proofs.values()), proofs
+    assert sum(each.live[0].rows for each in proofs.values() if each.live) == 7
+    move.require_same()
+    # the version that was superseded went along
+    [kept] = move.account.ask("select note from shop.bronze.orders__all where id = 4")
+    assert kept == ("gone",)
+    history = move.account.ask(
+        "select file_name, status from shop.snowmelt.migrated_loads order by load_seq"
+    )
+    assert ("raw/orders/a copy.csv", "Load skipped") in history
+
+
+@pytest.mark.long  # the grammar is slow at floats that are taken apart
+def test_what_is_said_is_snowflakes_language(move: Move) -> None:
+    move.move()
+    shapes = {
+        re.sub(r"'[^']*'|\d+", "?", each): each for each in move.account.statements
+    }
+    for statement in shapes.values():
+        assert not problems(statement), statement
+
+
+def test_what_comes_later_is_added(tmp_path: Path, server: S3Server) -> None:
+    with opened_shop(tmp_path, server) as shop:
+        fill(shop)
+        move = Move(shop, server)
+        move.require_moved()
+        asked = len(move.account.statements)
+        move.require_moved()
+        assert not any("COPY" in each for each in move.account.statements[asked:])
+        shop.land("orders/b.csv", HEAD + b"3,third,,,,,,,\n")
+        shop.land("orders/c.csv", HEAD + b"5,,,,,,,,\n")
+        shop.load()
+        move.require_moved()
+        move.require_same()
+
+
+@pytest.mark.parametrize("step", [3, pytest.param(1, marks=pytest.mark.long)])
+def test_killed_wherever_it_ends_the_same(move: Move, step: int) -> None:
+    """Killed before a statement, or before its answer; each time a little later."""
+    account, killed, done = move.account, 0, False
+    while not done:
+        account.kills_after = killed % 2 == 1
+        account.kill_at = len(account.statements) + killed * step
+        killed += 1
+        try:
+            done = all(each.is_alike for each in move.move().values())
+        except Killed:
+            assert killed < 200, "it does not get on"
+    assert killed > 5
+    account.kill_at = None
+    move.require_same()
+    move.require_moved()
+    assert not list(move.shop.parts.project.spool.glob("moving-*"))
+
+
+def test_a_row_that_changed_there_is_found_and_its_file_named(move: Move) -> None:
+    move.move()
+    move.account.ask("update shop.bronze.orders__all set share = 0.2 where id = 1")
+    proofs = move.move()
+    orders = proofs.pop("orders")
+    assert not orders.is_alike
+    assert orders.differing == ("orders/a.csv",)
+    assert "migrate again" in orders.remedy
+    assert all(each.is_alike for each in proofs.values())
+
+
+def test_files_that_arrived_there_alone_are_no_difference(move: Move) -> None:
+    move.move()
+    move.account.ask(
+        "insert into shop.bronze.orders__all (id, _file, _file_row, _content_key) "
+        "values (9, 'raw/orders/new.csv', 1, 'e1')"
+    )
+    orders = move.move()["orders"]
+    assert orders.is_alike
+    assert orders.only_there == 1
+
+
+def test_rows_that_a_pipe_copied_there_are_not_shipped_over(move: Move) -> None:
+    move.account.ask(
+        "insert into shop.bronze.prices__all (id, price, _file, _file_row, "
+        "_content_key, _version_at) "
+        "values (1, 2.75, 'raw/prices/2.csv', 1, 'e1', '2030-01-01')"
+    )
+    with pytest.raises(SnowmeltError) as refused:
+        move.move()
+    assert "1 files that this machine loaded: prices/2.csv" in refused.value.problem
+    assert "--keep-copied" in refused.value.remedy
+    move.require_moved(Manner(2, keeps_copied=True))
+    move.require_same()
+
+
+def test_a_column_of_another_type_there_is_refused(move: Move) -> None:
+    table = "SHOP.BRONZE.ORDERS__ALL"
+    known = dict(move.account.tables[table])
+    move.account.tables[table] = list((known | {"ID": "VARCHAR"}).items())
+    with pytest.raises(ConfigError) as refused:
+        move.migration().plan()
+    assert f"{table}: id is VARCHAR there, and NUMBER(10,0)" in refused.value.problem
+    assert "deploy apply" in refused.value.remedy
+
+
+def test_a_missing_right_is_told_with_its_statement(move: Move) -> None:
+    said = "SQL access control error: Insufficient privileges to operate on table"
+    move.account.refuses["COPY INTO SHOP.BRONZE.ORDERS__ALL"] = said
+    with pytest.raises(SnowmeltError) as refused:
+        move.move()
+    assert refused.value.where.startswith("COPY INTO SHOP.BRONZE.ORDERS__ALL")
+    assert "GRANT" in refused.value.remedy
+    move.account.refuses.clear()
+    move.require_moved()
+    move.require_same()
+
+
+def test_a_table_that_was_emptied_by_hand_is_told(move: Move) -> None:
+    move.move()
+    move.account.ask("delete from shop.snowmelt.migrated_files")
+    move.account.ask("delete from shop.bronze.orders__all")
+    with pytest.raises(SnowmeltError) as refused:
+        move.move()
+    assert "0 files processed" in refused.value.problem
+
+
+def test_a_pipe_that_would_load_what_is_shipped_is_refused(
+    tmp_path: Path, move: Move
+) -> None:
+    root = move.shop.root
+    pipe = PIPES[0] | {"name": "all", "pattern": "**/*"}
+    other = tmp_path / "other"
+    (other / "pipes").mkdir(parents=True)
+    (other / "snowmelt.yml").write_text((root / "snowmelt.yml").read_text())
+    (other / "pipes/all.yml").write_text(yaml.safe_dump(pipe))
+    migration = move.migration()
+    with pytest.raises(ConfigError) as refused:
+        open_migration(
+            load_project(other),
+            move.account_names,
+            move.account,
+            migration.local,
+            SystemClock(),
+        )
+    assert "pipes/all.yml" in refused.value.where
+    assert "would load what is shipped" in refused.value.problem
