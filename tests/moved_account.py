@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -91,6 +91,10 @@ class MovedAccount:
     def ask(self, query: str) -> list[tuple[object, ...]]:
         """Ask the engine itself."""
         return self._con.execute(query).fetchall()
+
+    def tell(self, statement: str, values: Sequence[object]) -> None:
+        """Tell the engine itself."""
+        self._con.execute(statement, values)
 
     def close(self) -> None:
         """End the session: what is open is gone."""
@@ -189,7 +193,7 @@ class MovedAccount:
             taken = ", ".join(f'"{name}"' for _, name in _TAKEN.findall(statement))
             self._con.execute(f"insert into {table} ({columns}) select {taken} {read}")
         [count] = self._con.execute(f"select count(*) {read}").fetchall()
-        return count  # type: ignore[no-any-return]
+        return count
 
 
 def _kind(kind: str) -> str:

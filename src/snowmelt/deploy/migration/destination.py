@@ -34,8 +34,8 @@ FILES_COLUMNS = (
     ("LAST_SEQ", "NUMBER(19,0)", False),
     ("LAST_PART", "NUMBER(19,0)", False),
     ("ROW_COUNT", "NUMBER(19,0)", False),
-    ("HASH_LOW", "NUMBER(38,0)", False),
-    ("HASH_HIGH", "NUMBER(38,0)", False),
+    ("HASH_LOW", "VARCHAR", False),
+    ("HASH_HIGH", "VARCHAR", False),
     ("SHIPPED_AT", "TIMESTAMP_LTZ", False),
 )
 LOADS_COLUMNS = tuple(
@@ -184,7 +184,8 @@ class Destination:
         digest = parcel.digest
         values = (
             *(sql.text(parcel.table), sql.text(parcel.path), last_seq, last_part),
-            *(digest.rows, digest.low, digest.high, "CURRENT_TIMESTAMP()"),
+            *(digest.rows, sql.text(str(digest.low)), sql.text(str(digest.high))),
+            "CURRENT_TIMESTAMP()",
         )
         columns = ", ".join(name for name, _, _ in FILES_COLUMNS)
         listed = ", ".join(str(each) for each in values)
