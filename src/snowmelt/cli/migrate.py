@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,6 +41,7 @@ def command(target: str, directory: Path, as_json: bool, **given: Any) -> int:
     here is not loaded there again. Deploy first: snowmelt deploy apply.
     """
     from snowmelt.clock import SystemClock
+    from snowmelt.deploy.migration.reports import document_of, write_report
     from snowmelt.project.project import load_project
 
     project, clock = load_project(directory), SystemClock()
@@ -52,7 +52,7 @@ def command(target: str, directory: Path, as_json: bool, **given: Any) -> int:
             _show_plan(plan)
         if given["dry_run"]:
             if as_json:
-                output.show_json(_document(target, plan, []))
+                output.show_json(document_of(target, plan, []))
             return 0
         migration.ship(plan, _progress)
         proofs = []
@@ -60,10 +60,12 @@ def command(target: str, directory: Path, as_json: bool, **given: Any) -> int:
             proofs.append(proof)
             if not as_json:
                 _show_proof(proof)
-        document = _document(target, plan, proofs)
-        document |= {"began_at": began_at.isoformat()}
-        document |= {"ended_at": clock.now().isoformat()}
-        path = _write_report(project, target, document)
+        document = document_of(target, plan, proofs)
+        document |= {
+            "began_at": began_at.isoformat(),
+            "ended_at": clock.now().isoformat(),
+        }
+        path = write_report(project, target, document, began_at)
         if as_json:
             output.show_json(document)
         output.tell(f"Report: {path}")
@@ -134,24 +136,3 @@ def _show_proof(proof: Proof) -> None:
         output.tell(f"  {output.count(proof.only_there, 'file')} arrived there alone")
     if proof.remedy:
         output.tell(f"  {proof.remedy}")
-
-
-def _document(
-    target: str, plan: Sequence[Moved], proofs: Sequence[Proof]
-) -> dict[str, Any]:
-    return {
-        "schema_version": 1,
-        "target": target,
-        "tables": [each.document for each in plan],
-        "proofs": [each.document for each in proofs],
-        "alike": all(each.is_alike for each in proofs) if proofs else None,
-    }
-
-
-def _write_report(project: Project, target: str, document: dict[str, Any]) -> Path:
-    folder = project.state / "migrations"
-    folder.mkdir(parents=True, exist_ok=True)
-    stamp = str(document["began_at"])[:19].replace(":", "").replace("-", "")
-    path = folder / f"{target}-{stamp}.json"
-    path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-    return path

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from snowmelt.deploy.portable.checking import unportable_warnings
 from snowmelt.errors import UsageError
 from snowmelt.gold.run_history import published_run
 from snowmelt.serve.commands import Document
@@ -144,7 +145,11 @@ class OwnCommands(PageAnswers, MovingAnswers):
             "pipes": [pipe.name for pipe in self._parts.project.pipes],
             "dashboards": dashboards,
             "outdated": outdated_files(self._parts.project.root),
-            "warnings": [*warnings, *exposure_warnings(self._parts.project)],
+            "warnings": [
+                *warnings,
+                *exposure_warnings(self._parts.project),
+                *unportable_warnings(self._parts.project),
+            ],
         }
 
     # Load and build.
