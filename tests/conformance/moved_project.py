@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from small_shop import Shop, columns, open_shop
 
+from moved_account import MovedAccount
 from s3_server import S3Server
 from shipped import TARGET
+from snowmelt.clock import SystemClock
+from snowmelt.deploy.migration.migration import Manner, Migration, Proof
+from snowmelt.deploy.migration.opening import open_migration
+from snowmelt.service.commands import OwnCommands
 
 BUCKET = "moved"
+SMALL = Manner(rows_max=2)
 PIPES: list[dict[str, Any]] = [
     {
         "name": "orders",
@@ -60,12 +67,58 @@ def compared(table: str, schema: str) -> str:
     return f"select {wanted}, _file, _file_row::bigint from {schema}.{table}"
 
 
+@dataclass
+class Move:
+    """A project here, its bucket, its account."""
+
+    shop: Shop
+    server: S3Server
+
+    def migration(self, manner: Manner = SMALL) -> Migration:
+        project = self.shop.parts.project
+        names = self.account_names
+        local = OwnCommands(self.shop.loop, serving=False)
+        return open_migration(
+            project, names, self.account, local, SystemClock(), manner
+        )
+
+    def __post_init__(self) -> None:
+        self.account = MovedAccount(self._body)
+        self.account_names = self.account.deploy(self.shop.parts.project)
+
+    def _body(self, key: str) -> bytes:
+        answer = self.server.s3.get_object(Bucket=BUCKET, Key=key)
+        content: bytes = answer["Body"].read()
+        return content
+
+    def move(self, manner: Manner = SMALL) -> dict[str, Proof]:
+        migration = self.migration(manner)
+        plan = migration.plan()
+        migration.ship(plan, lambda *_: None)
+        return {each.name: each for each in migration.prove(plan)}
+
+    def require_moved(self, manner: Manner = SMALL) -> None:
+        assert all(each.is_alike for each in self.move(manner).values())
+
+    def here(self, table: str) -> list[tuple[Any, ...]]:
+        return sorted(self.shop.rows(compared(table, "bronze")), key=repr)
+
+    def there(self, table: str) -> list[tuple[Any, ...]]:
+        return sorted(self.account.ask(compared(table, "shop.bronze")), key=repr)
+
+    def require_same(self) -> None:
+        for table in ("orders", "events", "prices"):
+            assert self.here(table) == self.there(table), table
+
+
 @contextmanager
-def opened_shop(root: Path, server: S3Server) -> Iterator[Shop]:
+def opened_shop(
+    root: Path, server: S3Server, pipes: list[dict[str, Any]] = PIPES
+) -> Iterator[Shop]:
     """Open a project whose target's bucket is on a server."""
     aws = {**TARGET["aws"], "bucket": BUCKET, "endpoint": server.url}
     target = {**TARGET, "prefix": "shop", "aws": aws}
-    with open_shop(root, PIPES, targets={"prod": target}) as shop:
+    with open_shop(root, pipes, targets={"prod": target}) as shop:
         yield shop
 
 

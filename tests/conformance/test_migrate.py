@@ -6,72 +6,33 @@ its rows go through a bucket (moto) into an account (DuckDB behind Snowflake's w
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from moved_project import BUCKET, HEAD, PIPES, compared, fill, opened_shop
+from moved_project import BUCKET, HEAD, PIPES, SMALL, Move, fill, opened_shop
 from small_shop import Shop
+from starlette.testclient import TestClient
 
-from moved_account import Killed, MovedAccount
+from moved_account import Killed
 from s3_server import S3Server, started_server
 from snowflake_gate import problems
+from snowmelt.cli import main
 from snowmelt.clock import SystemClock
-from snowmelt.deploy.migration.migration import Manner, Migration, Proof
+from snowmelt.deploy import opening
+from snowmelt.deploy.migration.migration import Manner
 from snowmelt.deploy.migration.opening import open_migration
-from snowmelt.errors import ConfigError, SnowmeltError
+from snowmelt.deploy.migration.reports import last_move
+from snowmelt.deploy.migration.shelf import Shelf
+from snowmelt.errors import ConfigError, SnowmeltError, UnreachableError
 from snowmelt.project.project import load_project
+from snowmelt.serve.api import make_app
+from snowmelt.serve.client import ServiceClient
 from snowmelt.service.commands import OwnCommands
-
-SMALL = Manner(rows_max=2)
-
-
-@dataclass
-class Move:
-    """A project here, its bucket, its account."""
-
-    shop: Shop
-    server: S3Server
-
-    def migration(self, manner: Manner = SMALL) -> Migration:
-        project = self.shop.parts.project
-        names = self.account_names
-        local = OwnCommands(self.shop.loop, serving=False)
-        return open_migration(
-            project, names, self.account, local, SystemClock(), manner
-        )
-
-    def __post_init__(self) -> None:
-        self.account = MovedAccount(self._body)
-        self.account_names = self.account.deploy(self.shop.parts.project)
-
-    def _body(self, key: str) -> bytes:
-        answer = self.server.s3.get_object(Bucket=BUCKET, Key=key)
-        content: bytes = answer["Body"].read()
-        return content
-
-    def move(self, manner: Manner = SMALL) -> dict[str, Proof]:
-        migration = self.migration(manner)
-        plan = migration.plan()
-        migration.ship(plan, lambda *_: None)
-        return {each.name: each for each in migration.prove(plan)}
-
-    def require_moved(self, manner: Manner = SMALL) -> None:
-        assert all(each.is_alike for each in self.move(manner).values())
-
-    def here(self, table: str) -> list[tuple[Any, ...]]:
-        return sorted(self.shop.rows(compared(table, "bronze")), key=repr)
-
-    def there(self, table: str) -> list[tuple[Any, ...]]:
-        return sorted(self.account.ask(compared(table, "shop.bronze")), key=repr)
-
-    def require_same(self) -> None:
-        for table in ("orders", "events", "prices"):
-            assert self.here(table) == self.there(table), table
 
 
 @pytest.fixture(scope="module")
@@ -120,6 +81,7 @@ def test_what_is_said_is_snowflakes_language(move: Move) -> None:
         assert not problems(statement), statement
 
 
+@pytest.mark.long
 def test_what_comes_later_is_added(tmp_path: Path, server: S3Server) -> None:
     with opened_shop(tmp_path, server) as shop:
         fill(shop)
@@ -165,6 +127,7 @@ def test_a_row_that_changed_there_is_found_and_its_file_named(move: Move) -> Non
     assert all(each.is_alike for each in proofs.values())
 
 
+@pytest.mark.long
 def test_files_that_arrived_there_alone_are_no_difference(move: Move) -> None:
     move.move()
     move.account.ask(
@@ -200,6 +163,7 @@ def test_a_column_of_another_type_there_is_refused(move: Move) -> None:
     assert "deploy apply" in refused.value.remedy
 
 
+@pytest.mark.long
 def test_a_missing_right_is_told_with_its_statement(move: Move) -> None:
     said = "SQL access control error: Insufficient privileges to operate on table"
     move.account.refuses["COPY INTO SHOP.BRONZE.ORDERS__ALL"] = said
@@ -212,6 +176,7 @@ def test_a_missing_right_is_told_with_its_statement(move: Move) -> None:
     move.require_same()
 
 
+@pytest.mark.long
 def test_a_table_that_was_emptied_by_hand_is_told(move: Move) -> None:
     move.move()
     move.account.ask("delete from shop.snowmelt.migrated_files")
@@ -241,3 +206,88 @@ def test_a_pipe_that_would_load_what_is_shipped_is_refused(
         )
     assert "pipes/all.yml" in refused.value.where
     assert "would load what is shipped" in refused.value.problem
+
+
+def test_a_service_that_runs_answers_the_same(move: Move) -> None:
+    """Positions, digests and names go over its socket, as large as they are."""
+    commands = OwnCommands(move.shop.loop, serving=False)
+    app = make_app(commands, lambda: ("", b""), dict)
+    with TestClient(app) as http:
+        project = move.shop.parts.project
+        migration = open_migration(
+            project,
+            move.account_names,
+            move.account,
+            ServiceClient(http),
+            SystemClock(),
+            SMALL,
+        )
+        plan = migration.plan()
+        migration.ship(plan, lambda *_: None)
+        assert all(each.is_alike for each in migration.prove(plan))
+    move.require_same()
+
+
+@pytest.mark.long
+def test_a_bucket_that_cannot_be_reached_leaves_nothing_behind(
+    move: Move, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise UnreachableError("s3://moved", "no answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Shelf, "names", lambda *_: {})
+        patch.setattr(Shelf, "put", fails)
+        with pytest.raises(UnreachableError, match="no answer"):
+            move.move()
+    assert not list(move.shop.parts.project.spool.glob("moving-*"))
+    move.require_moved()
+
+
+def test_the_command_plans_ships_proves_and_reports(
+    tmp_path: Path,
+    server: S3Server,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with opened_shop(tmp_path, server) as shop:
+        fill(shop)
+        move = Move(shop, server)
+    monkeypatch.setattr(opening, "connect", lambda *_: move.account)
+
+    def says(*words: str) -> tuple[int, dict[str, Any], str]:
+        with pytest.raises(SystemExit) as ended:
+            main(["migrate", *words, "--project-dir", str(tmp_path), "--json"])
+        out, err = capsys.readouterr()
+        return int(ended.value.code or 0), json.loads(out), err
+
+    code, plan, _ = says("--dry-run")
+    assert (code, plan["alike"], plan["proofs"]) == (0, None, [])
+    assert [each["rows_to_ship"] for each in plan["tables"]] == [8, 2, 6, 1]
+    assert plan["tables"][1]["source_bytes"] > 0
+    assert not any("COPY" in each for each in move.account.statements)
+    code, done, told = says()
+    assert (code, done["alike"]) == (0, True)
+    report = Path(told.rpartition("Report: ")[2].strip())
+    assert json.loads(report.read_text()) == done
+    assert report.parent == tmp_path / ".snowmelt/migrations"
+    assert last_move(load_project(tmp_path), "prod") == done["last_load"]
+    move.account.ask("update shop.bronze.orders__all set note = 'x' where id = 3")
+    code, again, _ = says()
+    assert (code, again["alike"]) == (1, False)
+
+
+@pytest.mark.long
+def test_files_that_wait_here_are_told_of(
+    tmp_path: Path,
+    server: S3Server,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with opened_shop(tmp_path, server) as shop:
+        move = Move(shop, server)
+        shop.land("orders/a.csv", HEAD)
+    monkeypatch.setattr(opening, "connect", lambda *_: move.account)
+    with pytest.raises(SystemExit):
+        main(["migrate", "--dry-run", "--project-dir", str(tmp_path)])
+    assert "1 file waits here, and is not shipped" in capsys.readouterr().err

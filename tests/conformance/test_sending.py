@@ -166,6 +166,7 @@ def test_a_file_that_was_moved_is_not_sent_again(sender: Sender) -> None:
     assert sender.send(a=b"id\n2\n").landed == ["orders/a.csv"]
 
 
+@pytest.mark.long
 def test_a_file_whose_copy_fails_is_named(sender: Sender) -> None:
     sender.send(a=b"id\n1\n")
     sender.pipes.known, sender.pipes.status = {"orders/a.csv"}, "LOAD_FAILED"
@@ -173,6 +174,7 @@ def test_a_file_whose_copy_fails_is_named(sender: Sender) -> None:
         sender.send(a=b"id\nx\n")
 
 
+@pytest.mark.long
 def test_the_command_says_what_became_of_each(
     sender: Sender, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,7 +27,7 @@ PORTABLE = [
     "select 1 as list, window from t where a like '%x' and b ilike 'y%'",
     "with recursive n as (select 1 as i union all select i + 1 from n) select i",
     "select trim(both from a), position('x' in a), substr(a, 2), length(a) from t",
-    "select a from t where b in ('x', 'y') and (a, b) in (select a, b from u) -- a // b",
+    "select a from t where b in ('x', 'y') and (a, b) in (select a, b from u) -- //",
     "select s.filter, s.first from s",
     "values (1, 'a'), (2, 'b')",
     "",

@@ -46,7 +46,11 @@ def command(target: str, directory: Path, as_json: bool, **given: Any) -> int:
 
     project, clock = load_project(directory), SystemClock()
     with _opened(project, target, directory, given) as migration:
-        began_at = clock.now()
+        began_at, waiting = clock.now(), migration.waiting()
+        if waiting:
+            files = output.count(waiting, "file")
+            verb = "waits here, and is" if waiting == 1 else "wait here, and are"
+            output.tell(f"{files} {verb} not shipped: snowmelt run")
         plan = migration.plan()
         if not as_json:
             _show_plan(plan)

@@ -19,6 +19,7 @@ from snowmelt.deploy.migration.source import (
     history_source,
     live_query,
     local_columns,
+    withdrawn_query,
 )
 from snowmelt.errors import UsageError
 from snowmelt.pipe.definition import Pipe
@@ -53,6 +54,9 @@ class MovingAnswers:
             return {
                 "pieces": [each.document for each in pieces],
                 "both": both,
+                "withdrawn": [
+                    key for (key,) in session.rows(withdrawn_query(pipe, given.after))
+                ],
                 **_counted(session, pipe, given),
             }
 

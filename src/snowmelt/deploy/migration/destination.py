@@ -7,8 +7,8 @@ whoever was stopped, wherever, asks it where to go on; nothing is remembered her
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from snowmelt.deploy.migration.digest import (
@@ -41,6 +41,8 @@ FILES_COLUMNS = (
 LOADS_COLUMNS = tuple(
     (each.name, snowflake_type(each.type), True) for each in HISTORY_COLUMNS
 )
+WITHDRAWN = "withdrawn"
+_KEYS_MAX = 1000
 _IS_OURS = f"STARTSWITH(_CONTENT_KEY, {sql.text(OURS)})"
 _PARQUET: dict[str, Written] = {
     "TYPE": Word("PARQUET"),
@@ -129,10 +131,40 @@ class Destination:
 
     def receive(self, parcel: Parcel) -> None:
         """Copy a file and record that it arrived, in one transaction."""
+        with self._transaction():
+            self._require_all(parcel, self.session.rows(self.copy(parcel)))
+            self._record(parcel.table, parcel.path, parcel.piece.last, parcel.digest)
+
+    def keys_of(self, table: str, keys: Sequence[str]) -> list[str]:
+        """Return which content keys a table has rows of."""
+        return [
+            str(row["_content_key"])
+            for where in _by_key(keys)
+            for row in self.session.rows(
+                f"SELECT DISTINCT _CONTENT_KEY FROM {table} WHERE {where}"
+            )
+        ]
+
+    def withdraw(
+        self, table: str, columns: Sequence[Typed], keys: Sequence[str]
+    ) -> None:
+        """Remove rows that were shipped, and take them out of what arrived."""
+        for where in _by_key(keys):
+            [row] = self.session.rows(
+                digest_query(columns, f"{table} WHERE {where}", SNOWFLAKE)
+            )
+            gone = _read(row)
+            if not gone.rows:
+                continue
+            with self._transaction():
+                self.session.rows(f"DELETE FROM {table} WHERE {where}")
+                self._record(table, WITHDRAWN, Shipped().after, -gone)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
         self.session.rows("BEGIN TRANSACTION")
         try:
-            self._require_all(parcel, self.session.rows(self.copy(parcel)))
-            self.session.rows(self._record(parcel))
+            yield
             self.session.rows("COMMIT")
         except BaseException:
             with suppress(SnowmeltError):
@@ -179,17 +211,15 @@ class Destination:
             f"{sql.text(parcel.table)}, and migrate again.",
         )
 
-    def _record(self, parcel: Parcel) -> str:
-        last_seq, last_part = parcel.piece.last
-        digest = parcel.digest
+    def _record(self, table: str, path: str, last: Cut, digest: Digest) -> None:
         values = (
-            *(sql.text(parcel.table), sql.text(parcel.path), last_seq, last_part),
-            *(digest.rows, sql.text(str(digest.low)), sql.text(str(digest.high))),
+            *(sql.text(table), sql.text(path), *last, digest.rows),
+            *(sql.text(str(digest.low)), sql.text(str(digest.high))),
             "CURRENT_TIMESTAMP()",
         )
         columns = ", ".join(name for name, _, _ in FILES_COLUMNS)
         listed = ", ".join(str(each) for each in values)
-        return f"INSERT INTO {self._files} ({columns}) SELECT {listed}"
+        self.session.rows(f"INSERT INTO {self._files} ({columns}) SELECT {listed}")
 
     def arrived(self, table: str, columns: Sequence[Typed]) -> Digest:
         """Return the digest of what of a table was shipped."""
@@ -217,6 +247,12 @@ class Destination:
                 "this role is shown masked values, so that nothing can be compared",
                 f"GRANT ROLE {sorted(roles)[0]} TO ROLE <deploying role>",
             )
+
+
+def _by_key(keys: Sequence[str]) -> Iterator[str]:
+    """Yield conditions that name some content keys each."""
+    for start in range(0, len(keys), _KEYS_MAX):
+        yield f"_CONTENT_KEY IN {sql.value(tuple(keys[start : start + _KEYS_MAX]))}"
 
 
 def _taken(column: Typed) -> str:

@@ -14,12 +14,15 @@ whether it is there.
 
 from __future__ import annotations
 
+import re
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 NOTHING = "'~'"
 """What stands for NULL: the text of no value."""
+FLOAT = "double"
 LOOKED_AT_ALONE = frozenset({"json"})
 """Types of which is compared whether a value is there, not which it is."""
 
@@ -44,6 +47,9 @@ class Digest:
         return Digest(
             self.rows + other.rows, self.low + other.low, self.high + other.high
         )
+
+    def __neg__(self) -> Digest:
+        return Digest(-self.rows, -self.low, -self.high)
 
     def __str__(self) -> str:
         """A name for it: of rows, in whichever order and pieces."""
@@ -87,43 +93,66 @@ class Side:
             "timestamp": self._cast(self.moment),
             "timestamptz": self._cast(self.moment),
         }
-        written: dict[str, Callable[[str], str]] = {
-            kind: template.format for kind, template in plain.items()
-        }
-        return written | {"double": self._float}
+        return {kind: template.format for kind, template in plain.items()}
 
     def _cast(self, expression: str) -> str:
         return f"CAST({expression} AS {self.text_type})"
 
-    def _float(self, name: str) -> str:
+    def float_text(self, name: str) -> str:
         """Write a float as a whole number and a power of 2, which is exact.
 
-        The logarithm may be off by one at powers of 2, which the size of the whole
-        number tells. It is scaled in two steps, for one may not fit a float.
+        Its parts are columns that `float_parts` made.
         """
-        kind, odd = self.float_type, ("NaN", "inf", "-inf")
-        value = f"NULLIF({name}, 0)"
-        for each in odd:
-            value = f"NULLIF({value}, CAST('{each}' AS {kind}))"
-        guess = f"FLOOR(LN(ABS({value})) / LN(2))"
+        part = _parts_of(name)
+        whole = f"CAST({_scaled(part, f'52 - {part}P')} AS {self.whole_type})"
+        power = f"CAST({part}P AS {self.whole_type})"
+        odd = " ".join(
+            f"WHEN {name} = CAST('{each}' AS {self.float_type}) THEN '{each}'"
+            for each in _NO_NUMBERS
+        )
+        told = f"{self._cast(whole)} || 'e' || {self._cast(power)}"
+        return f"CASE WHEN {name} = 0 THEN '0' {odd} ELSE {told} END"
 
-        def scaled(by: str) -> str:
-            half = f"FLOOR(({by}) / 2)"
-            return f"({value} * POWER(2, {half}) * POWER(2, ({by}) - {half}))"
+    def float_parts(self, names: Sequence[str], source: str) -> str:
+        """Return a source that has, for each float, its value, and its power of 2.
 
-        first = f"ABS{scaled(f'52 - {guess}')}"
-        power = (
-            f"({guess} + CASE WHEN {first} >= 9007199254740992 THEN 1 "
-            f"WHEN {first} < 4503599627370496 THEN -1 ELSE 0 END)"
-        )
-        whole = f"CAST({scaled(f'52 - {power}')} AS {self.whole_type})"
-        told = f"{self._cast(whole)} || 'e' || " + self._cast(
-            f"CAST({power} AS {self.whole_type})"
-        )
-        cases = " ".join(
-            f"WHEN {name} = CAST('{each}' AS {kind}) THEN '{each}'" for each in odd
-        )
-        return f"CASE WHEN {name} = 0 THEN '0' {cases} ELSE {told} END"
+        Step by step, for an expression of all would be far larger. The logarithm may be
+        off by one at powers of 2, which the size of the whole number tells.
+        """
+        values, guesses, powers = [], [], []
+        for name in names:
+            part, value = _parts_of(name), f"NULLIF({name}, 0)"
+            for each in _NO_NUMBERS:
+                value = f"NULLIF({value}, CAST('{each}' AS {self.float_type}))"
+            values.append(f"{value} AS {part}V")
+            guesses.append(f"FLOOR(LN(ABS({part}V)) / LN(2)) AS {part}G")
+            size = f"ABS({_scaled(part, f'52 - {part}G')})"
+            powers.append(
+                f"{part}G + CASE WHEN {size} >= 9007199254740992 THEN 1 "
+                f"WHEN {size} < 4503599627370496 THEN -1 ELSE 0 END AS {part}P"
+            )
+        for step, added in (
+            ("VALUED", values),
+            ("GUESSED", guesses),
+            ("TAKEN", powers),
+        ):
+            source = f"(SELECT *, {', '.join(added)} FROM {source}) AS {step}"
+        return source
+
+
+_NO_NUMBERS = ("NaN", "inf", "-inf")
+
+
+def _parts_of(name: str) -> str:
+    """Return the beginning of the names of a float's parts."""
+    plain = re.sub(r"\W", "_", name.strip('"')).upper()
+    return f"SNOWMELT_{zlib.crc32(name.encode()):08X}_{plain}_"
+
+
+def _scaled(part: str, by: str) -> str:
+    """Return a value times a power of 2, in two steps: one may not fit a float."""
+    half = f"FLOOR(({by}) / 2)"
+    return f"{part}V * POWER(2, {half}) * POWER(2, ({by}) - {half})"
 
 
 DUCKDB = Side(
@@ -152,7 +181,8 @@ SNOWFLAKE = Side(
 def text_of(column: Typed, side: Side) -> str:
     """Return the expression of a value's text."""
     kind = column.type.partition("(")[0]
-    return f"COALESCE({side.texts()[kind](column.name)}, {NOTHING})"
+    text = side.float_text if kind == FLOAT else side.texts()[kind]
+    return f"COALESCE({text(column.name)}, {NOTHING})"
 
 
 def row_text(columns: Sequence[Typed], side: Side) -> str:
@@ -168,6 +198,9 @@ def digest_query(
     `source` is what stands after FROM.
     """
     group = f"{by}, " if by else ""
+    floats = [each.name for each in columns if each.type == FLOAT]
+    if floats:
+        source = side.float_parts(floats, source)
     hashed = f"SELECT {group}{row_text(columns, side)} AS ROW_TEXT FROM {source}"
     low, high = (each.format("ROW_TEXT") for each in (side.low, side.high))
     query = (

@@ -41,6 +41,10 @@ class Wish:
 class Local(Protocol):
     """This machine's bronze."""
 
+    def status(self) -> Document:
+        """What waits to be loaded, among other things."""
+        ...
+
     def moving_pieces(self, wish: Document) -> Document:
         """What there is to ship after a position, and how it is cut."""
         ...

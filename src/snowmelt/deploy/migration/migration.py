@@ -52,6 +52,8 @@ class Moved:
     remarks: tuple[str, ...] = ()
     added: tuple[Typed, ...] = ()
     """Columns that files brought here, and that it lacks there."""
+    withdrawn: tuple[str, ...] = ()
+    """Content keys that were shipped, and whose rows do not count any more."""
 
     @property
     def rows_to_come(self) -> int:
@@ -143,6 +145,10 @@ class Migration:
     """Roles that are shown what is masked for others, if anything is."""
     manner: Manner = AS_USUAL
 
+    def waiting(self) -> int:
+        """Return how many files wait to be loaded here: they are not shipped."""
+        return len(self.local.status()["pending"])
+
     def plan(self) -> list[Moved]:
         """Look at both sides; change nothing. Raises SnowmeltError with the way out."""
         try:
@@ -191,6 +197,12 @@ class Migration:
             remarks.append(
                 f"rows of {len(both):,} files stay as pipes copied them there"
             )
+        gone = self.there.keys_of(table, told["withdrawn"])
+        if gone:
+            remarks.append(
+                f"{len(gone):,} loads that were shipped do not count any more: their "
+                "rows are removed, and models built of them need --full-refresh"
+            )
         pieces = tuple(Piece.read(each) for each in told["pieces"])
         rows, to_come = int(told["rows"]), sum(each.rows for each in pieces)
         left = rows - to_come - known.digest.rows
@@ -210,6 +222,7 @@ class Migration:
             source_bytes=int(told["source_bytes"]),
             remarks=tuple(remarks),
             added=fitting.added,
+            withdrawn=tuple(gone),
         )
 
     def ship(self, moved: Sequence[Moved], progress: Progress) -> None:
@@ -217,6 +230,8 @@ class Migration:
         for each in moved:
             for column in each.added:
                 self.there.add_column(each.table, column)
+            # before what superseded them is there: then nobody would look for them
+            self.there.withdraw(each.table, each.columns, each.withdrawn)
             there = set(self.shelf.names(each.name)) if each.pieces else set()
             for number, piece in enumerate(each.pieces, start=1):
                 self._ship(each, piece, there)

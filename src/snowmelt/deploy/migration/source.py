@@ -217,20 +217,50 @@ def _versions(pipe: Pipe) -> str:
     )
 
 
+def _goes_by_version(pipe: Pipe) -> bool:
+    """Does the view there show, of the rows of a name, those of the newest version?"""
+    newest = pipe.on_same_name_changed is SameName.SUPERSEDE and pipe.mode != "snapshot"
+    return newest and not pipe.snowpipe_compat
+
+
+def _followed(pipe: Pipe) -> str:
+    """Return the query of files whose newest version has rows."""
+    return (
+        f"select file_name from snowmelt.load_history where {_of_table(pipe)} "
+        "and superseded_by is null and row_count > 0 and replay_of is null"
+    )
+
+
 def _counts(pipe: Pipe) -> str:
     """Return the condition of rows that are shipped."""
     alive = (
         "arrived._load_seq not in (select load_seq from snowmelt.load_history "
         "where superseded_by is not null)"
     )
-    by_version = pipe.on_same_name_changed is SameName.SUPERSEDE
-    if not by_version or pipe.mode == "snapshot" or pipe.snowpipe_compat:
+    if not _goes_by_version(pipe):
         return alive
-    followed = (
-        f"select file_name from snowmelt.load_history where {_of_table(pipe)} "
-        "and superseded_by is null and row_count > 0 and replay_of is null"
+    return f"{alive} or arrived._file in ({_followed(pipe)})"
+
+
+def withdrawn_query(pipe: Pipe, after: Cut) -> str:
+    """Return the query of content keys whose rows have to go there, if they are there.
+
+    They counted when they were shipped, were superseded after that, and are none that
+    the view there knows for that: such a file is empty now, or versions do not decide.
+    """
+    unseen = (
+        f" and file_name not in ({_followed(pipe)})" if _goes_by_version(pipe) else ""
     )
-    return f"{alive} or arrived._file in ({followed})"
+    since = (
+        f"select file_name from snowmelt.load_history where {_of_table(pipe)} "
+        f"and superseded_by > {after[0]:d}"
+    )
+    return (
+        f"select {_key('load_seq', 'content_sha256')} from snowmelt.load_history "
+        f"where {_of_table(pipe)} and replay_of is null and row_count > 0 "
+        f"and superseded_by is not null and load_seq <= {after[0]:d} "
+        f"and file_name in ({since}){unseen} order by 1"
+    )
 
 
 def history_source(pipes: Collection[Pipe], folder: str) -> Source:
