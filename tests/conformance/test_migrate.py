@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from botocore.exceptions import ClientError
 from moved_project import BUCKET, HEAD, PIPES, SMALL, Move, fill, opened_shop
 from small_shop import Shop
 from starlette.testclient import TestClient
@@ -21,9 +22,11 @@ from starlette.testclient import TestClient
 from moved_account import Killed
 from s3_server import S3Server, started_server
 from snowflake_gate import problems
+from snowmelt.aws import Aws
 from snowmelt.cli import main
 from snowmelt.clock import SystemClock
 from snowmelt.deploy import opening
+from snowmelt.deploy.aws.calls import LiveCalls
 from snowmelt.deploy.migration.migration import Manner
 from snowmelt.deploy.migration.opening import open_migration
 from snowmelt.deploy.migration.reports import last_move
@@ -291,3 +294,25 @@ def test_files_that_wait_here_are_told_of(
     with pytest.raises(SystemExit):
         main(["migrate", "--dry-run", "--project-dir", str(tmp_path)])
     assert "1 file waits here, and is not shipped" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("NoSuchBucket", "snowmelt deploy apply"),
+        ("AccessDenied", "Grant s3:ListBucket on moved: `snowmelt deploy rights --for"),
+    ],
+)
+def test_a_bucket_that_refuses_is_told(code: str, told: str) -> None:
+    class Refusing:
+        def __getattr__(self, name: str) -> Any:
+            def refuses(**_: Any) -> None:
+                raise ClientError({"Error": {"Code": code, "Message": "no"}}, name)
+
+            return refuses
+
+    calls = LiveCalls(lambda: Aws(SystemClock(), region="eu-central-1"), SystemClock())
+    calls._clients["s3"] = Refusing()
+    with pytest.raises(SnowmeltError) as refused:
+        Shelf(calls, "moved", "raw/").names("orders")
+    assert told in refused.value.remedy

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from snowmelt.deploy.aws.calls import Calls
+from snowmelt.deploy.aws.calls import Calls, Missing
 from snowmelt.deploy.snowflake.places import PipeFile
 from snowmelt.errors import ConfigError
 from snowmelt.pipe.pattern import compile_pattern
@@ -28,7 +29,8 @@ class Shelf:
         prefix = self._key(place, "")
         words: dict[str, str] = {"Bucket": self._bucket, "Prefix": prefix}
         while True:
-            answer = self._calls.ask("s3", "list_objects_v2", **words)
+            with self._there():
+                answer = self._calls.ask("s3", "list_objects_v2", **words)
             for each in answer.get("Contents", ()):
                 found[str(each["Key"]).removeprefix(prefix)] = int(each["Size"])
             if not answer.get("IsTruncated"):
@@ -37,7 +39,7 @@ class Shelf:
 
     def put(self, place: str, name: str, path: Path) -> None:
         """Put a file there: it is there as a whole, or not."""
-        with path.open("rb") as body:
+        with path.open("rb") as body, self._there():
             self._calls.tell(
                 "s3",
                 "put_object",
@@ -45,6 +47,17 @@ class Shelf:
                 Key=self._key(place, name),
                 Body=body,
             )
+
+    @contextmanager
+    def _there(self) -> Iterator[None]:
+        try:
+            yield
+        except Missing:
+            raise ConfigError(
+                f"s3://{self._bucket}",
+                "there is no such bucket",
+                "Deploy first: snowmelt deploy apply",
+            ) from None
 
     def below_stage(self, place: str, name: str) -> str:
         """Return a file's path as the stage has it."""
