@@ -10,11 +10,11 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 from moved_project import BUCKET, HEAD, PIPES, SMALL, Move, fill, opened_shop
 from small_shop import Shop
 from starlette.testclient import TestClient
@@ -221,7 +221,7 @@ def test_a_service_that_runs_answers_the_same(move: Move) -> None:
             project,
             move.account_names,
             move.account,
-            ServiceClient(http),
+            ServiceClient(cast("Any", http)),
             SystemClock(),
             SMALL,
         )
