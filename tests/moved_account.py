@@ -61,6 +61,8 @@ class MovedAccount:
     kills_after: bool = False
     refuses: dict[str, str] = field(default_factory=dict)
     """Beginnings of statements that are refused, and what is said."""
+    repeats: bool = False
+    """Is each record sent twice, since the first answer is lost?"""
     tables: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     before: Callable[[str], None] = lambda statement: None
 
@@ -117,6 +119,8 @@ class MovedAccount:
         for beginning, said in self.refuses.items():
             if statement.startswith(beginning):
                 raise AccountError(statement, 3001, said)
+        if self.repeats and statement.startswith("INSERT"):
+            self._carry_out(statement)  # its answer was lost
         answer = self._carry_out(statement)
         if number == self.kill_at:
             self.close()

@@ -41,7 +41,6 @@ FILES_COLUMNS = (
 LOADS_COLUMNS = tuple(
     (each.name, snowflake_type(each.type), True) for each in HISTORY_COLUMNS
 )
-WITHDRAWN = "withdrawn"
 _KEYS_MAX = 1000
 _IS_OURS = f"STARTSWITH(_CONTENT_KEY, {sql.text(OURS)})"
 _PARQUET: dict[str, Written] = {
@@ -158,7 +157,7 @@ class Destination:
                 continue
             with self._transaction():
                 self.session.rows(f"DELETE FROM {table} WHERE {where}")
-                self._record(table, WITHDRAWN, Shipped().after, -gone)
+                self._record(table, f"withdrawn {gone}", Shipped().after, -gone)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -219,7 +218,12 @@ class Destination:
         )
         columns = ", ".join(name for name, _, _ in FILES_COLUMNS)
         listed = ", ".join(str(each) for each in values)
-        self.session.rows(f"INSERT INTO {self._files} ({columns}) SELECT {listed}")
+        # a statement whose answer was lost is sent again
+        known = f"TABLE_NAME = {sql.text(table)} AND FILE_NAME = {sql.text(path)}"
+        self.session.rows(
+            f"INSERT INTO {self._files} ({columns}) SELECT {listed} "
+            f"WHERE NOT EXISTS (SELECT 1 FROM {self._files} WHERE {known})"
+        )
 
     def arrived(self, table: str, columns: Sequence[Typed]) -> Digest:
         """Return the digest of what of a table was shipped."""
