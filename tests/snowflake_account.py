@@ -34,6 +34,10 @@ IN_ACCOUNT = {
     "NOTIFICATION INTEGRATION",
 }
 Name = tuple[str, ...]
+_MOVED = re.compile(
+    r"SELECT DISTINCT FILE_NAME FROM (?P<loads>\S+\.SNOWMELT\.MIGRATED_LOADS) "
+    r"WHERE TABLE_NAME = '(?P<table>[^']+)' AND STATUS <> 'Load failed'"
+)
 
 
 class Stopped(Exception):
@@ -92,6 +96,8 @@ class Account:
         self.failing: set[str] = set()
         """Contents that no pipe can load."""
         self.copied: set[tuple[Name, str]] = set()
+        self.moved: list[tuple[str, str]] = []
+        """Table and path of what was loaded before the project came here."""
         self.pipes: dict[Name, PipeState] = {}
         self.states: dict[Name, str] = {}
         self.statements: list[str] = []
@@ -726,6 +732,10 @@ class Account:
             return [{label: answer}]
         if "POLICY_REFERENCES" in statement:
             return self._policy_references(reader)
+        if match := _MOVED.fullmatch(statement):
+            self._require("TABLE", named(match["loads"]))
+            known = [path for table, path in self.moved if table == match["table"]]
+            return [{"file_name": path} for path in known]
         if "COPY_HISTORY" in statement:
             name = next(
                 Reader(t.text).value() for t in reader.tokens if t.kind == "text"

@@ -24,6 +24,7 @@ _BODY = re.compile(r"\$\$(.*?)\$\$", re.DOTALL)
 # checked by rules of ours.
 _UNKNOWN = (
     (r"CREATE (OR REPLACE )?STORAGE INTEGRATION", r"STORAGE_AWS_EXTERNAL_ID = '[^']*'"),
+    (r"COPY INTO", r"NULL_IF = \(\)"),  # no text means NULL
 )
 _WHOLE = re.compile(
     r"CREATE (OR REPLACE )?NOTIFICATION INTEGRATION (IF NOT EXISTS )?(?!IF )\w+ "

@@ -7,7 +7,11 @@ Run in an environment of its own: `python double.py PORT`. Added here:
   writes and reads a stream moves it; a rollback moves nothing;
 - `SHOW STREAMS`, `SYSTEM$STREAM_HAS_DATA`, temporary tables under a whole name;
 - a definition ends the transaction that is open, as there;
-- blocks of Snowflake Scripting, as our models send them.
+- blocks of Snowflake Scripting, as our models send them;
+- COPY of one file of Parquet from a stage that is a bucket, by name or by expressions
+  (https://docs.snowflake.com/en/sql-reference/sql/copy-into-table); what it copied it
+  remembers even after a rollback, which there it does not;
+- MD5_NUMBER_LOWER64 and MD5_NUMBER_UPPER64.
 
 What it cannot show: privileges, concurrency, cost, types as strict as Snowflake's.
 """
@@ -17,7 +21,10 @@ from __future__ import annotations
 import json
 import re
 import sys
+import tempfile
+import urllib.request
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -54,6 +61,17 @@ _SETTINGS = re.compile(
 _TEMPORARY = re.compile(r"^(\s*create\s+or\s+replace\s+)(temporary|temp)\s+table", re.I)
 _DEFINES = re.compile(r"^\s*(create|drop|alter|truncate)\b", re.I)
 _WRITES = re.compile(r"^\s*(insert|delete|update|merge|create)\b", re.I)
+_COPY = re.compile(
+    r"^copy\s+into\s+(?P<table>\S+)\s*(?P<columns>\([^)]*\))?\s*from\s.*?"
+    r"files\s*=\s*\('(?P<file>[^']*)'\)",
+    re.I | re.S,
+)
+_TAKEN = re.compile(
+    r'(?P<parse>PARSE_JSON\()?\$1:(?P<name>"[^"]+")::(?P<type>\w+(\([\d,]+\))?)\)?'
+)
+_MD5 = {"lower": "17, 16", "upper": "1, 16"}
+BUCKET = {"url": ""}
+"""Where the stage's files lie, over HTTP."""
 STREAMS: dict[str, dict[str, Any]] = {}
 """By whole name in capitals."""
 
@@ -197,6 +215,10 @@ def execute(self: FakeSnowflakeCursor, command: str, *given: Any, **named: Any) 
         raise ProgrammingError("a row has no key", errno=-20001)
     if match := _BLOCK.match(bare):
         return run_block(self, match["body"])
+    if match := _COPY.match(bare):
+        return copy_file(self, match)
+    if "MD5_NUMBER_" in command:
+        define_hashes(self)
     streams = Streams(self)
     session = id(self._conn)
     in_transaction = self._conn._in_transaction
@@ -227,6 +249,45 @@ def execute(self: FakeSnowflakeCursor, command: str, *given: Any, **named: Any) 
     return ended
 
 
+def copy_file(self: FakeSnowflakeCursor, match: re.Match[str]) -> Any:
+    """Copy a file of Parquet, all of it."""
+    duck = self._duck_conn
+    with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
+        with urllib.request.urlopen(BUCKET["url"] + match["file"]) as answer:
+            Path(file.name).write_bytes(answer.read())
+        table = Streams(self).quoted(match["table"])
+        read = f"from read_parquet('{file.name}')"
+        if match["columns"]:
+            taken = ", ".join(
+                f"cast({each['name']} as json)" if each["parse"] else each["name"]
+                for each in _TAKEN.finditer(match[0])
+            )
+            columns = match["columns"]
+            duck.execute(f"insert into {table} {columns} select {taken} {read}")
+        else:
+            duck.execute(f"insert into {table} by name select * {read}")
+        (count,) = duck.execute(f"select count(*) {read}").fetchone() or (0,)
+    name = match["file"]
+    return _execute(
+        self, f"select '{name}' as file, 'LOADED' as status, {count} as rows_loaded"
+    )
+
+
+def define_hashes(self: FakeSnowflakeCursor) -> None:
+    """Define the halves of a hash, as sqlglot happens to write their names."""
+    for half, part in _MD5.items():
+        self._duck_conn.execute(
+            f"create temp macro if not exists m_d5_number_{half}64(x) as "
+            f"cast('0x' || substr(md5(x), {part}) as ubigint)"
+        )
+
+
+async def answer_bucket(request: Request) -> JSONResponse:
+    """Take note of where the stage's files lie."""
+    BUCKET["url"] = (await request.body()).decode()
+    return JSONResponse({})
+
+
 async def login(request: Request) -> JSONResponse:
     """Answer a login with what newer clients ask for besides."""
     answer = await server.login_request(request)
@@ -252,10 +313,11 @@ async def answer_sql(request: Request) -> JSONResponse:
     try:
         cursor.execute(statement)
         rows = cursor.fetchall()
+        names = [column[0].lower() for column in cursor.description or ()]
     except Exception as error:  # noqa: BLE001 - the test is told
         return JSONResponse({"error": f"{type(error).__name__}: {error}"}, 400)
     told = [[None if each is None else str(each) for each in row] for row in rows]
-    return JSONResponse({"rows": told})
+    return JSONResponse({"rows": told, "names": names})
 
 
 def main() -> None:
@@ -266,6 +328,7 @@ def main() -> None:
         if getattr(route, "path", "") == "/session/v1/login-request":
             routes[index] = Route(route.path, login, methods=["POST"])
     routes.append(Route("/double/sql", answer_sql, methods=["POST"]))
+    routes.append(Route("/double/bucket", answer_bucket, methods=["POST"]))
     FakeSnowflakeCursor.execute = execute
     uvicorn.run(
         server.app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning"

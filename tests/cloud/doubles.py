@@ -36,15 +36,27 @@ class Account:
 
     def rows(self, statement: str) -> list[list[str | None]]:
         """Carry out a statement; values come as text."""
-        url = f"http://127.0.0.1:{self.port}/double/sql"
-        asked = urllib.request.Request(url, statement.encode(), method="POST")
+        rows: list[list[str | None]] = self._post("sql", statement)["rows"]
+        return rows
+
+    def named_rows(self, statement: str) -> list[dict[str, str | None]]:
+        """Carry out a statement; rows come by the names of columns."""
+        told = self._post("sql", statement)
+        return [dict(zip(told["names"], row, strict=True)) for row in told["rows"]]
+
+    def use_bucket(self, url: str) -> None:
+        """Say where the stage's files lie."""
+        self._post("bucket", url)
+
+    def _post(self, what: str, body: str) -> dict[str, Any]:
+        url = f"http://127.0.0.1:{self.port}/double/{what}"
+        asked = urllib.request.Request(url, body.encode(), method="POST")
         try:
             with urllib.request.urlopen(asked, timeout=120) as answer:
                 document: dict[str, Any] = json.load(answer)
         except urllib.error.HTTPError as error:
-            raise RefusedError(f"{error.read().decode()}: {statement}") from None
-        rows: list[list[str | None]] = document["rows"]
-        return rows
+            raise RefusedError(f"{error.read().decode()}: {body}") from None
+        return document
 
     def write_profile(self, folder: Path, database: str, schema: str) -> None:
         """Write a dbt profile that leads here."""

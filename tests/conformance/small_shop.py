@@ -161,11 +161,13 @@ def open_shop(
     clock: Clock | None = None,
     landing: dict[str, Any] | None = None,
     alerts: dict[str, Any] | None = None,
+    targets: dict[str, Any] | None = None,
 ) -> Iterator[Shop]:
     """Make a project with these pipes, or make it again, and open it."""
     (root / "pipes").mkdir(parents=True, exist_ok=True)
     settings = SETTINGS | ({"landing": landing} if landing else {})
     settings |= {"alerts": alerts} if alerts else {}
+    settings |= {"targets": targets} if targets else {}
     (root / "snowmelt.yml").write_text(yaml.safe_dump(settings))
     (root / "dbt_project.yml").write_text(DBT_PROJECT)
     for pipe in pipes:

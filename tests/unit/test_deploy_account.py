@@ -519,3 +519,19 @@ def test_a_format_of_another_type_is_made_anew_when_it_is_named(
         deployed_into(changed, account), deployed_into(changed, account).plan(words)
     )
     assert deployed_into(changed, account).plan().is_empty
+
+
+def test_a_new_pipe_leaves_alone_what_was_loaded_before_the_project_came(
+    shop: Project,
+) -> None:
+    """With rows or without: a duplicate that was skipped has none in bronze."""
+    account = Account()
+    account.land("raw/orders/loaded.csv", "1")
+    account.land("raw/orders/skipped.csv", "1")
+    account.land("raw/orders/new.csv", "2")
+    for path in ("loaded", "skipped"):
+        account.moved.append(("BRONZE.ORDERS__ALL", f"raw/orders/{path}.csv"))
+    account.moved.append(("BRONZE.EVENTS__ALL", "raw/orders/new.csv"))
+    deployment = deployed_into(shop, account)
+    apply_plan(deployment, deployment.plan())
+    assert [path for _, path, _ in account.loads] == ["raw/orders/new.csv"]

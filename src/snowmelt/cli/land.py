@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from snowmelt.cli import output
+from snowmelt.cli import land_there, output
+from snowmelt.cli.land_progress import landing_progress
 from snowmelt.cli.project_option import json_option, project_option
 
 if TYPE_CHECKING:
-    from snowmelt.landing.s3_upload import LandOptions, Progress
+    from snowmelt.landing.s3_upload import LandOptions
     from snowmelt.project.project import Project
 
 _SIZE = re.compile(r"(\d+) ?(MB|MiB|GB|GiB)")
@@ -50,37 +49,33 @@ def _read_size(_: object, parameter: object, given: str | None) -> int | None:
     help="Cut CSV and NDJSON into pieces of about this size, such as 150MB; into a "
     "bucket.",
 )
+@click.option(
+    "--target", help="Into the bucket of a target, where the project is deployed."
+)
 @project_option
 @json_option
 def command(
-    files: tuple[Path, ...],
-    into: str,
-    compress: str | None,
-    split_bytes: int | None,
-    directory: Path,
-    as_json: bool,
+    files: tuple[Path, ...], directory: Path, as_json: bool, **given: Any
 ) -> None:
     """Put FILES where files arrive, each whole or not at all.
 
     A folder among them stands for the files in it (not in its sub-folders). Into a
     bucket many go at a time; a large one that was cut off is gone on with when the
     command is given again.
+
+    Snowpipe ignores a name that it knows: with --target, another content under a name
+    that lies in the bucket is copied beside its pipe, so that it is a new version there
+    as it would be here.
     """
     from snowmelt.landing.s3_upload import LandOptions
     from snowmelt.project.project import load_project
 
     project = load_project(directory)
-    chosen = [
-        each
-        for path in files
-        for each in (
-            sorted(p for p in path.iterdir() if p.is_file())
-            if path.is_dir()
-            else [path]
-        )
-    ]
-    options = LandOptions(into, split_bytes, compress)  # type: ignore[arg-type]
-    names = _land(project, chosen, options)
+    options = LandOptions(given["into"], given["split_bytes"], given["compress"])
+    if given["target"] and given["target"] != "local":
+        land_there.send(project, given["target"], _chosen(files), options, as_json)
+        return
+    names = _land(project, _chosen(files), options)
     unmatched = [
         name for name in names if not any(pipe.matches(name) for pipe in project.pipes)
     ]
@@ -93,6 +88,18 @@ def command(
         output.tell(f"{name}: no pipe's pattern matches; it will not be loaded")
     if not project.socket.exists():
         output.tell("Load it with: snowmelt run")
+
+
+def _chosen(files: Sequence[Path]) -> list[Path]:
+    return [
+        each
+        for path in files
+        for each in (
+            sorted(p for p in path.iterdir() if p.is_file())
+            if path.is_dir()
+            else [path]
+        )
+    ]
 
 
 def _land(project: Project, files: list[Path], options: LandOptions) -> list[str]:
@@ -112,48 +119,7 @@ def _land(project: Project, files: list[Path], options: LandOptions) -> list[str
     from snowmelt.landing.s3_upload import land as land_in_bucket
 
     landing = project.settings.landing
-    with _progress() as progress:
+    with landing_progress() as progress:
         return land_in_bucket(
             files, landing, project.root, SystemClock(), options, progress
         )
-
-
-@contextmanager
-def _progress() -> Iterator[Progress | None]:
-    """Show bytes, rate and time left on a terminal; nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-        tasks = {"": bars.add_task("landing", total=0)}
-        sizes: dict[str, tuple[int, int]] = {}
-
-        def tell(name: str, done: int, total: int) -> None:
-            sizes[name] = (done, total)
-            bars.update(
-                tasks[""],
-                description=output.count(
-                    sum(d == t for d, t in sizes.values()), "file"
-                ),
-                completed=sum(each for each, _ in sizes.values()),
-                total=sum(each for _, each in sizes.values()),
-            )
-
-        yield tell

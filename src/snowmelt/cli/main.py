@@ -54,6 +54,7 @@ COMMANDS = {
     "backup": "Copy the warehouse into a new folder while it is in use.",
     "restore": "Put the warehouse of a backup back.",
     "deploy": "Put the project on AWS and Snowflake.",
+    "migrate": "Ship what was loaded here to a target, and prove it the same.",
     "upgrade": "Write this version's dbt package into the project.",
     "doctor": "Check this machine and this project.",
 }

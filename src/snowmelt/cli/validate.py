@@ -11,15 +11,25 @@ from snowmelt.cli.project_option import connected, json_option, project_option
 
 
 @click.command("validate")
+@click.option(
+    "--target", help="Check what this target would take instead; it is not asked."
+)
 @project_option
 @json_option
-def command(directory: Path, as_json: bool) -> None:
-    """Check settings, pipes, contracts and dbt models."""
+def command(target: str | None, directory: Path, as_json: bool) -> int:
+    """Check settings, pipes, contracts and dbt models.
+
+    With --target: is there a place for everything, and does SQL in models, tests and
+    macros mean the same there? Both get the same text. A line with the comment
+    `snowmelt: not portable` is left out.
+    """
+    if target is not None:
+        return _check_target(target, directory, as_json)
     with connected(directory) as commands:
         document = commands.validate()
     if as_json:
         output.show_json(document)
-        return
+        return 0
     pipes = output.count(len(document["pipes"]), "pipe")
     output.show(f"{document['project']}: {pipes} and the dbt project are in order.")
     for warning in document["warnings"]:
@@ -28,3 +38,40 @@ def command(directory: Path, as_json: bool) -> None:
         files = output.count(len(document["outdated"]), "file")
         output.tell(f"packages/snowmelt is another version's: {files} differ.")
         output.tell("Write this version's: snowmelt upgrade")
+    return 0
+
+
+def _check_target(target: str, directory: Path, as_json: bool) -> int:
+    from snowmelt.clock import SystemClock
+    from snowmelt.deploy.opening import NoSession, names_of, open_deployment
+    from snowmelt.deploy.portable.checking import unportable
+    from snowmelt.project.project import load_project
+
+    project = load_project(directory)
+    names = names_of(project, target)
+    deployment = open_deployment(project, names, NoSession(), SystemClock())
+    found = unportable(project.root)
+    if as_json:
+        output.show_json(
+            {
+                "schema_version": 1,
+                "target": str(names.owner),
+                "not_portable": [each.document for each in found],
+                "remarks": [
+                    {"where": each.where, "told": each.told}
+                    for each in deployment.remarks
+                ],
+            }
+        )
+        return 1 if found else 0
+    for each in found:
+        output.show(str(each))
+    for remark in deployment.remarks:
+        output.tell(f"{remark.where}: {remark.told}")
+    places = output.count(len(found), "place")
+    output.tell(
+        f"{places} of SQL would not be the same on {target}."
+        if found
+        else f"Everything has its place on {target}, and SQL means the same there."
+    )
+    return 1 if found else 0

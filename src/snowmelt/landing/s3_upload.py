@@ -29,12 +29,16 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class LandOptions:
-    """How files are put. `split_bytes` is the size of a piece as it is put."""
+    """How files are put. `split_bytes` is the size of a piece as it is put.
+
+    `skips` is asked of each name and the file that would be put under it.
+    """
 
     into: str = ""
     split_bytes: int | None = None
     compression: Compression | None = None
     threads: int = 8
+    skips: Callable[[str, Path], bool] | None = None
 
 
 def land(
@@ -114,6 +118,7 @@ class Uploader:
         self.folder = project_root / ".snowmelt" / "uploads"
         self._into = f"{options.into}/" if options.into else ""
         self._threads = options.threads
+        self._skips = options.skips
         self._bucket = BucketClient(
             open_aws(config, clock), config, where, connections=2 * options.threads
         )
@@ -135,6 +140,9 @@ class Uploader:
         ):
             for piece in pieces:
                 names.append(self._into + piece.name)
+                if self._skips is not None and self._skips(names[-1], piece.path):
+                    self._end(piece, piece.path.stat().st_size)
+                    continue
                 if piece.path.stat().st_size > LARGE_BYTES_MIN:
                     self._put_large(piece, parts)
                     continue

@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from snowmelt.errors import SnowmeltError, UsageError
 from snowmelt.serve.commands import Commands, Document
+from snowmelt.serve.moving import MOVING_POSTS
 from snowmelt.serve.understanding import UNDERSTANDING_GETS
 
 TENDING_GETS: dict[str, dict[str, type]] = {
@@ -107,6 +108,7 @@ POSTS: dict[str, dict[str, type]] = {
     "share": {"dashboard": str, "days": int, "origins": list, "filters": str},
     "unshare": {"share": str},
     "publish": {"name": str, "to": dict, "whole": bool},
+    **MOVING_POSTS,
 }
 
 

@@ -12,11 +12,12 @@ import httpx
 from snowmelt import errors
 from snowmelt.serve.api import POSTS
 from snowmelt.serve.commands import Document
+from snowmelt.serve.moving import MovingQuestions
 from snowmelt.serve.page_client import PageQuestions
 from snowmelt.serve.socket_path import reachable
 
 
-class ServiceClient(PageQuestions):
+class ServiceClient(PageQuestions, MovingQuestions):
     """Asks a service; raises the errors that the service raised."""
 
     def __init__(self, client: httpx.Client) -> None:

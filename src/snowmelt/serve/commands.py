@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from snowmelt.deploy.migration.local import Local
 from snowmelt.serve.page_commands import Document as Document
 from snowmelt.serve.page_commands import PageCommands
 
 
-class Commands(PageCommands, Protocol):
+class Commands(PageCommands, Local, Protocol):
     """The verbs that need the warehouse."""
 
     def status(self) -> Document:

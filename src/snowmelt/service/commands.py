@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from snowmelt.deploy.portable.checking import unportable_warnings
 from snowmelt.errors import UsageError
 from snowmelt.gold.run_history import published_run
 from snowmelt.serve.commands import Document
@@ -32,6 +33,7 @@ from snowmelt.service.explaining import explain
 from snowmelt.service.lagging import check_goals
 from snowmelt.service.loading import Loading
 from snowmelt.service.loop import Loop
+from snowmelt.service.moving import MovingAnswers
 from snowmelt.service.operating import Operating
 from snowmelt.service.pages.answers import PageAnswers
 from snowmelt.service.pages.shell import shell_document
@@ -53,7 +55,7 @@ from snowmelt.transform.row_rules import require_fitting_rules
 from snowmelt.warehouse.duckdb.backup import backup
 
 
-class OwnCommands(PageAnswers):
+class OwnCommands(PageAnswers, MovingAnswers):
     """Answers from a loop. `serving`: another thread turns it; else each verb does."""
 
     def __init__(self, loop: Loop, *, serving: bool) -> None:
@@ -143,7 +145,11 @@ class OwnCommands(PageAnswers):
             "pipes": [pipe.name for pipe in self._parts.project.pipes],
             "dashboards": dashboards,
             "outdated": outdated_files(self._parts.project.root),
-            "warnings": [*warnings, *exposure_warnings(self._parts.project)],
+            "warnings": [
+                *warnings,
+                *exposure_warnings(self._parts.project),
+                *unportable_warnings(self._parts.project),
+            ],
         }
 
     # Load and build.

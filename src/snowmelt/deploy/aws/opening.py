@@ -10,8 +10,8 @@ from snowmelt.deploy.aws.site import Site
 from snowmelt.deploy.naming import Names
 
 
-def open_aws(names: Names, clock: Clock) -> AwsProvider:
-    """Return the provider of a target's AWS side; nothing is asked before it looks."""
+def open_calls(names: Names, clock: Clock) -> LiveCalls:
+    """Return calls to a target's AWS account; nothing is asked before the first."""
     aws = names.target.aws
 
     def open_chain() -> Aws:
@@ -23,4 +23,9 @@ def open_aws(names: Names, clock: Clock) -> AwsProvider:
             where=f"targets.{names.owner.target}.aws",
         )
 
-    return AwsProvider(Site.of(names), LiveCalls(open_chain, clock))
+    return LiveCalls(open_chain, clock)
+
+
+def open_aws(names: Names, clock: Clock) -> AwsProvider:
+    """Return the provider of a target's AWS side; nothing is asked before it looks."""
+    return AwsProvider(Site.of(names), open_calls(names, clock))

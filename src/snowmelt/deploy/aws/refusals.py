@@ -14,6 +14,10 @@ class DeniedError(UnreachableError):
 
 
 RIGHTS = "`snowmelt deploy rights` prints what who deploys needs."
+_SHIPPING = {"s3:ListBucket", "s3:PutObject"}
+_OF_SERVICE = (
+    "`snowmelt deploy rights --for service` prints what who puts files there needs."
+)
 # Where the right is not called as the operation is.
 _RIGHTS = {
     "s3:HeadBucket": "s3:ListBucket",
@@ -23,6 +27,7 @@ _RIGHTS = {
     "s3:GetBucketLifecycleConfiguration": "s3:GetLifecycleConfiguration",
     "s3:GetBucketNotificationConfiguration": "s3:GetBucketNotification",
     "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
+    "s3:ListObjectsV2": "s3:ListBucket",
     "s3:ListObjectVersions": "s3:ListBucketVersions",
     "s3:PutBucketEncryption": "s3:PutEncryptionConfiguration",
     "s3:PutBucketLifecycleConfiguration": "s3:PutLifecycleConfiguration",
@@ -120,7 +125,8 @@ def _sorted(
     code: str, right: str, name: str
 ) -> tuple[Callable[[str, str, str], SnowmeltError], str]:
     if code in _DENIED:
-        return DeniedError, f"Grant {right} on {name or 'it'}: {RIGHTS}"
+        printed = _OF_SERVICE if right in _SHIPPING else RIGHTS
+        return DeniedError, f"Grant {right} on {name or 'it'}: {printed}"
     if code in _THROTTLED:
         return UnreachableError, "AWS asks for patience: apply again in a minute."
     is_config = code in _BY_CONFIG or code == "BucketAlreadyExists"

@@ -6,6 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from snowmelt.deploy.address import Address
+from snowmelt.deploy.migration.destination import (
+    FILES,
+    FILES_COLUMNS,
+    LOADS,
+    LOADS_COLUMNS,
+)
 from snowmelt.deploy.naming import Names
 from snowmelt.deploy.snowflake import sql
 from snowmelt.deploy.snowflake.access import Grant, Role, RoleGrant
@@ -50,6 +56,12 @@ _NEWS_READ = (
     ("ROW_COUNT", "NUMBER(19,0)", False),
     ("READ_AT", "TIMESTAMP_LTZ", False),
 )
+_SYSTEM_TABLES = {
+    "pipeline_log": _LOG,
+    "news_read": _NEWS_READ,
+    FILES: FILES_COLUMNS,
+    LOADS: LOADS_COLUMNS,
+}
 
 
 def manifest(project: Project, names: Names, findings: Findings) -> list[Entity]:
@@ -78,7 +90,7 @@ class _Manifest:
             for file in files
             for each in map_pipe(file, self._surroundings(policies), self.findings)
         ]
-        log = [self._table("pipeline_log", _LOG), self._table("news_read", _NEWS_READ)]
+        log = [self._table(name, columns) for name, columns in _SYSTEM_TABLES.items()]
         return [
             *places,
             *access,

@@ -29,6 +29,8 @@ from snowmelt.errors import UnreachableError
 
 PAUSE_MAX_SECONDS = 600.0
 _LOOK_EVERY_SECONDS = 2.0
+MOVED = ("snowmelt", "migrated_loads")
+"""The table of what the machine that was migrated from had loaded."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,9 @@ class PipeChange:
         """Return the paths that bronze has rows of, and those that history knows.
 
         History forgets after 14 days and bronze after a purge: either is enough. What
-        is being loaded is known; what failed is tried again, as it may fit now.
+        is being loaded is known; what failed is tried again, as it may fit now. So is
+        what was loaded before the project came here, with rows or, as a duplicate,
+        without.
         """
         table, file = self.pipe.copy.table, self.pipe.copy.metadata[0][0]
         loaded = self.session.rows(f"SELECT DISTINCT {file} AS FILE_NAME FROM {table}")
@@ -117,8 +121,15 @@ class PipeChange:
             "START_TIME => DATEADD(DAY, -14, CURRENT_TIMESTAMP()))) "
             f"WHERE STATUS <> {sql.text('Load failed')}"
         )
+        inside = table.replace('"', "").partition(".")[2]
+        moved = self.session.rows(
+            f"SELECT DISTINCT FILE_NAME FROM {database}.{sql.path(*MOVED)} "
+            f"WHERE TABLE_NAME = {sql.text(inside)} "
+            f"AND STATUS <> {sql.text('Load failed')}"
+        )
         folder = self.location.removeprefix("s3://").partition("/")[2]
-        return set(_paths((str(row["file_name"]) for row in (*loaded, *told)), folder))
+        found = (str(row["file_name"]) for row in (*loaded, *told, *moved))
+        return set(_paths(found, folder))
 
 
 def _paths(names: Iterable[str], folder: str) -> Iterable[str]:

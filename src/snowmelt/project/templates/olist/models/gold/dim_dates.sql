@@ -14,10 +14,18 @@ range_of_dates as (
 
     select
         least(
-            min(purchased_at), min(approved_at), min(carrier_at), min(delivered_at), min(estimated_on)
+            min(purchased_at),
+            coalesce(min(approved_at), min(purchased_at)),
+            coalesce(min(carrier_at), min(purchased_at)),
+            coalesce(min(delivered_at), min(purchased_at)),
+            coalesce(min(estimated_on), min(purchased_at))
         ) as first_at,
         greatest(
-            max(purchased_at), max(approved_at), max(carrier_at), max(delivered_at), max(estimated_on)
+            max(purchased_at),
+            coalesce(max(approved_at), max(purchased_at)),
+            coalesce(max(carrier_at), max(purchased_at)),
+            coalesce(max(delivered_at), max(purchased_at)),
+            coalesce(max(estimated_on), max(purchased_at))
         ) as last_at
     from orders
 

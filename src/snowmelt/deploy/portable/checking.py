@@ -1,0 +1,82 @@
+"""The files of a project whose SQL both engines get, and what of it is not portable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from snowmelt.deploy.portable.template import macros_in, sql_of
+from snowmelt.project.project import Project
+from snowmelt.project.targets import SnowflakeTarget
+
+FOLDERS = ("models", "tests", "macros", "snapshots")
+"""SQL of tasks is not among them: `deploy` translates it."""
+IGNORE = "snowmelt: not portable"
+"""A comment on a line that says: this is meant, and for one engine alone."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """One place in a project's SQL that is not portable."""
+
+    file: str
+    line: int
+    found: str
+    why: str
+
+    @property
+    def document(self) -> dict[str, str | int]:
+        return {
+            "file": self.file,
+            "line": self.line,
+            "found": self.found,
+            "why": self.why,
+        }
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.found}: {self.why}"
+
+
+def unportable(root: Path) -> list[Place]:
+    """Return every place of a project that would not be the same on Snowflake."""
+    from snowmelt.deploy.portable.linting import findings_in  # sqlglot takes a while
+
+    texts = {path: _read(path) for path in _files(root)}
+    macros = {name for text in texts.values() for name in macros_in(text)}
+    found = []
+    for path, text in texts.items():
+        shown, lines = path.relative_to(root).as_posix(), text.splitlines()
+        for each in findings_in(sql_of(text, macros)):
+            if IGNORE not in lines[each.line - 1]:
+                found.append(Place(shown, each.line, each.found, each.why))
+    return found
+
+
+def unportable_warnings(project: Project) -> list[str]:
+    """Return what a project with a target is warned of: how much, and the first."""
+    target = next(
+        (
+            name
+            for name, each in project.settings.targets.items()
+            if isinstance(each, SnowflakeTarget)
+        ),
+        None,
+    )
+    found = unportable(project.root) if target else []
+    if not found:
+        return []
+    others = f" and {len(found) - 1} others" if len(found) > 1 else ""
+    return [
+        f"{found[0]}{others}: not the same on {target}; "
+        f"snowmelt validate --target {target} names each"
+    ]
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for folder in FOLDERS:
+        yield from sorted((root / folder).rglob("*.sql"))
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")

@@ -1,0 +1,250 @@
+"""Finds in SQL what Snowflake refuses, or takes otherwise than DuckDB. Pure.
+
+Both engines get the same text, so it is not translated: it is read word by word as
+DuckDB reads it, which holds for halves of statements, too, such as macros are. Where a
+value's type decides, only what can be seen is said: nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import sqlglot
+from sqlglot import Token, TokenType, exp
+from sqlglot.errors import ParseError, TokenError
+
+from snowmelt.deploy.portable.words import (
+    OTHERWISE,
+    TYPES,
+    UNKNOWN,
+    UNKNOWN_BEGINNINGS,
+)
+
+_OPERATORS = {
+    TokenType.DIV: "// is no operator there; snowmelt.quotient means the same on both",
+    TokenType.ARROW: "-> takes JSON apart here alone",
+    TokenType.DARROW: "->> takes JSON apart here alone",
+    TokenType.TILDE: "~ is no operator there; snowmelt.full_match means the same",
+    TokenType.CARET: "^ is no operator there; power is the same on both",
+    TokenType.DSTAR: "** is no operator there; power is the same on both",
+    TokenType.GLOB: "glob is no operator there; like is",
+    TokenType.SIMILAR_TO: "similar to is not known there; snowmelt.full_match means "
+    "the same on both",
+    TokenType.WINDOW: "a WINDOW clause is not known there: write what is in it at each "
+    "OVER",
+    TokenType.SEMI: "a SEMI JOIN is not known there; EXISTS is",
+    TokenType.ANTI: "an ANTI JOIN is not known there; NOT EXISTS is",
+    TokenType.ASOF: "an ASOF JOIN is written otherwise there",
+    TokenType.PIVOT: "PIVOT is written otherwise there",
+    TokenType.UNPIVOT: "UNPIVOT is written otherwise there",
+    TokenType.TABLE_SAMPLE: "samples are written otherwise there",
+}
+_AFTER_A_NAME = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.VAR}
+_NUMBERS = (exp.Mul, exp.Add, exp.Sub, exp.Div, exp.IntDiv, exp.Mod, exp.Neg)
+
+
+@dataclass(frozen=True, order=True)
+class Finding:
+    """What is not portable: in which line, and why."""
+
+    line: int
+    found: str
+    why: str
+
+
+def findings_in(sql: str) -> list[Finding]:
+    """Return what is not portable in SQL, in the order in which it stands."""
+    try:
+        tokens = sqlglot.tokenize(sql, read="duckdb")
+    except TokenError as error:
+        return [Finding(1, "", f"it cannot be read: {error}")]
+    reading = _Reading(sql, tokens)
+    return sorted({*reading.words(), *_backslashes(sql, tokens)})
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """One text's words."""
+
+    sql: str
+    tokens: Sequence[Token]
+
+    def words(self) -> Iterator[Finding]:
+        for at, token in enumerate(self.tokens):
+            told = (
+                self._function(at)
+                or self._operator(at)
+                or self._clause(at)
+                or self._name(at)
+            )
+            if told:
+                yield Finding(token.line, token.text, told)
+
+    def _type(self, at: int) -> TokenType | None:
+        return self.tokens[at].token_type if 0 <= at < len(self.tokens) else None
+
+    def _word(self, at: int) -> str:
+        return self.tokens[at].text.lower() if 0 <= at < len(self.tokens) else ""
+
+    def _function(self, at: int) -> str:
+        """Say what is wrong with a function that is called here."""
+        if self._type(at + 1) != TokenType.L_PAREN or self._is_quoted(at):
+            return ""
+        if self._type(at - 1) == TokenType.DOT:
+            return ""
+        name = self._word(at)
+        if name in UNKNOWN:
+            instead = UNKNOWN[name]
+            return f"{name} is not known there" + (f": {instead}" if instead else "")
+        if name in OTHERWISE:
+            return f"{name}: {OTHERWISE[name]}"
+        for beginning, told in UNKNOWN_BEGINNINGS.items():
+            if name.startswith(beginning):
+                return f"{name} is not known there: {told}"
+        return self._special(at, name)
+
+    def _special(self, at: int, name: str) -> str:
+        inside = self._arguments(at + 1)
+        if name == "try_cast" and _is_no_text(inside):
+            return (
+                "try_cast takes texts alone there; snowmelt.try_decimal, or a cast to "
+                "varchar inside, mean the same on both"
+            )
+        if name in ("date_part", "extract") and re.match(r"'?epoch\b", inside, re.I):
+            return "epoch is called epoch_second there"
+        if name == "columns":
+            return "COLUMNS(…) is not known there: name them"
+        if name in ("greatest", "least") and self._may_be_null(at + 1):
+            return (
+                f"{name} is NULL there where one of its values is; here that one is "
+                "left out. All but one of them have to be coalesce(…), or a constant"
+            )
+        if name == "filter" and self._type(at - 1) == TokenType.R_PAREN:
+            return (
+                "FILTER (WHERE …) is not known there: count(case when … then 1 end), "
+                "sum(case when … then … end)"
+            )
+        return ""
+
+    def _arguments(self, at: int) -> str:
+        """Return what stands between a parenthesis and the one that closes it."""
+        depth = 0
+        for token in self.tokens[at:]:
+            depth += token.token_type == TokenType.L_PAREN
+            depth -= token.token_type == TokenType.R_PAREN
+            if depth == 0:
+                return self.sql[self.tokens[at].end + 1 : token.start].strip()
+        return ""
+
+    def _may_be_null(self, at: int) -> bool:
+        """May two values or more between parentheses be NULL, as far as is seen?"""
+        given, depth = [at + 1], 0
+        for place in range(at, len(self.tokens)):
+            kind = self._type(place)
+            depth += kind == TokenType.L_PAREN
+            depth -= kind == TokenType.R_PAREN
+            if depth == 1 and kind == TokenType.COMMA:
+                given.append(place + 1)
+            if depth == 0:
+                break
+        return sum(not self._is_never_null(place) for place in given) > 1
+
+    def _is_never_null(self, at: int) -> bool:
+        if self._type(at) in (TokenType.NUMBER, TokenType.STRING):
+            return True
+        if self._word(at) in ("coalesce", "_load_seq", "_file", "count"):
+            return True
+        is_path = self._type(at + 1) == TokenType.DOT
+        return is_path and self._word(at + 2) in ("_load_seq", "_file")
+
+    def _operator(self, at: int) -> str:
+        kind = self._type(at)
+        if kind == TokenType.EQ and self.tokens[at].text == "==":
+            return "== is no operator there; = is"
+        if kind in (TokenType.SEMI, TokenType.ANTI) and self._word(at + 1) != "join":
+            return ""
+        if kind == TokenType.WINDOW and self._word(at + 2) != "as":
+            return ""
+        return _OPERATORS.get(kind, "") if kind else ""
+
+    def _clause(self, at: int) -> str:
+        kind, following = self._type(at), self._type(at + 1)
+        if kind == TokenType.COMMA and following in (TokenType.FROM, TokenType.R_PAREN):
+            return "a comma at the end of a list is refused there"
+        if kind == TokenType.DISTINCT and following == TokenType.ON:
+            return "DISTINCT ON is not known there; QUALIFY row_number() … = 1 is"
+        if kind == TokenType.OVER and following not in (TokenType.L_PAREN, None):
+            return "a named window is not known there: write it out after OVER"
+        if kind == TokenType.INTERVAL and following == TokenType.NUMBER:
+            return "an interval's number is written as text there: interval '1 day'"
+        if kind == TokenType.L_BRACE:
+            return "DuckDB's structs are not known there"
+        if kind == TokenType.FROM and self._begins_a_query(at):
+            return "a query begins with SELECT there"
+        return self._subscript(at)
+
+    def _begins_a_query(self, at: int) -> bool:
+        """Is this FROM without a SELECT? Not that of extract, trim or substring."""
+        if self._type(at - 1) not in (None, TokenType.L_PAREN):
+            return False
+        return self._word(at - 2) not in ("trim",)
+
+    def _subscript(self, at: int) -> str:
+        """Say what is wrong with a value in brackets: positions count from 0 there."""
+        if self._type(at) != TokenType.L_BRACKET:
+            return ""
+        if self._type(at - 1) in _AFTER_A_NAME and not _is_type(self._word(at - 1)):
+            return "what is in brackets is counted from 0 there, and from 1 here"
+        if self._type(at + 1) == TokenType.R_BRACKET and _is_type(self._word(at - 1)):
+            return "DuckDB's lists are not known there"
+        return ""
+
+    def _is_quoted(self, at: int) -> bool:
+        return self.sql[self.tokens[at].start] == '"'
+
+    def _name(self, at: int) -> str:
+        token = self.tokens[at]
+        if self._is_quoted(at):
+            if re.search(r"[a-z]", token.text):
+                return (
+                    "a name in quotes is kept letter by letter there, and columns are "
+                    "in capitals"
+                )
+            return ""
+        is_type = self._word(at - 1) in ("as", "::") and self._word(at) in TYPES
+        return f"the type {token.text} is not known there" if is_type else ""
+
+
+def _is_type(word: str) -> bool:
+    return word in (
+        *("varchar", "text", "string", "integer", "int", "bigint", "double", "date"),
+        *("boolean", "timestamp", "json"),
+    )
+
+
+def _is_no_text(inside: str) -> bool:
+    """Is what TRY_CAST is given a number or a moment, as far as it can be seen?"""
+    try:
+        cast = sqlglot.parse_one(f"try_cast({inside})", read="duckdb")
+    except (ParseError, TokenError):
+        return False
+    given = cast.this.unnest() if isinstance(cast, exp.TryCast) else None
+    if isinstance(given, exp.Cast):
+        return not given.to.is_type(*exp.DataType.TEXT_TYPES)
+    if isinstance(given, exp.Literal):
+        return not given.is_string
+    return isinstance(given, _NUMBERS)
+
+
+def _backslashes(sql: str, tokens: Sequence[Token]) -> Iterator[Finding]:
+    for token in tokens:
+        written = sql[token.start : token.end + 1]
+        if token.token_type == TokenType.STRING and "\\" in written:
+            yield Finding(
+                token.line,
+                written,
+                "a backslash in a text begins an escape there; snowmelt.literal writes "
+                "it for both",
+            )
