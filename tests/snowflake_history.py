@@ -140,6 +140,8 @@ class RememberingAccount(Account):
         self.stream_rows: dict[str, int] = {}
         self.stale_streams: set[str] = set()
         self.tasks_suspended: dict[str, str] = {}
+        self.warehouse_state = "STARTED"
+        self.used_credits = "1.5"
         self.refused: dict[str, str] = {}
         """By a part of a statement: what is answered instead of rows."""
         self.after_statement: Callable[[str], None] = lambda statement: None
@@ -275,6 +277,22 @@ class RememberingAccount(Account):
             "last_suspended_on": self.now if reason else None,
             "last_suspended_reason": reason,
         }
+
+    def _row_of_warehouse(self, thing: Any) -> dict[str, Any]:
+        return super()._row_of_warehouse(thing) | {"state": self.warehouse_state}
+
+    def _row_of_resource_monitor(self, thing: Any) -> dict[str, Any]:
+        used = {"used_credits": self.used_credits}
+        return super()._row_of_resource_monitor(thing) | used
+
+    def _desc(self, reader: Reader) -> list[Row]:
+        if not reader.accept("FILE", "FORMAT"):
+            return super()._desc(reader)
+        thing = self._require("FILE FORMAT", reader.name())
+        return [
+            {"property": key, "property_value": str(value)}
+            for key, value in thing.options.items()
+        ]
 
     # -- a past
 
