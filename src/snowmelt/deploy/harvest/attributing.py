@@ -17,8 +17,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 _HOUR_SECONDS = 3600.0
-_SIZES = ("XSMALL", "SMALL", "MEDIUM", "LARGE", "XLARGE", "2XLARGE", "3XLARGE")
-_SIZES += ("4XLARGE", "5XLARGE", "6XLARGE")
+_SIZES = (
+    *("XSMALL", "SMALL", "MEDIUM", "LARGE", "XLARGE", "2XLARGE", "3XLARGE"),
+    *("4XLARGE", "5XLARGE", "6XLARGE"),
+)
 
 
 def credits_per_hour(size: str) -> float | None:

@@ -55,10 +55,15 @@ def observed_project(
     """Return a project as it stands on a target.
 
     Its pages take a free port, so that they can be open beside those of this machine.
+    Rules that are a query of silver or gold are the account's own alerts.
 
     Raises ConfigError or UsageError for a target that is none.
     """
     names = names_of(project, target)
     serve = project.settings.serve.model_copy(update={"port": port})
-    settings = project.settings.model_copy(update={"serve": serve})
+    alerts = project.settings.alerts
+    ours = {name: rule for name, rule in alerts.rules.items() if rule.sql is None}
+    settings = project.settings.model_copy(
+        update={"serve": serve, "alerts": alerts.model_copy(update={"rules": ours})}
+    )
     return ObservedProject(project.root, settings, project.pipes, names)

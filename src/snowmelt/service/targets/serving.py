@@ -60,7 +60,7 @@ def observe(
             observing.read_if_due()
             loop = Loop(parts)
             if has_to_alert(parts):
-                loop.alerting = Alerting(parts, stopping.is_set)
+                loop.alerting = Alerting(parts, loop.wake.set)
                 events.subscribe(loop.alerting)
             with _stopped_by_signals(stopping), _answering(loop, observing, tell) as w:
                 _watch(loop, observing, w, (stopping, every, told))
