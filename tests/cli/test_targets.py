@@ -12,10 +12,12 @@ import pytest
 
 from shipped import deployed_into, make_project
 from snowflake_history import RememberingAccount
+from snowflake_live import LiveAccount, TellingBucket
 from snowmelt.cli import main
 from snowmelt.clock import SystemClock
 from snowmelt.deploy import opening
 from snowmelt.deploy.applying import apply_plan
+from snowmelt.deploy.canary import bucket as buckets
 from snowmelt.errors import UnreachableError
 from snowmelt.project.project import Project
 
@@ -291,3 +293,27 @@ def test_without_a_target_cost_says_what_it_needs(person: Person) -> None:
     assert "it needs a target; in snowmelt.yml: prod" in person.err
     assert person.says("status", "--target", "nowhere") == 2
     assert "known: local, prod" in person.err
+
+
+def test_a_canary_goes_through_and_its_transcript_says_so(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = LiveAccount()
+    account.__dict__.update(person.account.__dict__ | {"statements": []})
+    monkeypatch.setattr(opening, "connect", lambda *given: account)
+    bucket = TellingBucket(account)
+    monkeypatch.setattr(buckets, "open_bucket", lambda *given: bucket)
+    assert person.says("doctor", "--live", "--target", "prod") == 0
+    assert "✓ gold SHOP.SNOWMELT_CANARY_" in person.out
+    transcript = Path(person.err.partition("Transcript: ")[2].strip())
+    lines = transcript.read_text().splitlines()
+    said = [line.split(" ", 1)[1] for line in lines]
+    assert said[0].startswith("snowmelt ")
+    assert "account myorg-shop, user DEPLOYER, role ACCOUNTADMIN" in said[0]
+    asked = [each for each in said if each.startswith("> ")]
+    assert len(asked) == len(account.statements)
+    assert any(each.startswith("= pass gold ") for each in said)
+    assert "DROP SCHEMA IF EXISTS SHOP.SNOWMELT_CANARY_" in asked[-1]
+    assert not bucket.objects
+    assert person.says("doctor", "--live") == 2
+    assert "snowmelt doctor --live --target prod" in person.err

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,10 @@ from hypothesis import strategies as st
 
 from shipped import StillClock, deployed_into, make_project
 from snowflake_account import Account
+from snowflake_gate import problems
 from snowflake_history import EPOCH, RememberingAccount
 from snowmelt.deploy.applying import apply_plan
+from snowmelt.deploy.diagnosis.diagnose import diagnose
 from snowmelt.deploy.harvest.harvest import harvest
 from snowmelt.deploy.harvest.harvested import Harvested
 from snowmelt.deploy.harvest.scope import Scope, scope_of
@@ -29,6 +33,13 @@ from snowmelt.warehouse.duckdb.warehouse import DuckDBWarehouse, Limits, open_wa
 ORDERS, ORDERS_PIPE = "SHOP.BRONZE.ORDERS__ALL", "SHOP.BRONZE.ORDERS_PIPE"
 EVENTS, EVENTS_PIPE = "SHOP.BRONZE.EVENTS__ALL", "SHOP.BRONZE.EVENTS_PIPE"
 COMMENT = '/* {"app": "dbt", "dbt_version": "1.11.0", "node_id": "model.shop.sales"} */'
+
+
+class Deployed(dict[str, Any]):
+    """The state of an account; it says little of itself, as it is much."""
+
+    def __repr__(self) -> str:
+        return "an account"
 
 
 class Harvest:
@@ -71,7 +82,7 @@ def deployed(project: Project) -> dict[str, Any]:
     account = RememberingAccount()
     deployment = deployed_into(project, account)
     apply_plan(deployment, deployment.plan())
-    return account.__dict__
+    return Deployed(account.__dict__)
 
 
 @pytest.fixture(scope="module")
@@ -451,10 +462,9 @@ def test_history_is_the_same_however_often_it_is_read(
         passed = (account.now - start) / timedelta(minutes=1)
         account.told["COPY_HISTORY"] = [row for due, row in late if due <= passed]
         account.stop_after = len(account.statements) + stop if stop else None
-        try:
+        with suppress(Stopped):
             one()
-        except Stopped:
-            account.stop_after = None
+        account.stop_after = None
     one()
     keys = {(row["FILE_NAME"], row["PIPE_RECEIVED_TIME"]) for _, row in late}
     found = one.rows("select file_name, pipe_received_time from snowmelt.load_history")
@@ -485,3 +495,13 @@ def test_a_question_leaves_no_stretch_out_unsaid(
         assert ask.window.start <= mark.through
     else:
         assert ask.lost == Window(mark.through, ask.window.start)
+
+
+def test_every_question_is_of_the_grammar(there: Harvest) -> None:
+    account = there.account
+    account.remember_copy(ORDERS, ORDERS_PIPE, "orders/1.csv", error_count=1)
+    there()
+    list(diagnose(account, there.scope, account.now))
+    asked = {re.sub(r"'[^']*'", "'x'", each): each for each in account.statements}
+    assert len(asked) > 15
+    assert not [found for each in asked.values() for found in problems(each)]

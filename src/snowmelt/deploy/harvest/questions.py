@@ -61,22 +61,32 @@ def _function(
 
 def copies(scope: Scope, pipe: PipeScope, window: Window) -> str:
     """Ask what was copied into a pipe's table."""
+    return copies_of(scope.database, pipe.table_path, window)
+
+
+def copies_of(database: str, table: str, window: Window) -> str:
+    """Ask what was copied into a table."""
     given: dict[str, Written] = {
-        "TABLE_NAME": pipe.table_path,
+        "TABLE_NAME": table,
         "START_TIME": _time(window.start),
         "END_TIME": _time(window.end),
     }
-    return _function(scope.database, "COPY_HISTORY", _COPY_COLUMNS, given)
+    return _function(database, "COPY_HISTORY", _COPY_COLUMNS, given)
 
 
 def rejects(scope: Scope, pipe: PipeScope, window: Window) -> str:
     """Ask what a pipe refused."""
+    return rejects_of(scope.database, pipe.path, window)
+
+
+def rejects_of(database: str, pipe: str, window: Window) -> str:
+    """Ask what the pipe of a name refused."""
     given: dict[str, Written] = {
-        "PIPE_NAME": pipe.path,
+        "PIPE_NAME": pipe,
         "START_TIME": _time(window.start),
         "END_TIME": _time(window.end),
     }
-    return _function(scope.database, "VALIDATE_PIPE_LOAD", _REJECT_COLUMNS, given)
+    return _function(database, "VALIDATE_PIPE_LOAD", _REJECT_COLUMNS, given)
 
 
 def status(pipe: PipeScope) -> str:
@@ -86,13 +96,19 @@ def status(pipe: PipeScope) -> str:
 
 def task_runs(scope: Scope, task: TaskScope, window: Window) -> str:
     """Ask how runs of a task ended; by its name, as the limit counts before WHERE."""
+    name = task.plain_path.rpartition(".")[2]
+    return task_runs_of(scope.database, name, window)
+
+
+def task_runs_of(database: str, name: str, window: Window) -> str:
+    """Ask how runs of tasks of a name ended, in whichever schema."""
     given: dict[str, Written] = {
         "SCHEDULED_TIME_RANGE_START": _time(window.start),
         "SCHEDULED_TIME_RANGE_END": _time(window.end),
         "RESULT_LIMIT": ROWS_MAX,
-        "TASK_NAME": task.plain_path.rpartition(".")[2],
+        "TASK_NAME": name,
     }
-    return _function(scope.database, "TASK_HISTORY", _TASK_COLUMNS, given)
+    return _function(database, "TASK_HISTORY", _TASK_COLUMNS, given)
 
 
 def queries(scope: Scope, window: Window) -> str:

@@ -63,6 +63,7 @@ class Scope:
     """A project on a target."""
 
     names: Names
+    bronze: str
     pipes: tuple[PipeScope, ...]
     tasks: tuple[TaskScope, ...]
     news: tuple[str, ...]
@@ -114,9 +115,8 @@ def scope_of(project: Project, names: Names) -> Scope:
     tasks = [each for each in entities if isinstance(each, TaskThere)]
     local = {name.upper(): name for name in project.settings.tasks}
     news = tuple(each.name for each in entities if isinstance(each, Stream))
-    return Scope(
-        names, pipes, tuple(_task(each, local, project) for each in tasks), news
-    )
+    ours = tuple(_task(each, local, project) for each in tasks)
+    return Scope(names, project.settings.layers.bronze, pipes, ours, news)
 
 
 def _task(task: TaskThere, local: dict[str, str], project: Project) -> TaskScope:

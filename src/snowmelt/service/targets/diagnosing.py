@@ -27,7 +27,7 @@ def doctor_document(observing: Observing) -> Document:
 
 def diagnosed(account: Session, scope: Scope, now: datetime) -> Document:
     """Ask everything. Raises UnreachableError when the account does not answer."""
-    findings = [_finding(each) for each in diagnose(account, scope, now)]
+    findings = [as_finding(each) for each in diagnose(account, scope, now)]
     return diagnosis_document(findings, now) | _target(scope)
 
 
@@ -43,7 +43,8 @@ def _target(scope: Scope) -> Document:
     return {"target": {"name": names.owner.target, "account": names.target.account}}
 
 
-def _finding(check: Check) -> Finding:
+def as_finding(check: Check) -> Finding:
+    """Return a check as a finding, with what it was about and how it was asked."""
     return finding(check.name, Level(check.level), check.found, check.remedy) | {
         "object": check.object,
         "statement": check.statement,
