@@ -7,7 +7,8 @@ Run in an environment of its own: `python double.py PORT`. Added here:
   writes and reads a stream moves it; a rollback moves nothing;
 - `SHOW STREAMS`, `SYSTEM$STREAM_HAS_DATA`, temporary tables under a whole name;
 - a definition ends the transaction that is open, as there;
-- blocks of Snowflake Scripting, as our models send them.
+- blocks of Snowflake Scripting, as our models send them;
+- a session's query tag, which nothing here tells again.
 
 What it cannot show: privileges, concurrency, cost, types as strict as Snowflake's.
 """
@@ -54,6 +55,10 @@ _SETTINGS = re.compile(
 _TEMPORARY = re.compile(r"^(\s*create\s+or\s+replace\s+)(temporary|temp)\s+table", re.I)
 _DEFINES = re.compile(r"^\s*(create|drop|alter|truncate)\b", re.I)
 _WRITES = re.compile(r"^\s*(insert|delete|update|merge|create)\b", re.I)
+_TAGS = re.compile(
+    r"^alter\s+session\s+(set\s+query_tag\s*=\s*'(?:[^']|'')*'|unset\s+query_tag)$",
+    re.I,
+)
 STREAMS: dict[str, dict[str, Any]] = {}
 """By whole name in capitals."""
 
@@ -197,6 +202,8 @@ def execute(self: FakeSnowflakeCursor, command: str, *given: Any, **named: Any) 
         raise ProgrammingError("a row has no key", errno=-20001)
     if match := _BLOCK.match(bare):
         return run_block(self, match["body"])
+    if _TAGS.match(bare):
+        return _execute(self, "select 'Statement executed successfully.' as status")
     streams = Streams(self)
     session = id(self._conn)
     in_transaction = self._conn._in_transaction

@@ -2,9 +2,10 @@
 
 https://docs.snowflake.com/en/sql-reference/functions/query_history
 
-Which model a statement was for stands in it: in its QUERY_TAG, where that is a JSON
-object with `node`, or in the comment that dbt puts at a statement's end, which has
-`node_id` (https://docs.getdbt.com/reference/project-configs/query-comment).
+Which model a statement was for stands in the comment that dbt puts at its end, which
+has `node_id` (https://docs.getdbt.com/reference/project-configs/query-comment), or in
+its QUERY_TAG, a JSON object with `node`, where our materializations set it: statements
+inside a block of Snowflake Scripting have no comment.
 """
 
 from __future__ import annotations
@@ -86,14 +87,14 @@ def query_of(row: Row) -> QueryFacts:
 
 
 def node_of(tag: str | None, statement: str) -> str | None:
-    """Return the dbt node that a statement was for: `model.shop.orders`."""
-    named = _of_object(tag) if tag and tag.lstrip().startswith("{") else None
-    if named is not None:
-        return named
+    """Return the dbt node that a statement was for: `model.shop.orders`.
+
+    The comment comes first: a session may still bear the tag of a model that failed.
+    """
     for comment in _COMMENT.finditer(statement):
         if '"dbt"' in comment[1] and (found := _NODE.search(comment[1])):
             return found[1]
-    return None
+    return _of_object(tag) if tag and tag.lstrip().startswith("{") else None
 
 
 def _of_object(tag: str) -> str | None:
