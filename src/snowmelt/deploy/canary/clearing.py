@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from snowmelt.deploy.canary.bucket import Bucket
-from snowmelt.deploy.canary.objects import Canary, Mark, number_of
+from snowmelt.deploy.canary.canary import Canary, Mark, number_of
 from snowmelt.deploy.harvest.scope import Scope
 from snowmelt.deploy.snowflake import sql
 from snowmelt.deploy.snowflake.session import Session

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 from snowmelt.clock import Clock
 from snowmelt.deploy.canary.bucket import Bucket
+from snowmelt.deploy.canary.canary import Canary, Mark
 from snowmelt.deploy.canary.clearing import clear, left_over
-from snowmelt.deploy.canary.objects import Canary, Mark
 from snowmelt.deploy.canary.suite import Suite
 from snowmelt.deploy.diagnosis.check import FAIL, PASS, WARN, Check
 from snowmelt.deploy.harvest.questions import NOW

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from snowmelt.clock import Clock
 from snowmelt.deploy.canary.bucket import Bucket
-from snowmelt.deploy.canary.objects import GOOD, LATER, RECORDS, Canary, Mark
+from snowmelt.deploy.canary.canary import GOOD, LATER, RECORDS, Canary, Mark
 from snowmelt.deploy.diagnosis.check import FAIL, PASS, Check
 from snowmelt.deploy.diagnosis.pipes import (
     PipeStatus,

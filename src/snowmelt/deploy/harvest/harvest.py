@@ -172,9 +172,7 @@ def _read_streams(reading: Harvester) -> None:
         path = sql.path_as_kept(
             str(row["database_name"]), str(row["schema_name"]), str(row["name"])
         )
-        told = reading.ask_json(
-            "SYSTEM$STREAM_HAS_DATA", path, questions.has_data(path)
-        )
+        told = reading.ask_json("SYSTEM$STREAM_HAS_DATA", path, questions.unread(path))
         has_data = None if told is None else told.lower() in ("true", "1")
         found.append(stream_of(row, path, has_data))
     with reading.transaction() as session:

@@ -94,10 +94,10 @@ def node_of(tag: str | None, statement: str) -> str | None:
     for comment in _COMMENT.finditer(statement):
         if '"dbt"' in comment[1] and (found := _NODE.search(comment[1])):
             return found[1]
-    return _of_object(tag) if tag and tag.lstrip().startswith("{") else None
+    return _node_in(tag) if tag and tag.lstrip().startswith("{") else None
 
 
-def _of_object(tag: str) -> str | None:
+def _node_in(tag: str) -> str | None:
     try:
         told: Any = json.loads(tag)
     except ValueError:

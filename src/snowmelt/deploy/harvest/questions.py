@@ -167,7 +167,7 @@ def streams(scope: Scope) -> str:
     return f"SHOW STREAMS IN DATABASE {sql.name(scope.database)}"
 
 
-def has_data(stream: str) -> str:
+def unread(stream: str) -> str:
     """Ask whether a stream has rows that nobody has read."""
     return f"SELECT SYSTEM$STREAM_HAS_DATA({sql.text(stream)}) AS HAS_DATA"
 
