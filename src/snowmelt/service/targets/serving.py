@@ -7,7 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from snowmelt.clock import Clock
@@ -90,7 +90,9 @@ def _watch(
 def _read(loop: Loop, observing: Observing, told: Told) -> None:
     """Read what is new; a reading that fails is told, and done again when it is due."""
     try:
+        before = _newest(loop)
         told(observing.read())
+        _tell_arrivals(loop, before)
     except SnowmeltError as error:
         told(error)
     except Exception as error:
@@ -102,6 +104,28 @@ def _read(loop: Loop, observing: Observing, told: Told) -> None:
         if tasks is not None:
             tasks.standings = standings(session, tasks.graph)
     loop.watching.check(loop.parts.clock.now())
+
+
+def _newest(loop: Loop) -> datetime | None:
+    """Return when the newest file was loaded that is known."""
+    with loop.parts.warehouse.session() as session:
+        newest: datetime | None = session.value(
+            "select max(last_load_time) from snowmelt.load_history"
+        )
+    return newest
+
+
+def _tell_arrivals(loop: Loop, before: datetime | None) -> None:
+    """Let who waits for files hear of those that were loaded since."""
+    with loop.parts.warehouse.session() as session:
+        rows = session.rows(
+            "select pipe_name, last_load_time from snowmelt.load_history "
+            "where status in ('Loaded', 'Partially loaded') "
+            "and ($1 is null or last_load_time > $1) order by last_load_time",
+            [before],
+        )
+    for pipe, at in rows:
+        loop.watching.arrived(pipe, at)
 
 
 @contextmanager
