@@ -178,7 +178,18 @@ def test_tasks_runs_streams_and_why_are_those_of_the_target(person: Person) -> N
     assert (run["state"], run["models"]) == ("SUCCEEDED", 1)
     assert person.asks("streams")["streams"][0]["source"] == "bronze.events"
     assert person.says("streams", "--target", "prod") == 0
-    assert "End of record reached" in person.asks("why", "orders/3.csv")["answer"]
+    told = person.asks("why", "orders/3.csv")["answer"]
+    assert "End of record reached" in told
+    assert "Snowpipe does not try a name again for 14 days" in told
+    assert (
+        "snowmelt doctor --target prod" in person.asks("why", "orders/9.csv")["answer"]
+    )
+    assert person.says("why", "odd.txt", "--target", "prod") == 2
+    [alert] = [e for e in person.asks("alerts")["causes"] if e["rule"] == "failed"]
+    assert alert["command"].endswith(" --target prod")
+    person.account.stream_rows["SHOP.BRONZE.ORDERS__NEWS"] = 1
+    [condition] = person.asks("tasks")["conditions"]
+    assert condition["holds"] is False
 
 
 @pytest.mark.parametrize(
@@ -191,13 +202,14 @@ def test_tasks_runs_streams_and_why_are_those_of_the_target(person: Person) -> N
         (("reload", "orders/1.csv"), "under another name"),
         (("quarantine",), "SHOP_READER"),
         (("hold", "orders/1.csv"), "nothing is held there"),
+        (("pause", "nosuch"), "orders"),
     ],
 )
 def test_what_a_target_has_not_is_refused_with_the_way(
     person: Person, words: tuple[str, ...], mends: str
 ) -> None:
     assert person.says(*words, "--target", "prod") == 2
-    assert "--target prod" in person.err
+    assert "--target prod" in person.err or "nosuch" in words
     assert mends in person.err
 
 

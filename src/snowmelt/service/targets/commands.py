@@ -12,14 +12,17 @@ from functools import wraps
 from inspect import signature
 from typing import Any, cast
 
+from snowmelt.errors import UsageError
 from snowmelt.serve.commands import Commands, Document
 from snowmelt.service.commands import OwnCommands
 from snowmelt.service.loop import Loop
+from snowmelt.service.questions import find_pipe
+from snowmelt.service.targets.absence import unknown_document
 from snowmelt.service.targets.costing import cost_document
 from snowmelt.service.targets.diagnosing import doctor_document
 from snowmelt.service.targets.facts import facts_of
 from snowmelt.service.targets.observing import Observing
-from snowmelt.service.targets.overlay import OVERLAYS, shell_of
+from snowmelt.service.targets.overlay import OVERLAYS, point_there, shell_of
 from snowmelt.service.targets.refusing import refusal
 
 ANSWERED = frozenset(
@@ -60,6 +63,13 @@ class TargetCommands:
             kept = self._diagnosis = (now, doctor_document(self._observing))
         return kept[1]
 
+    def why(self, target: str) -> Document:
+        """Explain a file or a model; of a file that is not known, what to look at."""
+        try:
+            return self._own.why(target)
+        except UsageError as error:
+            return unknown_document(self._observing, target, error)
+
     def shell(self) -> Document:
         """Return what is beside every page."""
         shell = self._own.shell()
@@ -77,10 +87,11 @@ class TargetCommands:
             facts = facts_of(self._observing)
             if "shell" in document:
                 shell_of(facts, document["shell"])
-            overlay = OVERLAYS.get(verb)
-            return (
-                overlay(facts, self._observing.scope, document) if overlay else document
-            )
+            overlay, scope = OVERLAYS.get(verb), self._observing.scope
+            if overlay is not None:
+                document = overlay(facts, scope, document)
+            point_there(document, scope)
+            return document
 
         return answering
 
@@ -88,6 +99,8 @@ class TargetCommands:
         @wraps(call)
         def refusing(*given: Any, **named: Any) -> Document:
             bound = signature(call).bind_partial(*given, **named).arguments
+            if bound.get("pipe"):
+                find_pipe(self._observing.project, bound["pipe"])
             raise refusal(verb, self._observing.scope, dict(bound))
 
         return refusing

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from snowmelt.deploy.harvest.scope import Scope
+from snowmelt.deploy.harvest.stream_mapping import source_of
 from snowmelt.serve.commands import Document
 from snowmelt.service.documents import SCHEMA_VERSION
 from snowmelt.service.targets.facts import (
@@ -16,6 +17,7 @@ from snowmelt.service.targets.facts import (
     warnings_of,
 )
 from snowmelt.service.targets.refusing import command_there
+from snowmelt.transform.tasks.condition import holds, parse_condition
 
 Overlay = Callable[[Facts, Scope, Document], Document]
 
@@ -23,6 +25,33 @@ Overlay = Callable[[Facts, Scope, Document], Document]
 def shell_of(facts: Facts, shell: Document) -> None:
     """Put how many files wait for the account's pipes beside every page."""
     shell["pending"] = facts.pending
+
+
+def point_there(found: Any, scope: Scope) -> None:
+    """Let every command that a document names be the one that helps on the target."""
+    if isinstance(found, list):
+        for each in found:
+            point_there(each, scope)
+    elif isinstance(found, dict):
+        for key, value in found.items():
+            if key == "command" and isinstance(value, str):
+                found[key] = command_there(value, scope)
+            else:
+                point_there(value, scope)
+
+
+def _judge_conditions(facts: Facts, conditions: list[Document]) -> None:
+    """Say what tasks wait for by what the account's own streams answer."""
+    news = {
+        source_of(each["table_name"]).rpartition(".")[2]: bool(each["has_data"])
+        for each in facts.streams
+        if each["name"].upper().endswith("__NEWS")
+    }
+    for each in conditions:
+        for stream in each["streams"]:
+            stream["has_data"] = news.get(stream["name"], False)
+        condition = parse_condition(each["when"])
+        each["holds"] = holds(condition, lambda name: news.get(name, False))
 
 
 def _status(facts: Facts, scope: Scope, document: Document) -> Document:
@@ -50,6 +79,7 @@ def _streams(facts: Facts, scope: Scope, document: Document) -> Document:
 
 def _tasks(facts: Facts, scope: Scope, document: Document) -> Document:
     """Tell the tasks that are in the account; what is there alone is told, too."""
+    _judge_conditions(facts, document["conditions"])
     there = {each["name"]: each for each in facts.tasks}
     known = document["tasks"]
     if document["is_default"]:
@@ -88,8 +118,6 @@ def _task_there(task: Document, scope: Scope) -> Document:
 
 def _health(facts: Facts, scope: Scope, document: Document) -> Document:
     attention = document["attention"]
-    for each in attention:
-        each["command"] = command_there(each["command"], scope)
     doctor = command_there("snowmelt doctor", scope)
     attention += [
         {
@@ -118,8 +146,8 @@ def _health(facts: Facts, scope: Scope, document: Document) -> Document:
 
 
 def _board(facts: Facts, scope: Scope, document: Document) -> Document:
-    if "streams" in document:
-        document["streams"] = stream_documents(facts)
+    document["streams"] = stream_documents(facts)
+    _judge_conditions(facts, document["conditions"])
     return document
 
 
