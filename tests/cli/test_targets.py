@@ -18,8 +18,12 @@ from snowmelt.clock import SystemClock
 from snowmelt.deploy import opening
 from snowmelt.deploy.applying import apply_plan
 from snowmelt.deploy.canary import bucket as buckets
+from snowmelt.deploy.harvest.scope import scope_of
 from snowmelt.errors import UnreachableError
-from snowmelt.project.project import Project
+from snowmelt.project.project import Project, load_project
+from snowmelt.serve.api import GETS, POSTS
+from snowmelt.service.targets.commands import ANSWERED
+from snowmelt.service.targets.refusing import refusal
 
 ORDERS, ORDERS_PIPE = "SHOP.BRONZE.ORDERS__ALL", "SHOP.BRONZE.ORDERS_PIPE"
 NODE = json.dumps({"app": "snowmelt", "node": "model.shop.sales"})
@@ -192,25 +196,40 @@ def test_tasks_runs_streams_and_why_are_those_of_the_target(person: Person) -> N
     assert condition["holds"] is False
 
 
+def test_what_a_target_has_not_is_refused_with_the_way(person: Person) -> None:
+    assert person.says("pause", "orders", "--target", "prod") == 2
+    assert "pause --target prod: the account does this" in person.err
+    assert "ALTER PIPE SHOP.BRONZE.ORDERS_PIPE SET PIPE_EXECUTION" in person.err
+    assert person.says("pause", "nosuch", "--target", "prod") == 2
+    assert "orders" in person.err
+
+
 @pytest.mark.parametrize(
-    ("words", "mends"),
+    ("verb", "given", "mends"),
     [
-        (("pause", "orders"), "ALTER PIPE SHOP.BRONZE.ORDERS_PIPE SET PIPE_EXECUTION"),
-        (("tasks", "suspend", "build"), "ALTER TASK SHOP.SNOWMELT.BUILD SUSPEND"),
-        (("tasks", "run"), "EXECUTE TASK SHOP.SNOWMELT.HOURLY"),
-        (("refresh", "--pipe", "orders"), "ALTER PIPE SHOP.BRONZE.ORDERS_PIPE REFRESH"),
-        (("reload", "orders/1.csv"), "under another name"),
-        (("quarantine",), "SHOP_READER"),
-        (("hold", "orders/1.csv"), "nothing is held there"),
-        (("pause", "nosuch"), "orders"),
+        ("task_suspend", {"name": "build"}, "ALTER TASK SHOP.SNOWMELT.BUILD SUSPEND"),
+        ("task_run", {}, "EXECUTE TASK SHOP.SNOWMELT.HOURLY"),
+        ("refresh", {"pipe": "orders"}, "ALTER PIPE SHOP.BRONZE.ORDERS_PIPE REFRESH"),
+        ("reload", {"files": ["orders/1.csv"]}, "under another name"),
+        ("quarantine", {}, "SHOP_READER"),
+        ("hold", {"file": "orders/1.csv"}, "nothing is held there"),
     ],
 )
-def test_what_a_target_has_not_is_refused_with_the_way(
-    person: Person, words: tuple[str, ...], mends: str
+def test_every_verb_that_is_refused_has_its_way(
+    seen: Person, verb: str, given: dict[str, Any], mends: str
 ) -> None:
-    assert person.says(*words, "--target", "prod") == 2
-    assert "--target prod" in person.err or "nosuch" in words
-    assert mends in person.err
+    project = load_project(seen.root)
+    error = refusal(verb, scope_of(project, opening.names_of(project, "prod")), given)
+    assert mends in error.remedy
+
+
+def test_no_verb_is_neither_answered_nor_refused(seen: Person) -> None:
+    project = load_project(seen.root)
+    scope = scope_of(project, opening.names_of(project, "prod"))
+    verbs = {*GETS, *POSTS}
+    assert verbs >= ANSWERED
+    for verb in verbs - ANSWERED:
+        assert refusal(verb, scope, {}).remedy
 
 
 def test_an_account_that_is_away_shows_what_was_read_before(
@@ -283,6 +302,7 @@ def test_doctor_tells_a_missing_privilege_as_a_finding(person: Person) -> None:
     assert (finding["object"], finding["remedy"]) == ("myorg-shop", "Clock?")
 
 
+@pytest.mark.long
 def test_the_projects_own_files_are_not_touched(person: Person, tmp_path: Path) -> None:
     before = {
         path: path.read_bytes()
@@ -307,6 +327,7 @@ def test_without_a_target_cost_says_what_it_needs(person: Person) -> None:
     assert "known: local, prod" in person.err
 
 
+@pytest.mark.long
 def test_a_canary_goes_through_and_its_transcript_says_so(
     person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -54,8 +54,9 @@ class Harvest:
         ensure_system_tables(self.warehouse)
         self.clock = StillClock(account)
 
-    def __call__(self) -> Harvested:
-        return harvest(self.account, self.warehouse, self.scope, self.clock)
+    def __call__(self, quiet_for: timedelta = timedelta(0)) -> Harvested:
+        known = (self.account, self.warehouse, self.scope, self.clock)
+        return harvest(*known, quiet_for=quiet_for)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         with self.warehouse.session() as session:
@@ -65,6 +66,7 @@ class Harvest:
         """Forget all that was read."""
         with self.warehouse.session() as session:
             ensure_account_tables(session)
+            session.execute("delete from account.meta")
             for schema, table in session.rows(
                 "select schema_name, table_name from duckdb_tables() "
                 "where schema_name in ('snowmelt', 'account') and table_name <> 'meta'"
@@ -505,3 +507,29 @@ def test_every_question_is_of_the_grammar(there: Harvest) -> None:
     asked = {re.sub(r"'[^']*'", "'x'", each): each for each in account.statements}
     assert len(asked) > 15
     assert not [found for each in asked.values() for found in problems(each)]
+
+
+def test_a_warehouse_is_let_sleep_while_nothing_happens(there: Harvest) -> None:
+    account = there.account
+    quiet = timedelta(minutes=15)
+
+    def asked(*, after: timedelta = timedelta(minutes=1)) -> list[str]:
+        account.now += after
+        account.statements.clear()
+        there(quiet)
+        return [s for s in account.statements if "INFORMATION_SCHEMA" in s]
+
+    assert asked()
+    assert not asked()
+    account.statuses[ORDERS_PIPE] = {"lastIngestedTimestamp": "2026-06-01T00:05:00Z"}
+    assert asked()
+    assert not asked()
+    account.stream_rows["SHOP.BRONZE.ORDERS__NEWS"] = 1
+    assert asked()
+    assert asked(after=timedelta(minutes=16))
+    account.refused["WAREHOUSE_METERING_HISTORY"] = "Insufficient privileges"
+    assert asked(after=timedelta(minutes=16))
+    assert not asked()
+    assert there.rows("select source from account.problems") == [
+        ("WAREHOUSE_METERING_HISTORY",)
+    ]

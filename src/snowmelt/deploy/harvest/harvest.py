@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection
 from dataclasses import astuple, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from snowmelt.clock import Clock
@@ -36,6 +36,7 @@ from snowmelt.deploy.harvest.load_mapping import (
 )
 from snowmelt.deploy.harvest.run_keeping import keep_log, keep_nodes, keep_queries
 from snowmelt.deploy.harvest.scope import PipeScope, Scope
+from snowmelt.deploy.harvest.standing import how_it_stands, is_quiet, note_standing
 from snowmelt.deploy.harvest.stream_mapping import STREAM_COLUMNS, stream_of
 from snowmelt.deploy.harvest.tables import ensure_account_tables
 from snowmelt.deploy.harvest.task_keeping import keep_standings, keep_task_runs
@@ -59,9 +60,17 @@ _REFUSED = "the account does not tell the others"
 
 
 def harvest(
-    account: Account, warehouse: Warehouse, scope: Scope, clock: Clock
+    account: Account,
+    warehouse: Warehouse,
+    scope: Scope,
+    clock: Clock,
+    quiet_for: timedelta = timedelta(0),
 ) -> Harvested:
     """Read what is new of an account into the file of a target.
+
+    How pipes, streams and tasks stand is told without a warehouse; history needs one,
+    and asking for it would keep it awake. So for as long as `quiet_for` after history
+    was read it is not read again unless something stands otherwise than it did then.
 
     Raises AccountError or UnreachableError when nothing can be asked at all; what
     single functions refuse is told in what is returned.
@@ -71,12 +80,19 @@ def harvest(
     reading = Harvester(account, warehouse, scope, clock)
     reading.begin()
     for pipe in scope.pipes:
-        _read_copies(reading, pipe)
         _read_status(reading, pipe)
     _read_streams(reading)
-    _read_tasks(reading)
+    _read_standings(reading)
+    standing = how_it_stands(warehouse)
+    if is_quiet(warehouse, standing, reading.now, quiet_for):
+        reading.end(is_thorough=False)
+        return reading.harvested
+    for pipe in scope.pipes:
+        _read_copies(reading, pipe)
+    _read_task_runs(reading)
     _read_runs(reading)
     _read_credits(reading)
+    note_standing(warehouse, standing, reading.now)
     reading.end()
     return reading.harvested
 
@@ -180,12 +196,16 @@ def _read_streams(reading: Harvester) -> None:
         insert_rows(session, "account.streams", STREAM_COLUMNS, found)
 
 
-def _read_tasks(reading: Harvester) -> None:
+def _read_standings(reading: Harvester) -> None:
     scope = reading.scope
     rows = reading.ask("SHOW TASKS", scope.database, questions.tasks(scope))
     if rows is not None:
         with reading.transaction() as session:
             keep_standings(session, rows, scope, reading.now)
+
+
+def _read_task_runs(reading: Harvester) -> None:
+    scope = reading.scope
     for task in scope.tasks:
         question = partial(questions.task_runs, scope, task)
         keep = partial(keep_task_runs, scope, task)

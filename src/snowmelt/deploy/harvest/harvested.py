@@ -30,4 +30,6 @@ class Harvested:
     skew: timedelta
     rows: int = 0
     loads: int = 0
+    is_thorough: bool = True
+    """Was history read, too?"""
     problems: list[Problem] = field(default_factory=list)

@@ -33,6 +33,10 @@ from snowmelt.warehouse.port import Session, Warehouse
 
 SKEW_MAX = timedelta(minutes=1)
 """How far clocks may be apart: sign-in by key pair fails beyond it."""
+STANDING = (
+    *("SYSTEM$PIPE_STATUS", "SHOW STREAMS", "SYSTEM$STREAM_HAS_DATA", "SHOW TASKS"),
+)
+"""What is asked each time."""
 Keep = Callable[[Session, list[Row]], Collection[datetime]]
 """Writes rows; returns when what had not ended yet began."""
 
@@ -56,12 +60,20 @@ class Harvester:
         self.now = told
         self.harvested = Harvested(told, told - self.clock.now())
 
-    def end(self) -> None:
-        """Write down when it was read, and what could not be."""
+    def end(self, *, is_thorough: bool = True) -> None:
+        """Write down when it was read, and what could not be.
+
+        What was not asked this time is not known to be better than it was.
+        """
+        self.harvested.is_thorough = is_thorough
         with self.warehouse.session() as session, session.transaction():
             put(session, "harvested_at", self.clock.now().isoformat())
             put(session, "skew_seconds", str(self.harvested.skew.total_seconds()))
-            session.execute("delete from account.problems")
+            session.execute(
+                "delete from account.problems where $1 or source in "
+                "(select unnest($2::json::varchar[]))",
+                [is_thorough, list(STANDING)],
+            )
             for each in self.harvested.problems:
                 session.insert(
                     "account.problems",

@@ -32,17 +32,17 @@ def remedy_of(what: str, of: str, error: AccountError, scope: Scope) -> str:
     What the error itself tells (a suspended warehouse, too many requests) comes first.
     """
     own = str(error.remedy)
+    role, warehouse = scope.names.target.role, scope.names.warehouse
+    if "no active warehouse" in error.message.lower():
+        return f"GRANT USAGE ON WAREHOUSE {warehouse} TO ROLE {role}"
     if own and not error.is_missing and not error.is_refusal:
-        return own.replace("<name>", scope.names.warehouse).replace(
-            "apply again", "ask again"
-        )
+        return own.replace("<name>", warehouse).replace("apply again", "ask again")
     grant = _GRANTS.get(what)
     if grant is None or not (error.is_refusal or error.is_missing):
         return own
     table = next(
         (each.table_path for each in scope.pipes if each.path == of), "<table>"
     )
-    role = scope.names.target.role
     if what == "COPY_HISTORY":
         of = next((p.path for p in scope.pipes if p.table_path == of), of)
     told = grant.format(of=of or "<object>", role=role, table=table)

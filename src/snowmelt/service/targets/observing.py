@@ -41,12 +41,17 @@ class Observing:
             self._account = opening.connect(self.project, names, self.parts.clock)
         return self._account
 
-    def read(self) -> Harvested:
-        """Read what is new. Raises SnowmeltError when nothing can be asked."""
+    def read(self, quiet_for: timedelta = timedelta(0)) -> Harvested:
+        """Read what is new; history only if something happened, or after a while.
+
+        Raises SnowmeltError when nothing can be asked.
+        """
         with self._reading:
             try:
+                parts = self.parts
                 read = harvest(
-                    self.account(), self.parts.warehouse, self.scope, self.parts.clock
+                    *(self.account(), parts.warehouse, self.scope, parts.clock),
+                    quiet_for=quiet_for,
                 )
             except SnowmeltError as error:
                 self.problem = str(error)

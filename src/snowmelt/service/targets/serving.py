@@ -29,6 +29,9 @@ from snowmelt.transform.tasks.ledger import standings
 
 log = logging.getLogger("snowmelt")
 TURN_SECONDS = 1.0
+QUIET_FOR = timedelta(minutes=15)
+"""How long history is not asked for while nothing happens: it takes a warehouse, which
+would otherwise never be suspended."""
 Told = Callable[[Harvested | SnowmeltError], None]
 
 
@@ -91,7 +94,7 @@ def _read(loop: Loop, observing: Observing, told: Told) -> None:
     """Read what is new; a reading that fails is told, and done again when it is due."""
     try:
         before = _newest(loop)
-        told(observing.read())
+        told(observing.read(QUIET_FOR))
         _tell_arrivals(loop, before)
     except SnowmeltError as error:
         told(error)
