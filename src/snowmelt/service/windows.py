@@ -111,7 +111,7 @@ class Windows:
             self._loop.alerting.changed = self._told
         more = [
             *sql_routes(site, Asking(parts, PersonalVeil(parts))),
-            *connect_routes(site),
+            *(connect_routes(site) if acts else ()),
         ]
         app = make_web_app(site, metrics.read, GoldTables(parts), more)
         self._door, self._pages = door, WebServer(app, door.bound, broadcast)
