@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -120,12 +121,6 @@ def test_a_pipe_that_was_paused_too_long_has_to_be_forced(scope: Scope) -> None:
             "none was of a file below the pipe's path",
         ),
         (
-            {"lastForwardedMessageTimestamp": "2026-06-01T08:00:00Z"},
-            "path",
-            "warn",
-            "the last file below its path was 4 hours ago",
-        ),
-        (
             {"pendingFileCount": 3, "oldestFileTimestamp": "2026-06-01T10:00:00Z"},
             "pending",
             "warn",
@@ -140,6 +135,15 @@ def test_a_step_that_is_missing_is_the_one_that_is_told(
     assert check.level == level
     assert found in check.found
     assert check.remedy
+
+
+def test_of_a_pipe_with_others_older_files_are_no_sign(scope: Scope) -> None:
+    old = {"lastForwardedMessageTimestamp": "2026-06-01T08:00:00Z"}
+    assert of_pipe(scope, **old)["path"].level == "pass"
+    [orders] = [each for each in scope.pipes if each.name == "orders"]
+    found = of_pipe(replace(scope, pipes=(orders,)), **old)["path"]
+    assert found.level == "warn"
+    assert found.found == "messages are newer: orders/1.csv 4 hours ago"
 
 
 def test_a_warehouse_that_does_not_resume_is_resumed_by_hand(scope: Scope) -> None:

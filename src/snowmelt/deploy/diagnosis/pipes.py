@@ -51,7 +51,8 @@ def check_pipe(ask: Asking, pipe: PipeScope, now: datetime) -> list[Check]:
         status = PipeStatus(pipe, told, statement, now)
         found = [check_running(status), *check_notified(status, ask.scope.names.topic)]
         if found[-1].level != FAIL:
-            found += check_forwarded(status)
+            alone = len(ask.scope.pipes) == 1
+            found += check_forwarded(status, alone=alone)
         found += check_queue(status)
         return found
 
@@ -111,23 +112,27 @@ def check_notified(status: PipeStatus, topic: str) -> list[Check]:
     return [status.check("notification", PASS, found)]
 
 
-def check_forwarded(status: PipeStatus) -> list[Check]:
-    """Was what arrived taken for files of this pipe, by their path?"""
+def check_forwarded(status: PipeStatus, *, alone: bool = True) -> list[Check]:
+    """Was what arrived taken for files of this pipe, by their path?
+
+    Where it is not `alone`, messages tell of other pipes' files as well: that its own
+    are older is no sign then.
+    """
     received = status.at("lastReceivedMessageTimestamp")
     if received is None:
         return []
     forwarded = status.at("lastForwardedMessageTimestamp")
-    if forwarded is None or received - forwarded > _SLOW:
+    remedy = (
+        "Compare the path of new files with the stage's address: files of other "
+        "pipes are told of in the same messages"
+    )
+    if forwarded is None:
         found = "messages arrive, and none was of a file below the pipe's path"
-        if forwarded is not None:
-            found = f"the last file below its path was {_ago(status.now, forwarded)}"
-        remedy = (
-            "Compare the path of new files with the stage's address: files of other "
-            "pipes are told of in the same messages"
-        )
         return [status.check("path", WARN, found, remedy)]
-    last = text(status.told.get("lastForwardedFilePath")) or "a file"
+    last = text(status.told.get("lastForwardedFilePath")) or "the last file below it"
     found = f"{last} {_ago(status.now, forwarded)}"
+    if alone and received - forwarded > _SLOW:
+        return [status.check("path", WARN, f"messages are newer: {found}", remedy)]
     return [status.check("path", PASS, found)]
 
 
