@@ -33,6 +33,7 @@ class LiveAccount(RememberingAccount):
         self.is_deaf = False
         self.doubles_names = False
         self.task_fails = False
+        self.hides_rejects = False
 
     def _made(self, thing: Thing, *, is_new: bool) -> None:
         super()._made(thing, is_new=is_new)
@@ -74,6 +75,7 @@ class LiveAccount(RememberingAccount):
                 "AT": self.now,
             }
             for number, record in bad
+            if not self.hides_rejects
         ]
 
     def _unread(self, stream: Name) -> list[dict[str, Any]]:

@@ -154,6 +154,7 @@ def test_a_file_that_is_not_told_of_is_followed_through_the_pipe(sent: Sent) -> 
     [
         ("doubles_names", "same name again", "7 rows of 4 records"),
         ("task_fails", "task", "FAILED, TRIGGER: no"),
+        ("hides_rejects", "reject", "no error is told of the record that is wrong"),
     ],
 )
 def test_a_promise_that_does_not_hold_is_told(

@@ -181,24 +181,32 @@ class Suite:
         return Check(name, self.canary.table, FAIL, found, statement, remedy)
 
     def _reject_is_visible(self) -> Check:
-        window = Window(self.began_at - timedelta(minutes=5), self._now())
-        statement = questions.rejects_of(
-            self.canary.scope.database, self.canary.pipe, window
-        )
+        """Wait until the record that is wrong can be seen, raw."""
         try:
-            rows = self.session.rows(statement)
+            found = self._await(self._look_at_rejects)
         except AccountError as error:
             told = f"{error.number:06d}: {error.message}"
-            of = self.canary.pipe
-            return Check("reject", of, FAIL, told, statement, error.remedy)
-        for row in rows:
-            record = text(row["rejected_record"]) or ""
-            if "not-a-number" in record:
+            of, asked = self.canary.pipe, error.statement
+            return Check("reject", of, FAIL, told, asked, error.remedy)
+        if found is not None:
+            return found
+        told = "no error is told of the record that is wrong"
+        remedy = "Rejects of this account come without their record."
+        return Check("reject", self.canary.pipe, FAIL, told, self._rejects(), remedy)
+
+    def _rejects(self) -> str:
+        window = Window(self.began_at - timedelta(minutes=5), self._now())
+        return questions.rejects_of(
+            self.canary.scope.database, self.canary.pipe, window
+        )
+
+    def _look_at_rejects(self) -> Check | None:
+        statement = self._rejects()
+        for row in self.session.rows(statement):
+            if "not-a-number" in (text(row["rejected_record"]) or ""):
                 found = f"line {row['line']}: {row['error']}"
                 return Check("reject", self.canary.pipe, PASS, found, statement)
-        found = f"{len(rows)} errors are told, none of them of the record that is wrong"
-        remedy = "Rejects of this account come without their record."
-        return Check("reject", self.canary.pipe, FAIL, found, statement, remedy)
+        return None
 
     def _stream_sees(self, wanted: int) -> Check:
         rows, ids, statement = self._counts(self.canary.stream)
