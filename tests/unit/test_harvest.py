@@ -533,3 +533,31 @@ def test_a_warehouse_is_let_sleep_while_nothing_happens(there: Harvest) -> None:
     assert there.rows("select source from account.problems") == [
         ("WAREHOUSE_METERING_HISTORY",)
     ]
+
+
+def test_runs_are_in_their_order_and_one_that_was_not_published_failed(
+    there: Harvest,
+) -> None:
+    account = there.account
+    names = ["f0000000-0000-4000-8000-000000000000", "00000000-aaaa", "80000000-bbbb"]
+    for minutes, name in enumerate(names):
+        at = account.now - timedelta(minutes=30 - minutes)
+        account.remember_run(at, run_id=name)
+        refused = {"status": "refused", "error": "gold changed"} if minutes == 2 else {}
+        account.remember_run(
+            at + timedelta(seconds=50),
+            run_id=name,
+            step="publish",
+            details='["gold.sales"]',
+            **refused,
+        )
+    for _ in range(2):
+        there()
+    assert there.rows(
+        "select state, error from snowmelt.run_history order by run_id"
+    ) == [("SUCCEEDED", None), ("SUCCEEDED", None), ("FAILED", "gold changed")]
+    assert there.rows(
+        "select count(*), count(distinct run_id), max(details) "
+        "from snowmelt.pipeline_log "
+        "where run_id in (select run_id from snowmelt.run_history)"
+    ) == [(6, 3, '{"tables": ["gold.sales"]}')]

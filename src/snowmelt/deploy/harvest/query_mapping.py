@@ -120,24 +120,51 @@ class RunFacts:
     error: str | None
 
 
-def run_of(row: Row) -> RunFacts:
-    """Return a row of our log there whose step is `run`."""
+def runs_of(rows: Sequence[Row]) -> list[RunFacts]:
+    """Return the runs among steps of our log there.
+
+    A run that was built and not published has failed: readers see the one before it.
+    """
+    refused = {
+        text(row.get("run_id")): text(row["error"]) or "it was not published"
+        for row in rows
+        if row["step"] == "publish" and str(row["status"]) in _NOT_PUBLISHED
+    }
+    found: dict[str, RunFacts] = {}
+    for row in rows:
+        if row["step"] == "run":
+            run = _run(row, refused.get(text(row.get("run_id")) or "-"))
+            found[run.run_id] = run
+    return list(found.values())
+
+
+_NOT_PUBLISHED = ("refused", "failed")
+
+
+def _run(row: Row, refusal: str | None) -> RunFacts:
     started_at = moment(row["started_at"])
     assert started_at is not None, "every step of the log has a beginning"
-    arguments = str(row["object"])
+    is_fine = str(row["status"]) in ("ok", "success") and refusal is None
     return RunFacts(
-        text(row.get("run_id")) or run_id_of(started_at, arguments),
-        "SUCCEEDED" if str(row["status"]) in ("ok", "success") else "FAILED",
-        arguments,
+        run_id_of(row),
+        "SUCCEEDED" if is_fine else "FAILED",
+        str(row["object"]),
         started_at,
         moment(row["ended_at"]),
-        text(row["error"]),
+        text(row["error"]) or refusal,
     )
 
 
-def run_id_of(at: datetime, arguments: str) -> str:
-    """Name a run that was given no name: a UUIDv7 of when it began, always the same."""
-    digest = hashlib.sha256(f"{at.isoformat()}|{arguments}".encode()).digest()
+def run_id_of(row: Row) -> str:
+    """Name a run: a UUIDv7 of when it began, the same each time that it is told.
+
+    Runs are listed by their names, so the names that dbt gives, which have no order,
+    are only part of it.
+    """
+    at = moment(row["started_at"])
+    assert at is not None, "every step of the log has a beginning"
+    key = f"{at.isoformat()}|{row.get('run_id') or row['object']}"
+    digest = hashlib.sha256(key.encode()).digest()
     value = (int(at.timestamp() * 1000) << 80) | int.from_bytes(digest[:10])
     value = (value & ~(0xF << 76)) | (0x7 << 76)
     value = (value & ~(0x3 << 62)) | (0x2 << 62)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,8 @@ from snowmelt.deploy.harvest.query_mapping import (
     nodes_of,
     overlapping,
     query_of,
-    run_of,
+    run_id_of,
+    runs_of,
 )
 from snowmelt.deploy.harvest.reading import moment, text, whole
 from snowmelt.deploy.snowflake.session import Row
@@ -47,8 +49,7 @@ _LATE = timedelta(hours=2)
 
 def keep_log(session: Session, rows: list[Row]) -> Collection[datetime]:
     """Write steps of our log there, and the runs among them."""
-    runs = [run_of(row) for row in rows if row["step"] == "run"]
-    runs = list({run.run_id: run for run in runs}.values())
+    runs = runs_of(rows)
     replace_rows(
         session,
         "snowmelt.run_history",
@@ -62,7 +63,10 @@ def keep_log(session: Session, rows: list[Row]) -> Collection[datetime]:
             for run in runs
         ],
     )
-    steps = [_step(row) for row in rows]
+    names = {
+        text(row.get("run_id")): run_id_of(row) for row in rows if row["step"] == "run"
+    }
+    steps = [_step(row, names) for row in rows]
     if steps:
         session.execute(
             "delete from snowmelt.pipeline_log where started_at between $1 and $2",
@@ -72,8 +76,10 @@ def keep_log(session: Session, rows: list[Row]) -> Collection[datetime]:
     return ()
 
 
-def _step(row: Row) -> list[Any]:
-    run_id = run_of(row).run_id if row["step"] == "run" else text(row.get("run_id"))
+def _step(row: Row, names: Mapping[str | None, str]) -> list[Any]:
+    """Return a step of the log, with the name that its run has here."""
+    told = text(row.get("run_id"))
+    run_id = run_id_of(row) if row["step"] == "run" else names.get(told or "-", told)
     return [
         run_id,
         str(row["step"]),
@@ -83,8 +89,21 @@ def _step(row: Row) -> list[Any]:
         str(row["status"]),
         *(whole(row.get(n)) for n in ("rows_in", "rows_out", "rows_rejected", "bytes")),
         text(row["error"]),
-        text(row.get("details")),
+        _details(text(row.get("details"))),
     ]
+
+
+def _details(told: str | None) -> str | None:
+    """Return details as an object, as the log here has them; of a list, its tables."""
+    if told is None:
+        return None
+    try:
+        found = json.loads(told)
+    except ValueError:
+        found = told
+    if not isinstance(found, dict):
+        found = {"tables" if isinstance(found, list) else "told": found}
+    return json.dumps(found, ensure_ascii=False)
 
 
 def keep_queries(session: Session, rows: list[Row]) -> Collection[datetime]:
