@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from snowmelt.errors import UnreachableError
 from snowmelt.warehouse.port import Session
 
 VERSION = 1
@@ -104,10 +105,23 @@ _TABLES = (
 
 
 def ensure_account_tables(session: Session) -> None:
-    """Make the tables in a new file; what a later version adds is added."""
+    """Make the tables in a new file; what a later version adds is added.
+
+    Raises UnreachableError when a newer snowmelt wrote them.
+    """
     with session.transaction():
         for statement in _TABLES:
             session.execute(statement)
+        found = get(session, "version")
+        if found is None:
+            put(session, "version", str(VERSION))
+        elif int(found) > VERSION:
+            raise UnreachableError(
+                "the file of a target",
+                f"it was written by a newer snowmelt (version {found}, this one knows "
+                f"{VERSION})",
+                "Upgrade snowmelt.",
+            )
 
 
 def put(session: Session, key: str, value: str) -> None:
