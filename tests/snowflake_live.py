@@ -50,7 +50,8 @@ class LiveAccount(RememberingAccount):
             return
         state.history.add(path)
         table, full = pipe.more["copy"]["table"], ".".join(pipe.name)
-        good, bad = [], []
+        good: list[tuple[int, dict[str, str]]] = []
+        bad: list[tuple[int, dict[str, str]]] = []
         lines = list(csv.DictReader(io.StringIO(self.files[path].content)))
         for number, record in enumerate(lines, start=1):
             is_good = str(record["id"]).isdigit()

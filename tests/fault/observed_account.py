@@ -36,6 +36,6 @@ if __name__ == "__main__":
     account.__dict__["close"] = lambda: None
     account.now = SystemClock().now()
     past(account)
-    opening.connect = lambda *given: account  # type: ignore[assignment,return-value]
+    opening.connect = lambda *given: account  # type: ignore[assignment]
     where = ("--target", "prod", "--project-dir", str(root))
     main(["observe", "--port", port, "--every", "1s", *where])
