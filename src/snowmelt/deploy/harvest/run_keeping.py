@@ -79,7 +79,9 @@ def keep_log(session: Session, rows: list[Row]) -> Collection[datetime]:
 def _step(row: Row, names: Mapping[str | None, str]) -> list[Any]:
     """Return a step of the log, with the name that its run has here."""
     told = text(row.get("run_id"))
-    run_id = run_id_of(row) if row["step"] == "run" else names.get(told, told)
+    run_id = names.get(told) or told
+    if row["step"] == "run":
+        run_id = run_id_of(row)
     return [
         run_id,
         str(row["step"]),
