@@ -35,14 +35,14 @@ def _days(given: str) -> int:
 
 
 def bars(by_day: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return days with the height of each part of their bar, in hundredths."""
+    """Return days with the width of each part of their bar, in hundredths."""
     most = max((each["pipes"] + each["warehouse"] for each in by_day), default=0.0)
     return [
         each
         | {
             "total": each["pipes"] + each["warehouse"],
-            "warehouse_height": _part(each["warehouse"], most),
-            "pipes_height": _part(each["pipes"], most),
+            "warehouse_width": _part(each["warehouse"], most),
+            "pipes_width": _part(each["pipes"], most),
         }
         for each in by_day
     ]

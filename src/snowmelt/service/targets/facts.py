@@ -94,45 +94,63 @@ def _tasks(session: Session) -> list[Document]:
     return as_documents(TASK_COLUMNS, rows)
 
 
-def problems_of(facts: Facts) -> list[str]:
-    """Return what is wrong with what was read, one line each."""
+Told = tuple[str, str]
+"""What is wrong, and what mends it."""
+
+
+def problems_of(facts: Facts) -> list[Told]:
+    """Return what is wrong with the account, or with what was read of it."""
     target = facts.target
-    told = [target["unreachable"]] if target["unreachable"] else []
+    told = [(target["unreachable"], "")] if target["unreachable"] else []
     told += [
-        f"{each['source']} of {each['object']} cannot be read: {each['problem']}. "
-        f"{each['remedy']}".rstrip()
+        (
+            f"{each['source']} of {each['object']} cannot be read: {each['problem']}",
+            each["remedy"],
+        )
         for each in target["problems"]
     ]
     if abs(target["skew_seconds"]) > SKEW_SECONDS_MAX:
+        skew = f"{target['skew_seconds']:.0f} s"
         told.append(
-            f"the account's clock is {target['skew_seconds']:.0f} s before this "
-            "machine's: signing in by a key pair fails beyond a minute; set the clock"
+            (
+                f"the account's clock is {skew} before this machine's: signing in by a "
+                "key pair fails beyond a minute",
+                "",
+            )
         )
     told += [
-        f"pipe {name} is {status['executionState']}"
-        + (f": {status['error']}" if status.get("error") else "")
+        (
+            f"pipe {name} is {status['executionState']}"
+            + (f": {status['error']}" if status.get("error") else ""),
+            "",
+        )
         for name, status in sorted(facts.statuses.items())
         if status.get("executionState") not in ("RUNNING", "PAUSED")
     ]
     return told
 
 
-def stale_of(facts: Facts) -> list[str]:
+def stale_of(facts: Facts) -> list[Told]:
     """Return which streams are stale."""
     return [
-        f"stream {each['name']} is stale"
-        + (f": {each['invalid_reason']}" if each["invalid_reason"] else "")
-        + "; the model is built from nothing by its next run"
+        (
+            f"stream {each['name']} is stale"
+            + (f": {each['invalid_reason']}" if each["invalid_reason"] else ""),
+            "",
+        )
         for each in facts.streams
         if each["stale"]
     ]
 
 
-def warnings_of(facts: Facts) -> list[str]:
+def warnings_of(facts: Facts) -> list[Told]:
     """Return what was lost: what the account forgot before it was read."""
     return [
-        f"{each['source']} of {each['object']} between {each['lost_from'][:16]} and "
-        f"{each['lost_until'][:16]} is not known: {each['reason']}"
+        (
+            f"{each['source']} of {each['object']} between {each['lost_from'][:16]} "
+            f"and {each['lost_until'][:16]} is not known: {each['reason']}",
+            "",
+        )
         for each in facts.target["gaps"]
     ]
 

@@ -9,8 +9,10 @@ from snowmelt.deploy.harvest.scope import Scope
 from snowmelt.deploy.harvest.stream_mapping import source_of
 from snowmelt.serve.commands import Document
 from snowmelt.service.documents import SCHEMA_VERSION
+from snowmelt.service.pages.health import verdict_of
 from snowmelt.service.targets.facts import (
     Facts,
+    Told,
     problems_of,
     stale_of,
     stream_documents,
@@ -62,8 +64,8 @@ def _status(facts: Facts, scope: Scope, document: Document) -> Document:
             pipe["execution_state"] = status.get("executionState", "RUNNING")
             pipe["pending"] = status.get("pendingFileCount", 0)
             pipe["oldest_pending"] = status.get("oldestFileTimestamp")
-    document["problems"] += [*problems_of(facts), *stale_of(facts)]
-    document["warnings"] += warnings_of(facts)
+    document["problems"] += _lines([*problems_of(facts), *stale_of(facts)])
+    document["warnings"] += _lines(warnings_of(facts))
     document["target"] = facts.target
     document["limits"] = {}
     return document
@@ -119,30 +121,27 @@ def _task_there(task: Document, scope: Scope) -> Document:
 def _health(facts: Facts, scope: Scope, document: Document) -> Document:
     attention = document["attention"]
     doctor = command_there("snowmelt doctor", scope)
-    attention += [
-        {
-            "level": level,
-            "kind": "service",
-            "name": "",
-            "told": told[:1].upper() + told[1:],
-            "command": doctor,
-        }
-        for level, lines in (
-            ("bad", problems_of(facts)),
-            ("warn", [*stale_of(facts), *warnings_of(facts)]),
-        )
-        for told in lines
-    ]
+    for level, lines in (
+        ("bad", problems_of(facts)),
+        ("warn", [*stale_of(facts), *warnings_of(facts)]),
+    ):
+        attention += [
+            {
+                "level": level,
+                "kind": "service",
+                "name": "",
+                "told": told[:1].upper() + told[1:],
+                "command": remedy or doctor,
+            }
+            for told, remedy in lines
+        ]
     attention.sort(key=lambda each: each["level"] != "bad")
-    if attention and document["verdict"]["level"] != "bad":
-        bad = sum(each["level"] == "bad" for each in attention)
-        count = bad or len(attention)
-        needs = "1 thing needs" if count == 1 else f"{count} things need"
-        document["verdict"] = {
-            "level": "bad" if bad else "warn",
-            "sentence": f"{needs} attention.",
-        }
+    document["verdict"] = verdict_of(attention, document["last_run"])
     return document | {"target": facts.target}
+
+
+def _lines(told: list[Told]) -> list[str]:
+    return [f"{what}. {remedy}" if remedy else what for what, remedy in told]
 
 
 def _board(facts: Facts, scope: Scope, document: Document) -> Document:

@@ -132,9 +132,10 @@ def command_there(command: str, scope: Scope) -> str:
     for start, verb, key in (
         ("snowmelt resume ", "resume", "pipe"),
         ("snowmelt tasks resume ", "task_resume", "name"),
+        ("snowmelt tasks retry", "task_retry", "target"),
     ):
         if command.startswith(start):
-            given = {key: command.removeprefix(start)}
+            given = {key: command.removeprefix(start).strip()}
             return _REMEDIES[verb](scope, given).removeprefix("In the account: ")
     if command.startswith("snowmelt ") and "--target" not in command:
         return f"{command} --target {quote(scope.names.owner.target)}"
