@@ -14,6 +14,7 @@ from pydantic import BaseModel
 
 import snowmelt.project
 from snowmelt.cli.main import COMMANDS, group
+from snowmelt.cli.target_option import with_target
 from snowmelt.clock import SystemClock
 from snowmelt.deploy.deployment import Deployment
 from snowmelt.deploy.opening import NoSession, names_of, open_deployment
@@ -42,7 +43,8 @@ def commands_page() -> str:
     top = click.Context(group, info_name="snowmelt")
     lines = ["# Commands", "", "```", _strip(group.get_help(top)), "```", ""]
     for name in COMMANDS:
-        command: click.Command = importlib.import_module(f"snowmelt.cli.{name}").command
+        module = importlib.import_module(f"snowmelt.cli.{name}")
+        command: click.Command = with_target(name, module.command)
         context = click.Context(command, info_name=name, parent=top)
         lines += [f"## {name}", "", "```", _strip(command.get_help(context)), "```", ""]
         below = command.commands if isinstance(command, click.Group) else {}

@@ -12,6 +12,7 @@ Run in an environment of its own: `python double.py PORT`. Added here:
   (https://docs.snowflake.com/en/sql-reference/sql/copy-into-table); what it copied it
   remembers even after a rollback, which there it does not;
 - MD5_NUMBER_LOWER64 and MD5_NUMBER_UPPER64.
+- a session's query tag, which nothing here tells again.
 
 What it cannot show: privileges, concurrency, cost, types as strict as Snowflake's.
 """
@@ -72,6 +73,10 @@ _TAKEN = re.compile(
 _MD5 = {"lower": "17, 16", "upper": "1, 16"}
 BUCKET = {"url": ""}
 """Where the stage's files lie, over HTTP."""
+_TAGS = re.compile(
+    r"^alter\s+session\s+(set\s+query_tag\s*=\s*'(?:[^']|'')*'|unset\s+query_tag)$",
+    re.I,
+)
 STREAMS: dict[str, dict[str, Any]] = {}
 """By whole name in capitals."""
 
@@ -219,6 +224,8 @@ def execute(self: FakeSnowflakeCursor, command: str, *given: Any, **named: Any) 
         return copy_file(self, match)
     if "MD5_NUMBER_" in command:
         define_hashes(self)
+    if _TAGS.match(bare):
+        return _execute(self, "select 'Statement executed successfully.' as status")
     streams = Streams(self)
     session = id(self._conn)
     in_transaction = self._conn._in_transaction

@@ -11,6 +11,7 @@ import click
 
 from snowmelt import __version__
 from snowmelt.cli import output
+from snowmelt.cli.target_option import with_target
 from snowmelt.errors import SnowmeltError
 
 # In the order of a first day with Snowmelt; the help keeps it.
@@ -55,6 +56,8 @@ COMMANDS = {
     "restore": "Put the warehouse of a backup back.",
     "deploy": "Put the project on AWS and Snowflake.",
     "migrate": "Ship what was loaded here to a target, and prove it the same.",
+    "observe": "Watch a target: its pages, alerts and history on this machine.",
+    "cost": "Show what a target took of credits: pipes, warehouse, models.",
     "upgrade": "Write this version's dbt package into the project.",
     "doctor": "Check this machine and this project.",
 }
@@ -71,7 +74,7 @@ class LazyGroup(click.Group):
             return None
         module = importlib.import_module(f"snowmelt.cli.{cmd_name}")
         command: click.Command = module.command
-        return command
+        return with_target(cmd_name, command)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

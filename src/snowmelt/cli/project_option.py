@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from snowmelt.cli.target_option import chosen_target
 from snowmelt.clock import Clock
 from snowmelt.serve.commands import Commands
 
@@ -60,7 +61,12 @@ def connected(directory: Path, sink: Any = None) -> Iterator[Commands]:
     from snowmelt.serve.client import connect_service
     from snowmelt.service.opening import WAIT_SECONDS_MAX
 
-    project, clock = load_project(directory), SystemClock()
+    project, clock, own = load_project(directory), SystemClock(), _own
+    target = chosen_target()
+    if target is not None:
+        from snowmelt.service.targets.answering import answered_there, observed
+
+        project, own = observed(project, target), answered_there
     give_up_at = clock.monotonic() + WAIT_SECONDS_MAX
     with ExitStack() as stack:
         while True:
@@ -69,7 +75,7 @@ def connected(directory: Path, sink: Any = None) -> Iterator[Commands]:
                 yield client
                 return
             try:
-                commands = stack.enter_context(_own(project, clock, sink))
+                commands = stack.enter_context(own(project, clock, sink))
             except InUseError:
                 if clock.monotonic() >= give_up_at:
                     raise

@@ -15,6 +15,7 @@ from snowmelt.cli.project_option import (
     project_option,
     to_service,
 )
+from snowmelt.cli.target_option import chosen_target
 
 
 @click.group("rejects", invoke_without_command=True)
@@ -60,7 +61,9 @@ def _show(document: dict[str, Any]) -> None:
         output.tell(f"{number:>6} {category.lower()}")
     if document["count"] > len(rejects):
         output.tell(f"{document['count'] - len(rejects)} more; see --limit")
-    if rejects:
+    if rejects and chosen_target() is not None:
+        output.tell("Correct them in the file, and put it under another name.")
+    elif rejects:
         output.tell("After a fix of the pipe: snowmelt replay")
         output.tell("To correct the records: snowmelt rejects export FILE.csv")
 
@@ -72,7 +75,7 @@ def _show_groups(document: dict[str, Any]) -> None:
     )
     rows = [[group[name] for name in columns] for group in document["groups"]]
     output.show_table(columns, rows)
-    if rows:
+    if rows and chosen_target() is None:
         output.tell("After a fix of the pipe: snowmelt replay --reason 'REASON'")
 
 

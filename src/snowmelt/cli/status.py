@@ -37,12 +37,7 @@ def command(directory: Path, as_json: bool) -> None:
 
 
 def _tell(document: dict[str, Any]) -> None:
-    service = document["service"]
-    output.tell(
-        f"The service runs (pid {service['pid']})."
-        if service["running"]
-        else "No service runs. Start it with: snowmelt up"
-    )
+    output.tell(_where(document))
     _tell_waiting(document)
     _tell_channel(document["channel"])
     _tell_log(document["log"])
@@ -64,6 +59,22 @@ def _tell(document: dict[str, Any]) -> None:
         for warning in run["failures"]:
             output.tell(f"{warning['node']}: {warning['message']}")
     tell_refused(document["reconciliation"], "quarantined_open", "dropped_rows")
+
+
+def _where(document: dict[str, Any]) -> str:
+    """Say who answered: a service, this command, or what is known of a target."""
+    service, target = document["service"], document.get("target")
+    if target is not None:
+        read_at = (target["read_at"] or "never")[:19].replace("T", " ")
+        more = "" if service["running"] else " Watch it: snowmelt observe --target "
+        return (
+            f"{target['name']}: account {target['account']}, database "
+            f"{target['database']}, read {read_at}."
+            + (f"{more}{target['name']}" if more else "")
+        )
+    if service["running"]:
+        return f"The service runs (pid {service['pid']})."
+    return "No service runs. Start it with: snowmelt up"
 
 
 def _tell_lags(lag: dict[str, Any]) -> None:
@@ -99,7 +110,7 @@ def _tell_waiting(document: dict[str, Any]) -> None:
     for told in [*document["problems"], *document["warnings"]]:
         output.tell(told)
     for pipe in document["pipes"]:
-        if pipe["execution_state"] == "PAUSED":
+        if pipe["execution_state"] == "PAUSED" and "target" not in document:
             output.tell(_paused(pipe))
     for each in document["held"]:
         output.tell(f"{each['file_name']}: {each['answer']}")

@@ -27,5 +27,5 @@ def command(directory: Path, as_json: bool) -> None:
         return
     rows = [[stream[name] for name in _COLUMNS] for stream in document["streams"]]
     for row in rows:
-        row[-1] = row[-1][:19].replace("T", " ")
+        row[-1] = row[-1] and row[-1][:19].replace("T", " ")
     output.show_table(_COLUMNS, rows)

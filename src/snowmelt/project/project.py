@@ -31,6 +31,11 @@ class Project:
     pipes: tuple[Pipe, ...]
 
     @property
+    def target_name(self) -> str | None:
+        """The target that is observed; None of what runs on this machine."""
+        return None
+
+    @property
     def landing(self) -> Path:
         """Return the landing folder of a project whose files arrive in one."""
         assert self.lands_locally, "files arrive in a bucket"

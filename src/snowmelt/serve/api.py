@@ -68,6 +68,7 @@ GETS: dict[str, dict[str, type]] = {
     **TENDING_GETS,
     "publications": {},
     "connections": {},
+    "cost": {"days": int},
     **UNDERSTANDING_GETS,
 }
 POSTS: dict[str, dict[str, type]] = {

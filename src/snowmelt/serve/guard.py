@@ -277,6 +277,8 @@ def csrf_problem(
 ) -> Response | None:
     """Return what refuses an action of a session that does not show its token."""
     identity = identity_of(request)
+    if acts and not identity.acts:
+        return refusal(403, "a target is observed here: its account acts")
     if acts and not identity.may_act:
         return refusal(403, "viewers may look, and operators act")
     if identity.way == "session" and not same_text(given or "", identity.csrf):

@@ -92,3 +92,6 @@ class PageQuestions(TendingQuestions, UnderstandingQuestions):
     def start_link(self) -> Document:
         """Ask for a link that opens the pages once; on the socket alone."""
         return self._ask("start_link")
+
+    def cost(self, days: int = 7) -> Document:
+        return self._ask("cost", days=days)

@@ -85,3 +85,7 @@ class PageCommands(TendingCommands, UnderstandingCommands, Protocol):
     def connections(self) -> Document:
         """Where other tools find gold, and what tables it has."""
         ...
+
+    def cost(self, days: int = 7) -> Document:
+        """What pipes, the warehouse and models of a target took of credits."""
+        ...

@@ -150,6 +150,7 @@ PIPE = record(
 SHELL = record(
     schema_version=WHOLE,
     project=TEXT,
+    target=maybe(TEXT),
     run_id=maybe(TEXT),
     published_at=maybe(INSTANT),
     last_run_failed=FLAG,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from snowmelt.serve.board_schemas import BOARD_ANSWERS
 from snowmelt.serve.connect_schemas import CONNECT_ANSWERS
+from snowmelt.serve.cost_schemas import COST_ANSWERS
 from snowmelt.serve.records import (
     ACCOUNT,
     ADVICE,
@@ -202,6 +203,7 @@ ANSWERS: dict[str, Schema] = {
         run_id=maybe(TEXT), tables=listed(record(name=TEXT, rows=maybe(WHOLE)))
     ),
     **CONNECT_ANSWERS,
+    **COST_ANSWERS,
     "run": SETTLED,
     "refresh": SETTLED,
     "reload": SETTLED,

@@ -35,10 +35,12 @@ class Identity:
     role: Role
     way: str
     csrf: str = ""
+    acts: bool = True
+    """Is there anything to act on? Of a target that is observed there is not."""
 
     @property
     def may_act(self) -> bool:
-        return self.role is Role.OPERATOR
+        return self.acts and self.role is Role.OPERATOR
 
     @property
     def sees_plain(self) -> bool:
@@ -49,8 +51,11 @@ class Identity:
 class Sessions:
     """Begins sessions, and says whose one is."""
 
-    def __init__(self, key_path: Path, users: Users, clock: Clock) -> None:
+    def __init__(
+        self, key_path: Path, users: Users, clock: Clock, *, acts: bool = True
+    ) -> None:
         self._key = read_key(key_path)
+        self._acts = acts
         self._users = users
         self._clock = clock
         self._lock = threading.Lock()
@@ -105,7 +110,7 @@ class Sessions:
                 return None
             role = user.role
         csrf = self._sign("csrf", content["id"])
-        return Identity(name or _owner(), role, "session", csrf)
+        return Identity(name or _owner(), role, "session", csrf, self._acts)
 
     def end(self, cookie: str) -> None:
         """End a session, whoever has kept its cookie."""

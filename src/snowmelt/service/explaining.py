@@ -113,6 +113,12 @@ def _explain_pending(parts: Parts, pending: dict[str, Any]) -> str:
 
 def _what_helps(parts: Parts, load: Document) -> str:
     """Say what makes a file that failed be tried again."""
+    if parts.project.target_name:
+        return (
+            " Snowpipe does not try a name again for 14 days: correct the file and put "
+            "it under another name; or correct the pipe and deploy it, which tries "
+            "again what failed."
+        )
     pipe = next((p for p in parts.project.pipes if p.name == load["pipe_name"]), None)
     if pipe is None or not pipe.snowpipe_compat:
         return " Correct the file, or the pipe: then it is tried again by itself."
@@ -126,7 +132,7 @@ def _explain_absence(
     parts: Parts, loads: list[Document], staged: StagedFile | None
 ) -> str:
     """Say why a file that was loaded is not in the stage, if that is known."""
-    if staged is not None:
+    if staged is not None or parts.project.target_name:
         return ""
     with parts.warehouse.snapshot() as session:
         rows = session.rows(

@@ -92,7 +92,7 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
             paused = set(paused_pipes(session))
             held = held_files(session)
         with warehouse.session() as session:
-            write_catalog(session, *_catalog(project), clock.now())
+            write_catalog(session, *catalog(project), clock.now())
         describe = partial(_describe_bronze, project, warehouse)
         describe()
         write_schemas(project.root)
@@ -106,7 +106,7 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
             held=held,
         )
         copier = Copier(warehouse, stage, clock, project.spool, attempts, describe)
-        publication = _publication(project, warehouse, clock, events)
+        publication = make_publication(project, warehouse, clock, events)
         with _told(project, warehouse, clock, events) as log:
             yield Parts(
                 project=project,
@@ -116,7 +116,7 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
                 copier=copier,
                 attempts=attempts,
                 publication=publication,
-                vacuum=_vacuum(project, publication, clock, events),
+                vacuum=make_vacuum(project, publication, clock, events),
                 clock=clock,
                 events=events,
                 pipeline_log=log,
@@ -150,7 +150,7 @@ def _warehouse(project: Project, memory_bytes: int) -> DuckDBWarehouse:
     )
 
 
-def _publication(
+def make_publication(
     project: Project, warehouse: Warehouse, clock: Clock, events: Events
 ) -> Publication:
     dbt = Dbt(project.root, project.warehouse_path)
@@ -164,7 +164,7 @@ def _publication(
     return Publication(warehouse, builder, audit, settings.publish, clock, events)
 
 
-def _vacuum(
+def make_vacuum(
     project: Project, publication: Publication, clock: Clock, events: Events
 ) -> Vacuum:
     config = project.settings.retention
@@ -176,7 +176,7 @@ def _headroom(path: Path) -> tuple[int, int]:
     return shutil.disk_usage(path.parent).free, path.stat().st_size
 
 
-def _catalog(project: Project) -> tuple[list[PipeEntry], StageEntry]:
+def catalog(project: Project) -> tuple[list[PipeEntry], StageEntry]:
     """Return what the tables `snowmelt.pipes` and `snowmelt.stages` say."""
     landing = project.settings.landing
     pipes = [

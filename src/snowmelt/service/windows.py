@@ -52,6 +52,10 @@ class Windows:
         """Have pages that are open ask anew: somebody did something."""
         self._refresh()
 
+    def refresh(self) -> None:
+        """Have pages that are open ask anew: something else is to be seen."""
+        self._refresh()
+
     def start(self, tell: Callable[[Opening], None]) -> None:
         """Answer from now on, and say where."""
         self._socket.start()
@@ -80,7 +84,10 @@ class Windows:
             return
         try:
             users = Users(parts.project.users_path)
-            sessions = Sessions(parts.project.session_key_path, users, parts.clock)
+            acts = parts.project.target_name is None
+            sessions = Sessions(
+                parts.project.session_key_path, users, parts.clock, acts=acts
+            )
             door = open_door(config, sessions, users)
         except SnowmeltError as error:
             self.opening = Opening(problem=str(error))
@@ -104,7 +111,7 @@ class Windows:
             self._loop.alerting.changed = self._told
         more = [
             *sql_routes(site, Asking(parts, PersonalVeil(parts))),
-            *connect_routes(site),
+            *(connect_routes(site) if acts else ()),
         ]
         app = make_web_app(site, metrics.read, GoldTables(parts), more)
         self._door, self._pages = door, WebServer(app, door.bound, broadcast)

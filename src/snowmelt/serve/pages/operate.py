@@ -140,7 +140,7 @@ async def show_rejects(site: Site, request: Request) -> Response:
         groups=grouped["groups"],
         samples=samples["rejects"],
         sample_count=samples["count"],
-        **await quarantine_part(site, request),
+        **await quarantine_part(site, request, samples["shell"]),
     )
 
 
@@ -186,7 +186,9 @@ async def show_pipes(site: Site, request: Request) -> Response:
 async def search(site: Site, request: Request) -> Response:
     """Answer `/search`: lead to what has this name, else to files that contain it."""
     asked = request.query_params.get("q", "").strip()[:200]
-    listed, tasks = await site.ask("dashboards"), await site.ask("tasks")
+    tasks, is_here = await site.ask("tasks"), not (await site.ask("shell"))["target"]
+    listed = await site.ask("dashboards") if is_here else {"dashboards": []}
+    catalog = await site.ask("catalog") if is_here else {"tables": []}
     files = await site.ask(
         "files", pipe=None, status=None, name=None, before=None, limit=1
     )
@@ -197,7 +199,7 @@ async def search(site: Site, request: Request) -> Response:
         return RedirectResponse("/files?" + urlencode({"pipe": asked}), 303)
     if asked in {each["name"] for each in tasks["tasks"]} and not tasks["is_default"]:
         return RedirectResponse(link("tasks", asked), 303)
-    for each in (await site.ask("catalog"))["tables"]:
+    for each in catalog["tables"]:
         if asked.lower() in (each["key"].lower(), each["key"].split(".")[1].lower()):
             return RedirectResponse(link("catalog", each["key"]), 303)
     if len(asked) == 36 and asked.count("-") == 4:

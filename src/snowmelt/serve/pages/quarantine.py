@@ -14,9 +14,17 @@ from snowmelt.serve.pages.site import Site
 ROWS_SHOWN = 50
 
 
-async def quarantine_part(site: Site, request: Request) -> dict[str, Any]:
-    """Return what the page shows of quarantine; rows only of a rule that is chosen."""
+async def quarantine_part(
+    site: Site, request: Request, shell: Document
+) -> dict[str, Any]:
+    """Return what the page shows of quarantine; rows only of a rule that is chosen.
+
+    The quarantine of a target is in its account: there is none here.
+    """
     chosen = chosen_of(request, "model", "rule")
+    if shell["target"]:
+        nothing = {"quarantine": [], "quarantine_count": 0, "refused": None}
+        return {**nothing, "of_rule": chosen}
     found = await site.ask("quarantine_groups", model=None, rule=None)
     groups = [
         {

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from snowmelt.serve.pages.alerts import show_alert, show_alerts, show_sink
+from snowmelt.serve.pages.cost import show_cost
 from snowmelt.serve.pages.doctor import show_doctor
 from snowmelt.serve.pages.drift import show_drift
 from snowmelt.serve.pages.site import Site
@@ -22,5 +23,6 @@ TENDING_PAGES: dict[str, Callable[[Site, Request], Awaitable[Response]]] = {
     "/alerts/{alert}": show_alert,
     "/drift": show_drift,
     "/doctor": show_doctor,
+    "/cost": show_cost,
 }
 """Address → who answers it."""

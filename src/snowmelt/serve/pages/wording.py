@@ -10,6 +10,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 from urllib.parse import quote
 
+from jinja2 import pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 
 from snowmelt.serve.cells import MASK
@@ -170,8 +172,12 @@ def badge(status: str | None, level: str | None = None) -> Markup:
     ).format(kind, WORDS.get(text, text))
 
 
-def command(text: str) -> Markup:
-    """Write a command that does the same, to be copied."""
+@pass_context
+def command(context: Context, text: str) -> Markup:
+    """Write a command that does the same, to be copied; of a target, with its name."""
+    target = (context.get("shell") or {}).get("target")
+    if target and text.startswith("snowmelt ") and "--target" not in text:
+        text = f"{text} --target {shlex.quote(target)}"
     return Markup(
         '<span class="command"><code>{}</code>'
         '<button type="button" class="quiet" data-copy="{}">Copy</button></span>'

@@ -53,7 +53,7 @@ def health_document(loop: Loop) -> Document:
         return {
             "schema_version": SCHEMA_VERSION,
             "shell": shell,
-            "verdict": _verdict(attention, last_run),
+            "verdict": verdict_of(attention, last_run),
             "attention": attention,
             "freshness": _freshness(loop, session, now),
             "day": _day(session, now),
@@ -188,7 +188,8 @@ def _of_quarantine(accounts: list[Document]) -> list[Document]:
     return [_told("warn", "quarantine", "", what, "snowmelt quarantine --group")]
 
 
-def _verdict(attention: list[Document], run: Document | None) -> Document:
+def verdict_of(attention: list[Document], run: Document | None) -> Document:
+    """Return one sentence about all that needs a person."""
     bad = sum(each["level"] == "bad" for each in attention)
     if not attention:
         sentence = "Everything is as it should be."

@@ -50,6 +50,7 @@ def shell_document(loop: Loop, session: Session) -> Document:
     return {
         "schema_version": SCHEMA_VERSION,
         "project": loop.parts.project.settings.name,
+        "target": loop.parts.project.target_name,
         "run_id": run_id,
         "published_at": plain(ended_at),
         "last_run_failed": last == "FAILED",

@@ -13,7 +13,7 @@
     {%- endif -%}
     {%- set streams = snowmelt.streams_in(compiled_code) -%}
     {%- set changes_only = snowmelt.reads_changes() -%}
-    {%- set original_query_tag = set_query_tag() -%}
+    {%- do snowmelt.tag_queries() -%}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
@@ -34,7 +34,7 @@
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {%- do adapter.commit() -%}
     {{ run_hooks(post_hooks, inside_transaction=False) }}
-    {%- do unset_query_tag(original_query_tag) -%}
+    {%- do snowmelt.untag_queries() -%}
     {{ return({'relations': [target_relation]}) }}
 
 {% endmaterialization %}

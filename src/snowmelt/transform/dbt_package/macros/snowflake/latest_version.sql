@@ -16,7 +16,7 @@
     {%- set changes_only = snowmelt.reads_changes() -%}
     {%- set columns = get_columns_in_query(compiled_code) -%}
     {%- do snowmelt.require_columns(model, rules, columns) -%}
-    {%- set original_query_tag = set_query_tag() -%}
+    {%- do snowmelt.tag_queries() -%}
 
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
@@ -33,7 +33,7 @@
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {%- do adapter.commit() -%}
     {{ run_hooks(post_hooks, inside_transaction=False) }}
-    {%- do unset_query_tag(original_query_tag) -%}
+    {%- do snowmelt.untag_queries() -%}
     {{ return({'relations': [target_relation]}) }}
 
 {% endmaterialization %}

@@ -1,0 +1,56 @@
+"""How an account stands, in one word, so that it can be told whether anything happened.
+
+All of it is told by the account's services without a warehouse.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime, timedelta
+
+from snowmelt.deploy.harvest.tables import get, put
+from snowmelt.warehouse.port import Warehouse
+
+_MOVES = (
+    *("executionState", "pendingFileCount", "lastIngestedTimestamp"),
+    *("lastIngestedFilePath", "lastErrorRecordTimestamp", "lastPipeErrorTimestamp"),
+    *("lastForwardedMessageTimestamp", "error"),
+)
+"""What of a pipe's status is otherwise once a file came, was copied, or failed."""
+
+
+def how_it_stands(warehouse: Warehouse) -> str:
+    """Return a digest of pipes, streams and tasks as they were told just now."""
+    with warehouse.session() as session:
+        statuses = session.rows(
+            "select pipe_name, status from snowmelt.pipe_statuses order by pipe_name"
+        )
+        streams = session.rows(
+            "select name, has_data, stale from account.streams order by name"
+        )
+        tasks = session.rows("select name, state from account.tasks order by name")
+    moves = [
+        (name, [json.loads(status).get(key) for key in _MOVES])
+        for name, status in statuses
+    ]
+    told = json.dumps([moves, streams, tasks], default=str)
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
+def is_quiet(
+    warehouse: Warehouse, standing: str, now: datetime, quiet_for: timedelta
+) -> bool:
+    """Stands all as it did when history was read last, and was that not long ago?"""
+    with warehouse.session() as session:
+        before, at = get(session, "standing"), get(session, "history_read_at")
+    if before != standing or at is None:
+        return False
+    return now - datetime.fromisoformat(at) < quiet_for
+
+
+def note_standing(warehouse: Warehouse, standing: str, now: datetime) -> None:
+    """Remember how all stood when history was read."""
+    with warehouse.session() as session, session.transaction():
+        put(session, "standing", standing)
+        put(session, "history_read_at", now.isoformat())

@@ -1,0 +1,44 @@
+"""Who answers for a target where no process observes it: this one, for one command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from snowmelt.clock import Clock
+from snowmelt.events import Events
+from snowmelt.project.project import Project
+from snowmelt.serve.commands import Commands
+from snowmelt.service.action_log import recording
+from snowmelt.service.loop import Loop
+from snowmelt.service.targets.commands import target_commands
+from snowmelt.service.targets.observing import Observing
+from snowmelt.service.targets.opening import opened_target
+from snowmelt.service.targets.project import ObservedProject, observed_project
+
+
+def observed(project: Project, target: str) -> Project:
+    """Return a project as it stands on a target."""
+    return observed_project(project, target)
+
+
+@contextmanager
+def answered_there(project: Project, clock: Clock, sink: Any) -> Iterator[Commands]:
+    """Own the file of a target for the length of a block, read what is new, answer."""
+    assert isinstance(project, ObservedProject)
+    events = Events()
+    if sink is not None:
+        events.subscribe(sink)
+    with opened_target(project, clock, events) as parts:
+        observing = Observing(parts, project)
+        try:
+            observing.read_if_due()
+            loop = Loop(parts)
+            try:
+                commands = target_commands(loop, observing, serving=False)
+                yield recording(commands, loop, "command")
+            finally:
+                loop.close()
+        finally:
+            observing.close()

@@ -1,0 +1,159 @@
+"""Puts what an account tells into the documents that are made from its history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from snowmelt.deploy.harvest.scope import Scope
+from snowmelt.deploy.harvest.stream_mapping import source_of
+from snowmelt.serve.commands import Document
+from snowmelt.service.documents import SCHEMA_VERSION
+from snowmelt.service.pages.health import verdict_of
+from snowmelt.service.targets.facts import (
+    Facts,
+    Told,
+    problems_of,
+    stale_of,
+    stream_documents,
+    warnings_of,
+)
+from snowmelt.service.targets.refusing import command_there
+from snowmelt.transform.tasks.condition import holds, parse_condition
+
+Overlay = Callable[[Facts, Scope, Document], Document]
+
+
+def shell_of(facts: Facts, shell: Document) -> None:
+    """Put how many files wait for the account's pipes beside every page."""
+    shell["pending"] = facts.pending
+
+
+def point_there(found: Any, scope: Scope) -> None:
+    """Let every command that a document names be the one that helps on the target."""
+    if isinstance(found, list):
+        for each in found:
+            point_there(each, scope)
+    elif isinstance(found, dict):
+        for key, value in found.items():
+            if key == "command" and isinstance(value, str):
+                found[key] = command_there(value, scope)
+            else:
+                point_there(value, scope)
+
+
+def _judge_conditions(facts: Facts, conditions: list[Document]) -> None:
+    """Say what tasks wait for by what the account's own streams answer."""
+    news = {
+        source_of(each["table_name"]).rpartition(".")[2]: bool(each["has_data"])
+        for each in facts.streams
+        if each["name"].upper().endswith("__NEWS")
+    }
+    for each in conditions:
+        for stream in each["streams"]:
+            stream["has_data"] = news.get(stream["name"], False)
+        condition = parse_condition(each["when"])
+        each["holds"] = holds(condition, lambda name: news.get(name, False))
+
+
+def _status(facts: Facts, scope: Scope, document: Document) -> Document:
+    for pipe in document["pipes"]:
+        status = facts.statuses.get(pipe["pipe_name"])
+        if status is not None:
+            pipe["pipe_status"] = status
+            pipe["execution_state"] = status.get("executionState", "RUNNING")
+            pipe["pending"] = status.get("pendingFileCount", 0)
+            pipe["oldest_pending"] = status.get("oldestFileTimestamp")
+    document["problems"] += _lines([*problems_of(facts), *stale_of(facts)])
+    document["warnings"] += _lines(warnings_of(facts))
+    document["target"] = facts.target
+    document["limits"] = {}
+    return document
+
+
+def _streams(facts: Facts, scope: Scope, document: Document) -> Document:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "streams": stream_documents(facts),
+        "target": facts.target,
+    }
+
+
+def _tasks(facts: Facts, scope: Scope, document: Document) -> Document:
+    """Tell the tasks that are in the account; what is there alone is told, too."""
+    _judge_conditions(facts, document["conditions"])
+    there = {each["name"]: each for each in facts.tasks}
+    known = document["tasks"]
+    if document["is_default"]:
+        known = [_task_there(each, scope) for each in facts.tasks]
+        document |= {"is_default": False, "publishes": True, "limits": {}}
+        root = next((each for each in scope.tasks if each.name == each.root), None)
+        if root is not None:
+            document["root"] = root.name
+            document["schedule"] = root.schedule or f"when {root.when}"
+    for task in known:
+        told = there.get(task["name"])
+        task["state"] = told["state"] if told else "not there"
+        if told and told["last_suspended_reason"]:
+            task["reason"] = told["last_suspended_reason"]
+    return document | {"tasks": known, "target": facts.target}
+
+
+def _task_there(task: Document, scope: Scope) -> Document:
+    of = {each.name: each for each in scope.tasks}.get(task["name"])
+    nothing: dict[str, Any] = dict.fromkeys(
+        (
+            *("finalize", "timeout_seconds", "suspended_by", "reason", "since"),
+            *("last_state", "last_scheduled_at", "last_started_at", "last_ended_at"),
+            *("last_error", "next_time"),
+        )
+    )
+    return nothing | {
+        "name": task["name"],
+        "kind": of.kind if of else "sql",
+        "text": task["path"],
+        "after": list(of.after) if of else [],
+        "when": task["condition"],
+        "state": task["state"],
+    }
+
+
+def _health(facts: Facts, scope: Scope, document: Document) -> Document:
+    attention = document["attention"]
+    doctor = command_there("snowmelt doctor", scope)
+    for level, lines in (
+        ("bad", problems_of(facts)),
+        ("warn", [*stale_of(facts), *warnings_of(facts)]),
+    ):
+        attention += [
+            {
+                "level": level,
+                "kind": "service",
+                "name": "",
+                "told": told[:1].upper() + told[1:],
+                "command": remedy or doctor,
+            }
+            for told, remedy in lines
+        ]
+    attention.sort(key=lambda each: each["level"] != "bad")
+    document["verdict"] = verdict_of(attention, document["last_run"])
+    return document | {"target": facts.target}
+
+
+def _lines(told: list[Told]) -> list[str]:
+    return [f"{what}. {remedy}" if remedy else what for what, remedy in told]
+
+
+def _board(facts: Facts, scope: Scope, document: Document) -> Document:
+    document["streams"] = stream_documents(facts)
+    _judge_conditions(facts, document["conditions"])
+    return document
+
+
+OVERLAYS: dict[str, Overlay] = {
+    "status": _status,
+    "streams": _streams,
+    "tasks": _tasks,
+    "health": _health,
+    "task_board": _board,
+}

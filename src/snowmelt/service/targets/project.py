@@ -1,0 +1,69 @@
+"""A project as it stands on a target: the same pipes and settings, another file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from snowmelt.deploy.naming import Names
+from snowmelt.deploy.opening import names_of
+from snowmelt.project.project import Project
+
+
+@dataclass(frozen=True)
+class ObservedProject(Project):
+    """What is kept of a target is below `.snowmelt/targets`; who may look is shared."""
+
+    names: Names
+
+    @property
+    def target_name(self) -> str:
+        return self.names.owner.target
+
+    @property
+    def state(self) -> Path:
+        return self.root / ".snowmelt" / "targets" / self.target_name
+
+    @property
+    def warehouse_path(self) -> Path:
+        return self.state / "warehouse.duckdb"
+
+    @property
+    def location(self) -> str:
+        return self.names.location
+
+    @property
+    def lands_locally(self) -> bool:
+        return False
+
+    @property
+    def engine_folders(self) -> list[Path]:
+        return []
+
+    @property
+    def users_path(self) -> Path:
+        return super().state / "users.json"
+
+    @property
+    def session_key_path(self) -> Path:
+        return super().state / "sessions.key"
+
+
+def observed_project(
+    project: Project, target: str, port: int | None = None
+) -> ObservedProject:
+    """Return a project as it stands on a target.
+
+    Its pages take a free port, so that they can be open beside those of this machine.
+    Rules that are a query of silver or gold are the account's own alerts.
+
+    Raises ConfigError or UsageError for a target that is none.
+    """
+    names = names_of(project, target)
+    serve = project.settings.serve.model_copy(update={"port": port})
+    alerts = project.settings.alerts
+    ours = {name: rule for name, rule in alerts.rules.items() if rule.sql is None}
+    settings = project.settings.model_copy(
+        update={"serve": serve, "alerts": alerts.model_copy(update={"rules": ours})}
+    )
+    return ObservedProject(project.root, settings, project.pipes, names)

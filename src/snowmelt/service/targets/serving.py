@@ -1,0 +1,162 @@
+"""Observes a target: reads its account now and then, beside its pages and alerts."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import partial
+
+from snowmelt.clock import Clock
+from snowmelt.deploy.harvest.harvested import Harvested
+from snowmelt.errors import SnowmeltError, UnreachableError
+from snowmelt.events import Events
+from snowmelt.observe.metrics import Metrics
+from snowmelt.serve.client import connect_service
+from snowmelt.serve.web_server import Opening
+from snowmelt.service.alerting import Alerting, has_to_alert
+from snowmelt.service.loop import Loop
+from snowmelt.service.numbers import standing
+from snowmelt.service.targets.commands import target_commands
+from snowmelt.service.targets.observing import Observing
+from snowmelt.service.targets.opening import opened_target
+from snowmelt.service.targets.project import ObservedProject
+from snowmelt.service.windows import Windows
+from snowmelt.transform.tasks.ledger import standings
+
+log = logging.getLogger("snowmelt")
+TURN_SECONDS = 1.0
+QUIET_FOR = timedelta(minutes=15)
+"""How long history is not asked for while nothing happens: it takes a warehouse, which
+would otherwise never be suspended."""
+Told = Callable[[Harvested | SnowmeltError], None]
+
+
+def observe(
+    project: ObservedProject,
+    clock: Clock,
+    every: timedelta,
+    tell: Callable[[Opening], None],
+    told: Told,
+) -> None:
+    """Run until SIGTERM or SIGINT. `told` hears of each reading, and why there is none.
+
+    Raises UnreachableError when somebody observes the target already, and what the
+    first sign-in meets when nothing was ever read.
+    """
+    with connect_service(project.socket) as running:
+        if running is not None:
+            pid = running.status()["service"]["pid"]
+            raise UnreachableError(
+                project.target_name,
+                f"it is observed already (pid {pid})",
+                "Use it as it is: every command with --target finds it.",
+            )
+    stopping = threading.Event()
+    events = Events()
+    with opened_target(project, clock, events) as parts:
+        observing = Observing(parts, project)
+        try:
+            observing.read_if_due()
+            loop = Loop(parts)
+            if has_to_alert(parts):
+                loop.alerting = Alerting(parts, loop.wake.set)
+                events.subscribe(loop.alerting)
+            with _stopped_by_signals(stopping), _answering(loop, observing, tell) as w:
+                _watch(loop, observing, w, (stopping, every, told))
+        finally:
+            observing.close()
+
+
+def _watch(
+    loop: Loop,
+    observing: Observing,
+    windows: Windows,
+    how: tuple[threading.Event, timedelta, Told],
+) -> None:
+    stopping, every, told = how
+    clock = loop.parts.clock
+    read_at = clock.monotonic()
+    while not stopping.is_set():
+        if clock.monotonic() - read_at >= every.total_seconds():
+            _read(loop, observing, told)
+            read_at = clock.monotonic()
+            windows.refresh()
+        if loop.alerting is not None:
+            loop.alerting.turn()
+        clock.wait(stopping, TURN_SECONDS)
+
+
+def _read(loop: Loop, observing: Observing, told: Told) -> None:
+    """Read what is new; a reading that fails is told, and done again when it is due."""
+    try:
+        before = _newest(loop)
+        told(observing.read(QUIET_FOR))
+        _tell_arrivals(loop, before)
+    except SnowmeltError as error:
+        told(error)
+    except Exception as error:
+        log.exception("a target could not be read")
+        observing.problem = f"it could not be read: {error}"
+        return
+    tasks = loop.tasks.tasks
+    with loop.parts.warehouse.session() as session:
+        if tasks is not None:
+            tasks.standings = standings(session, tasks.graph)
+    loop.watching.check(loop.parts.clock.now())
+
+
+def _newest(loop: Loop) -> datetime | None:
+    """Return when the newest file was loaded that is known."""
+    with loop.parts.warehouse.session() as session:
+        newest: datetime | None = session.value(
+            "select max(last_load_time) from snowmelt.load_history"
+        )
+    return newest
+
+
+def _tell_arrivals(loop: Loop, before: datetime | None) -> None:
+    """Let who waits for files hear of those that were loaded since."""
+    with loop.parts.warehouse.session() as session:
+        rows = session.rows(
+            "select pipe_name, last_load_time from snowmelt.load_history "
+            "where status in ('Loaded', 'Partially loaded') "
+            "and ($1 is null or last_load_time > $1) order by last_load_time",
+            [before],
+        )
+    for pipe, at in rows:
+        loop.watching.arrived(pipe, at)
+
+
+@contextmanager
+def _answering(
+    loop: Loop, observing: Observing, tell: Callable[[Opening], None]
+) -> Iterator[Windows]:
+    """Answer commands and browsers while the block lasts."""
+    metrics = Metrics(partial(standing, loop))
+    commands = target_commands(loop, observing, serving=True)
+    windows = Windows(loop, commands, metrics)
+    windows.start(tell)
+    try:
+        yield windows
+    finally:
+        loop.stopping = True
+        loop.close()
+        windows.stop()
+        loop.parts.publication.close()
+
+
+@contextmanager
+def _stopped_by_signals(stopping: threading.Event) -> Iterator[None]:
+    before = {
+        number: signal.signal(number, lambda *_: stopping.set())
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

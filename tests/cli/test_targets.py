@@ -1,0 +1,351 @@
+"""Commands with --target, as a person uses them, against an account in memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shipped import deployed_into, make_project
+from snowflake_history import RememberingAccount
+from snowflake_live import LiveAccount, TellingBucket
+from snowmelt.cli import main
+from snowmelt.clock import SystemClock
+from snowmelt.deploy import opening
+from snowmelt.deploy.applying import apply_plan
+from snowmelt.deploy.canary import bucket as buckets
+from snowmelt.deploy.harvest.scope import scope_of
+from snowmelt.errors import UnreachableError
+from snowmelt.project.project import Project, load_project
+from snowmelt.serve.api import GETS, POSTS
+from snowmelt.service.targets.commands import ANSWERED
+from snowmelt.service.targets.refusing import refusal
+
+ORDERS, ORDERS_PIPE = "SHOP.BRONZE.ORDERS__ALL", "SHOP.BRONZE.ORDERS_PIPE"
+NODE = json.dumps({"app": "snowmelt", "node": "model.shop.sales"})
+
+
+class Person:
+    """Says words to a command, and keeps what it answered."""
+
+    def __init__(self, project: Project, account: RememberingAccount) -> None:
+        self.root = project.root
+        self.account = account
+        self.problem: Exception | None = None
+        self.capsys: Any = None
+
+    def connect(self, *given: object) -> Any:
+        if self.problem is not None:
+            raise self.problem
+        return self.account
+
+    def says(self, *words: str) -> int:
+        with pytest.raises(SystemExit) as ended:
+            main([*words, "--project-dir", str(self.root)])
+        self.out, self.err = self.capsys.readouterr()
+        return int(ended.value.code or 0)
+
+    def asks(self, *words: str) -> dict[str, Any]:
+        self.says(*words, "--target", "prod", "--json")
+        told: dict[str, Any] = json.loads(self.out)
+        return told
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Person:
+    """A deployed project whose account has a day behind it."""
+    project = make_project(tmp_path_factory.mktemp("shop"))
+    account = RememberingAccount()
+    deployment = deployed_into(project, account)
+    apply_plan(deployment, deployment.plan())
+    account.__dict__["close"] = lambda: None
+    account.now = SystemClock().now()
+    a_day(account)
+    return Person(project, account)
+
+
+def a_day(account: RememberingAccount) -> None:
+    """Files, a refused record, a failed file, a graph run, a run, credits."""
+    began = account.now - timedelta(minutes=50)
+    account.remember_copy(ORDERS, ORDERS_PIPE, "orders/1.csv", at=began)
+    account.remember_copy(
+        ORDERS,
+        ORDERS_PIPE,
+        "orders/2.csv",
+        at=began + timedelta(minutes=1),
+        status="Partially loaded",
+        row_count=2,
+        error_count=1,
+        first_error_message="Numeric value 'x' is not recognized",
+        first_error_line_number=3,
+    )
+    account.told["VALIDATE_PIPE_LOAD"].append(
+        {
+            "ERROR": "Numeric value 'x' is not recognized",
+            "FILE": "orders/2.csv",
+            "LINE": 3,
+            "BYTE_OFFSET": 40,
+            "CATEGORY": "conversion",
+            "ROW_NUMBER": 2,
+            "REJECTED_RECORD": "7,a@b,x",
+            "PIPE": ORDERS_PIPE,
+            "AT": began + timedelta(minutes=1),
+        }
+    )
+    account.remember_copy(
+        ORDERS,
+        ORDERS_PIPE,
+        "orders/3.csv",
+        at=began + timedelta(minutes=2),
+        status="Load failed",
+        row_count=0,
+        error_count=3,
+        first_error_message="End of record reached",
+        first_error_line_number=1,
+    )
+    account.remember_task("HOURLY", at=began)
+    account.remember_task("BUILD", at=began, state="FAILED", error_message="dbt failed")
+    account.remember_run(began)
+    account.remember_query("q1", at=began + timedelta(seconds=5), query_tag=NODE)
+    hour = began.replace(minute=0, second=0, microsecond=0)
+    account.told["WAREHOUSE_METERING_HISTORY"].append(
+        {
+            "WAREHOUSE_NAME": "SHOP_WH",
+            "START_TIME": hour,
+            "END_TIME": hour + timedelta(hours=1),
+            "CREDITS_USED": 0.5,
+            "CREDITS_USED_COMPUTE": 0.5,
+        }
+    )
+    account.told["PIPE_USAGE_HISTORY"].append(
+        {
+            "PIPE_NAME": ORDERS_PIPE,
+            "START_TIME": hour,
+            "END_TIME": hour + timedelta(hours=1),
+            "CREDITS_USED": 0.02,
+            "BYTES_INSERTED": 1000,
+            "FILES_INSERTED": 2,
+            "BYTES_BILLED": 1000,
+        }
+    )
+
+
+@pytest.fixture
+def person(
+    seen: Person,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Person]:
+    seen.capsys = capsys
+    seen.problem = None
+    seen.account.refused.clear()
+    seen.account.now = SystemClock().now()
+    monkeypatch.setattr(opening, "connect", seen.connect)
+    yield seen
+
+
+def test_status_and_history_are_those_of_the_target(person: Person) -> None:
+    assert person.says("status", "--target", "prod") == 0
+    assert "prod: account myorg-shop, database SHOP, read " in person.err
+    told = person.asks("status")
+    [orders] = [each for each in told["pipes"] if each["pipe_name"] == "orders"]
+    assert orders["execution_state"] == "RUNNING"
+    assert orders["files_loaded"] == 2
+    assert orders["files_failed"] == 1
+    assert told["landing"] == "s3://shop-landing/raw/"
+    loads = person.asks("history")["loads"]
+    assert [(e["file_name"], e["status"]) for e in loads] == [
+        ("orders/3.csv", "Load failed"),
+        ("orders/2.csv", "Partially loaded"),
+        ("orders/1.csv", "Loaded"),
+    ]
+    rejects = person.asks("rejects")["rejects"]
+    assert ("orders/2.csv", 3, "7,a@b,x") in [
+        (e["file_name"], e["line"], e["rejected_record"]) for e in rejects
+    ]
+
+
+def test_tasks_runs_streams_and_why_are_those_of_the_target(person: Person) -> None:
+    tasks = {each["name"]: each for each in person.asks("tasks")["tasks"]}
+    assert tasks["build"]["last_state"] == "FAILED"
+    assert tasks["hourly"]["state"] == "started"
+    runs = person.asks("tasks", "history")["task_runs"]
+    assert {(e["name"], e["state"]) for e in runs} == {
+        ("hourly", "SUCCEEDED"),
+        ("build", "FAILED"),
+    }
+    [run] = person.asks("runs")["runs"]
+    assert (run["state"], run["models"]) == ("SUCCEEDED", 1)
+    assert person.asks("streams")["streams"][0]["source"] == "bronze.events"
+    assert person.says("streams", "--target", "prod") == 0
+    told = person.asks("why", "orders/3.csv")["answer"]
+    assert "End of record reached" in told
+    assert "Snowpipe does not try a name again for 14 days" in told
+    assert (
+        "snowmelt doctor --target prod" in person.asks("why", "orders/9.csv")["answer"]
+    )
+    assert person.says("why", "odd.txt", "--target", "prod") == 2
+    [alert] = [e for e in person.asks("alerts")["causes"] if e["rule"] == "failed"]
+    assert alert["command"].endswith(" --target prod")
+    person.account.stream_rows["SHOP.BRONZE.ORDERS__NEWS"] = 1
+    [condition] = person.asks("tasks")["conditions"]
+    assert condition["holds"] is False
+
+
+def test_what_a_target_has_not_is_refused_with_the_way(person: Person) -> None:
+    assert person.says("pause", "orders", "--target", "prod") == 2
+    assert "pause --target prod: the account does this" in person.err
+    assert "ALTER PIPE SHOP.BRONZE.ORDERS_PIPE SET PIPE_EXECUTION" in person.err
+    assert person.says("pause", "nosuch", "--target", "prod") == 2
+    assert "orders" in person.err
+
+
+@pytest.mark.parametrize(
+    ("verb", "given", "mends"),
+    [
+        ("task_suspend", {"name": "build"}, "ALTER TASK SHOP.SNOWMELT.BUILD SUSPEND"),
+        ("task_run", {}, "EXECUTE TASK SHOP.SNOWMELT.HOURLY"),
+        ("refresh", {"pipe": "orders"}, "ALTER PIPE SHOP.BRONZE.ORDERS_PIPE REFRESH"),
+        ("reload", {"files": ["orders/1.csv"]}, "under another name"),
+        ("quarantine", {}, "SHOP_READER"),
+        ("hold", {"file": "orders/1.csv"}, "nothing is held there"),
+    ],
+)
+def test_every_verb_that_is_refused_has_its_way(
+    seen: Person, verb: str, given: dict[str, Any], mends: str
+) -> None:
+    project = load_project(seen.root)
+    error = refusal(verb, scope_of(project, opening.names_of(project, "prod")), given)
+    assert mends in error.remedy
+
+
+def test_no_verb_is_neither_answered_nor_refused(seen: Person) -> None:
+    project = load_project(seen.root)
+    scope = scope_of(project, opening.names_of(project, "prod"))
+    verbs = {*GETS, *POSTS}
+    assert verbs >= ANSWERED
+    for verb in verbs - ANSWERED:
+        assert refusal(verb, scope, {}).remedy
+
+
+def test_an_account_that_is_away_shows_what_was_read_before(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person.says("status", "--target", "prod")
+    person.problem = UnreachableError("myorg-shop", "it does not answer", "Is it up?")
+    monkeypatch.setattr(
+        "snowmelt.service.targets.observing.FRESH", timedelta(seconds=-1)
+    )
+    told = person.asks("status")
+    assert told["problems"] == ["myorg-shop: it does not answer. Is it up?"]
+    assert person.asks("history")["loads"]
+
+
+def test_credits_are_shared_by_what_ran(person: Person) -> None:
+    told = person.asks("cost")
+    assert told["credits"] == {"pipes": 0.02, "warehouse": 0.5, "total": 0.52}
+    [model] = told["models"]
+    assert (model["name"], model["statements"]) == ("sales", 1)
+    [warehouse] = told["warehouses"]
+    parts = ("credits_models", "credits_others", "credits_idle")
+    assert sum(warehouse[name] for name in parts) == pytest.approx(0.5)
+    # 3 seconds of the half hour that 0.5 credits of an X-Small are
+    assert model["credits_used"] == pytest.approx(0.5 * 3 / 1800, abs=1e-6)
+    assert person.says("cost", "--target", "prod") == 0
+    assert "0.52 credits in 7 days" in person.err
+
+
+def test_doctor_finds_in_the_vendors_order_and_names_statement_and_way(
+    person: Person,
+) -> None:
+    account = person.account
+    now = account.now
+    account.statuses[ORDERS_PIPE] = {
+        "executionState": "RUNNING",
+        "notificationChannelName": "arn:aws:sqs:eu-central-1:1:sf-snowpipe",
+        "lastReceivedMessageTimestamp": now.isoformat(),
+    }
+    account.states["SHOP", "SNOWMELT", "CHECK"] = "suspended"
+    account.stale_streams.add("SHOP.BRONZE.ORDERS__NEWS")
+    assert person.says("doctor", "--target", "prod") == 1
+    account.states["SHOP", "SNOWMELT", "CHECK"] = "started"
+    account.stale_streams.clear()
+    lines = [line for line in person.out.splitlines() if "EVENTS" not in line]
+    names = [line.split()[1].rstrip(":") for line in lines]
+    assert names[:4] == ["account", "warehouse", "quota", "trust"]
+    order = ["trust", "pipe", "path", "copies", "streams", "task"]
+    assert sorted(order, key=names.index) == order
+    assert "✗ copies SHOP.BRONZE.ORDERS_PIPE: 1 of 3 files" in person.out
+    assert "orders/3.csv:1: End of record reached" in person.out
+    assert "! path SHOP.BRONZE.ORDERS_PIPE: messages arrive, and none" in person.out
+    assert 'ALTER TASK SHOP.SNOWMELT."CHECK" RESUME' in person.err
+    assert "asked by: SELECT SYSTEM$PIPE_STATUS('SHOP.BRONZE.ORDERS_PIPE')" in (
+        person.err
+    )
+    assert "DROP STREAM SHOP.BRONZE.ORDERS__NEWS" in person.err
+
+
+def test_doctor_tells_a_missing_privilege_as_a_finding(person: Person) -> None:
+    person.account.refused["COPY_HISTORY"] = "Insufficient privileges to operate on"
+    told = person.asks("doctor")
+    refused = [e for e in told["findings"] if e["check"] == "copies"]
+    assert {each["level"] for each in refused} == {"fail"}
+    assert "GRANT MONITOR ON PIPE SHOP.BRONZE.ORDERS_PIPE" in refused[1]["remedy"]
+    person.problem = UnreachableError("myorg-shop", "JWT token is invalid", "Clock?")
+    told = person.asks("doctor")
+    [finding] = told["findings"]
+    assert (finding["object"], finding["remedy"]) == ("myorg-shop", "Clock?")
+
+
+@pytest.mark.long
+def test_the_projects_own_files_are_not_touched(person: Person, tmp_path: Path) -> None:
+    before = {
+        path: path.read_bytes()
+        for path in person.root.rglob("*")
+        if path.is_file() and ".snowmelt" not in path.parts
+    }
+    person.says("status", "--target", "prod")
+    person.says("cost", "--target", "prod")
+    after = {
+        path: path.read_bytes()
+        for path in person.root.rglob("*")
+        if path.is_file() and ".snowmelt" not in path.parts
+    }
+    assert after == before
+    assert not (person.root / ".snowmelt" / "warehouse.duckdb").exists()
+
+
+def test_without_a_target_cost_says_what_it_needs(person: Person) -> None:
+    assert person.says("observe") == 2
+    assert "it needs a target; in snowmelt.yml: prod" in person.err
+    assert person.says("status", "--target", "nowhere") == 2
+    assert "known: local, prod" in person.err
+
+
+@pytest.mark.long
+def test_a_canary_goes_through_and_its_transcript_says_so(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = LiveAccount()
+    account.__dict__.update(person.account.__dict__ | {"statements": []})
+    monkeypatch.setattr(opening, "connect", lambda *given: account)
+    bucket = TellingBucket(account)
+    monkeypatch.setattr(buckets, "open_bucket", lambda *given: bucket)
+    assert person.says("doctor", "--live", "--target", "prod") == 0
+    assert "✓ gold SHOP.SNOWMELT_CANARY_" in person.out
+    transcript = Path(person.err.partition("Transcript: ")[2].strip())
+    lines = transcript.read_text().splitlines()
+    said = [line.split(" ", 1)[1] for line in lines]
+    assert said[0].startswith("snowmelt ")
+    assert "account myorg-shop, user DEPLOYER, role ACCOUNTADMIN" in said[0]
+    asked = [each for each in said if each.startswith("> ")]
+    assert len(asked) == len(account.statements)
+    assert any(each.startswith("= pass gold ") for each in said)
+    assert "DROP SCHEMA IF EXISTS SHOP.SNOWMELT_CANARY_" in asked[-1]
+    assert not bucket.objects
+    assert person.says("doctor", "--live") == 2
+    assert "snowmelt doctor --live --target prod" in person.err
