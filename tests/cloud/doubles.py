@@ -46,6 +46,16 @@ class Account:
         rows: list[list[str | None]] = document["rows"]
         return rows
 
+    def stop_clients(self, before: str) -> bool:
+        """Refuse all that clients send from a statement with this text on.
+
+        An empty text lets them go on. Returns whether they had been stopped.
+        """
+        url = f"http://127.0.0.1:{self.port}/double/stop"
+        asked = urllib.request.Request(url, before.encode(), method="POST")
+        with urllib.request.urlopen(asked, timeout=60) as answer:
+            return bool(json.load(answer)["gone"])
+
     def write_profile(self, folder: Path, database: str, schema: str) -> None:
         """Write a dbt profile that leads here."""
         output = {

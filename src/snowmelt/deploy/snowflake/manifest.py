@@ -28,6 +28,8 @@ from snowmelt.deploy.snowflake.transformation import Place, map_tasks
 from snowmelt.project.project import Project
 
 SYSTEM = "snowmelt"
+BUILT = ("silver", "gold_next", "quarantine")
+"""Schemas that dbt builds in; gold becomes what was built in gold_next."""
 _MASKS = {
     "VARCHAR": "'***'",
     "VARIANT": "NULL",
@@ -122,7 +124,7 @@ class _Manifest:
                 self.retention_days,
                 needs=(self.database.address,),
             )
-            for name in (bronze, "silver", "gold", "quarantine", SYSTEM)
+            for name in (bronze, *BUILT, "gold", SYSTEM)
         }
 
     def _schemas(self) -> list[Schema]:
@@ -173,7 +175,7 @@ class _Manifest:
 
     def _transformer(self) -> list[Grant]:
         bronze = self.bronze
-        makes = ("USAGE", "CREATE TABLE", "CREATE VIEW")
+        makes = ("USAGE", "CREATE TABLE", "CREATE VIEW", "CREATE STREAM")
         found = [
             self._on("transformer", ("USAGE", "CREATE STREAM"), "SCHEMA", bronze.name),
             self._on(
@@ -187,7 +189,7 @@ class _Manifest:
         ]
         found += [
             self._on("transformer", makes, "SCHEMA", self.schemas[each].name)
-            for each in ("silver", "gold", "quarantine")
+            for each in (*BUILT, "gold")
         ]
         system = self.schemas[SYSTEM]
         return [

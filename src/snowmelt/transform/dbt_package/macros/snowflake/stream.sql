@@ -141,14 +141,26 @@
     (https://docs.snowflake.com/en/developer-guide/snowflake-scripting/exceptions)
 -#}
 {% macro atomically(statements) -%}
+    {{- return(snowmelt.one_block(
+        statements,
+        'no_key exception (-20001, ' ~ snowmelt.literal(
+            model.name ~ ': a row has no key; rows of this model need ' ~ snowmelt.row_keys() | join(', ')
+        ) ~ ')'
+    )) -}}
+{%- endmacro %}
+
+
+{% macro one_block(statements, declared='') -%}
 
     {%- set body = statements | join(';\n    ') -%}
     {%- if '$$' in body -%}
-        {{ exceptions.raise_compiler_error(model.name ~ ": '$$' cannot stand in a model that is built by a block of Snowflake Scripting") }}
+        {{ exceptions.raise_compiler_error("'$$' cannot stand in a model that is built by a block of Snowflake Scripting") }}
     {%- endif -%}
 execute immediate $$
+{%- if declared %}
 declare
-    no_key exception (-20001, {{ snowmelt.literal(model.name ~ ': a row has no key; rows of this model need ' ~ snowmelt.row_keys() | join(', ')) }});
+    {{ declared }};
+{%- endif %}
 begin
     begin transaction;
     {{ body }};
