@@ -8,7 +8,8 @@ Run in an environment of its own: `python double.py PORT`. Added here:
 - `SHOW STREAMS`, `SYSTEM$STREAM_HAS_DATA`, temporary tables under a whole name;
 - a definition ends the transaction that is open, as there;
 - blocks of Snowflake Scripting, as our models send them;
-- `CREATE TABLE … LIKE`, clones in the place of a table, `COPY GRANTS`, comments of views;
+- `CREATE TABLE … LIKE`, clones in the place of a table, `COPY GRANTS`, comments of
+  views;
 - `/double/stop`: from a statement on, the account refuses all that clients send, and
   rolls back what was open, as if they had been killed before it.
 
@@ -44,7 +45,8 @@ _IF = re.compile(r"^if \((?P<condition>.*?)\) then (?P<then>.*)$", re.I | re.S)
 _COMMENT = re.compile(r"/\*.*?\*/", re.S)
 _CREATE_STREAM = re.compile(
     r"create\s+(or\s+replace\s+)?stream\s+(if\s+not\s+exists\s+)?(\S+)\s+on\s+table\s+"
-    r"(\S+)(\s+append_only\s*=\s*true)?(?:\s+comment\s*=\s*'([^']*)')?\s*;?\s*$",
+    r"(\S+)(\s+append_only\s*=\s*true)?(\s+show_initial_rows\s*=\s*true)?"
+    r"(?:\s+comment\s*=\s*'([^']*)')?\s*;?\s*$",
     re.I | re.S,
 )
 _SHOW_STREAMS = re.compile(
@@ -106,12 +108,13 @@ class Streams:
         return f'"{database}"."{schema}"."{plain}__BASE"'
 
     def create(self, match: re.Match[str]) -> str:
-        _, keeps, name, table, append, comment = match.groups()
+        _, keeps, name, table, append, initial, comment = match.groups()
         key = self.whole(name)
         if keeps and key in STREAMS:
             return "select 'already there' as status"
         on, base = self.quoted(table), self.base(name)
-        self._duck.execute(f"create or replace table {base} as select * from {on}")
+        known = f"select * from {on}{' limit 0' if initial else ''}"
+        self._duck.execute(f"create or replace table {base} as {known}")
         gone = (
             ""
             if append
@@ -259,7 +262,9 @@ def managed(self: FakeSnowflakeCursor, bare: str) -> str | None:
         if match := pattern.match(bare):
             return act(match)
     if match := _LIKE.match(bare):
-        return f"create table if not exists {match[1]} as select * from {match[2]} limit 0"
+        return (
+            f"create table if not exists {match[1]} as select * from {match[2]} limit 0"
+        )
     if match := _CLONE.match(bare):
         streams.made_anew(match[1])
         return f"create or replace table {match[1]} as select * from {match[2]}"
@@ -328,18 +333,23 @@ _KEPT: dict[str, Any] = {}
 
 
 async def answer_sql(request: Request) -> JSONResponse:
-    """Carry out a statement for a test, and tell its rows, each value as text."""
+    """Carry out a statement for a test, and tell its rows, each value as text.
+
+    `?session=` names the session; the one without a name is never stopped.
+    """
     statement = (await request.body()).decode()
-    if "session" not in _KEPT:
-        _KEPT["session"] = server.shared_fs.connect()
-    cursor = _KEPT["session"].cursor()
+    name = request.query_params.get("session", "session")
+    if name not in _KEPT:
+        _KEPT[name] = server.shared_fs.connect()
+    cursor = _KEPT[name].cursor()
     try:
         cursor.execute(statement)
         rows = cursor.fetchall()
     except Exception as error:  # noqa: BLE001 - the test is told
         return JSONResponse({"error": f"{type(error).__name__}: {error}"}, 400)
     told = [[None if each is None else str(each) for each in row] for row in rows]
-    return JSONResponse({"rows": told})
+    columns = [column[0].lower() for column in cursor.description or ()]
+    return JSONResponse({"columns": columns, "rows": told})
 
 
 async def stop(request: Request) -> JSONResponse:

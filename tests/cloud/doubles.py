@@ -10,12 +10,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from ports import free_port
+from snowmelt.deploy.snowflake.session import AccountError, Row
 
 ROOT = Path(__file__).parents[2]
 PYTHON = Path(os.environ.get("SNOWMELT_CLOUD_PYTHON", ROOT / ".venv-cloud/bin/python"))
@@ -36,15 +38,19 @@ class Account:
 
     def rows(self, statement: str) -> list[list[str | None]]:
         """Carry out a statement; values come as text."""
-        url = f"http://127.0.0.1:{self.port}/double/sql"
+        rows: list[list[str | None]] = self.ask(statement)["rows"]
+        return rows
+
+    def ask(self, statement: str, session: str = "session") -> dict[str, Any]:
+        """Carry out a statement on a session; columns and rows come back."""
+        url = f"http://127.0.0.1:{self.port}/double/sql?session={session}"
         asked = urllib.request.Request(url, statement.encode(), method="POST")
         try:
             with urllib.request.urlopen(asked, timeout=120) as answer:
                 document: dict[str, Any] = json.load(answer)
         except urllib.error.HTTPError as error:
             raise RefusedError(f"{error.read().decode()}: {statement}") from None
-        rows: list[list[str | None]] = document["rows"]
-        return rows
+        return document
 
     def stop_clients(self, before: str) -> bool:
         """Refuse all that clients send from a statement with this text on.
@@ -74,6 +80,22 @@ class Account:
         profile = {"snowmelt": {"target": "prod", "outputs": {"prod": output}}}
         folder.mkdir(exist_ok=True)
         (folder / "profiles.yml").write_text(yaml.safe_dump(profile))
+
+
+@dataclass(frozen=True)
+class DoubleSession:
+    """A session of its own, as deploy and runs have one."""
+
+    account: Account
+    name: str
+
+    def rows(self, statement: str) -> list[Row]:
+        try:
+            answer = self.account.ask(statement, self.name)
+        except RefusedError as error:
+            raise AccountError(statement, 0, str(error)) from None
+        names = answer["columns"]
+        return [dict(zip(names, row, strict=True)) for row in answer["rows"]]
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A project small enough to be built many times: a table of bronze, silver, three of gold.
+"""A project small enough to be built many times: bronze, silver, three of gold.
 
 Amounts of a day are added up; a day below zero fails a test. `days` has a key and is
 told of by streams, `totals` is made anew each time, `best_days` is a view.

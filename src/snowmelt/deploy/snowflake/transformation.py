@@ -76,14 +76,7 @@ def map_tasks(
     one task as soon as there is any.
     """
     graph = LocalGraph(tasks) if tasks else None
-    streams = [
-        Stream(
-            place.news(table),
-            place.all_rows(table),
-            needs=(*place.needs, address_of("table", place.all_rows(table))),
-        )
-        for table in place.tables
-    ]
+    streams = map_news(place)
     run = _procedure(place, streams)
     found: list[Entity] = [*streams, run]
     needs = (*place.needs, run.address, *(each.address for each in streams))
@@ -92,6 +85,18 @@ def map_tasks(
     if graph is not None:
         found += _Graph(graph, place, findings, needs).mapped()
     return found
+
+
+def map_news(place: Place) -> list[Stream]:
+    """Return the streams that say whether rows arrived that no run has built."""
+    return [
+        Stream(
+            place.news(table),
+            place.all_rows(table),
+            needs=(*place.needs, address_of("table", place.all_rows(table))),
+        )
+        for table in place.tables
+    ]
 
 
 def _publishing(
@@ -289,7 +294,8 @@ class _Graph:
             self.findings.refuse(
                 self._at(name, kind),
                 f"the task {_HERE_ONLY[kind]}",
-                "Write runner: service in the target: the service then runs the tasks.",
+                "Write runner: service in the target: dbt is then run from a machine, "
+                "and this task by you.",
             )
             return "SELECT 1"
         if task.dbt is not None:
