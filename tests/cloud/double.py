@@ -21,6 +21,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Callable
 from io import StringIO
 from typing import Any
 
@@ -31,6 +32,7 @@ import uvicorn
 from fakesnow.cursor import FakeSnowflakeCursor
 from snowflake.connector.errors import ProgrammingError
 from snowflake.connector.util_text import split_statements
+from sqlglot.expressions import Expression, TryCast
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -352,6 +354,18 @@ async def answer_sql(request: Request) -> JSONResponse:
     return JSONResponse({"columns": columns, "rows": told})
 
 
+def unless_tried(change: Callable[[Expression], Expression]) -> Any:
+    """Leave TRY_CAST alone: it is null where it cannot be.
+
+    https://docs.snowflake.com/en/sql-reference/functions/try_cast
+    """
+
+    def changed(expression: Expression) -> Expression:
+        return expression if isinstance(expression, TryCast) else change(expression)
+
+    return changed
+
+
 async def stop(request: Request) -> JSONResponse:
     """Let clients send all they like until one says this; tell whether one did."""
     told = (await request.body()).decode()
@@ -365,6 +379,7 @@ async def stop(request: Request) -> JSONResponse:
 def main() -> None:
     """Serve on a port of loopback."""
     transforms.numeric_agg_implicit_cast = lambda expression: expression
+    transforms.to_timestamp = unless_tried(transforms.to_timestamp)
     routes = server.app.router.routes
     for index, route in enumerate(routes):
         if getattr(route, "path", "") == "/session/v1/login-request":

@@ -191,7 +191,7 @@ def test_columns_that_are_found_by_a_path_are_chosen(tmp_path: Path) -> None:
     ("key", "rule"),
     [
         ("on_same_name_changed: ignore", "ORDER BY A._VERSION_AT, A._CONTENT_KEY"),
-        ("mode: snapshot", "DENSE_RANK() OVER (ORDER BY A._VERSION_AT DESC"),
+        ("mode: snapshot", "DENSE_RANK() OVER (ORDER BY COALESCE(CASE WHEN"),
     ],
 )
 def test_the_live_view_counts_versions_as_the_pipe_says(

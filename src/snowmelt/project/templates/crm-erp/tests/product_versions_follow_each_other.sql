@@ -11,10 +11,10 @@ versions as (
         start_date,
         end_date,
         is_current,
-        lead(start_date) over same_product as next_start_date,
-        row_number() over same_product = count(*) over (partition by product_code) as is_last
+        lead(start_date) over (partition by product_code order by start_date nulls first) as next_start_date,
+        row_number() over (partition by product_code order by start_date nulls first)
+            = count(*) over (partition by product_code) as is_last
     from {{ ref('dim_products_history') }}
-    window same_product as (partition by product_code order by start_date nulls first)
 
 )
 
