@@ -18,7 +18,7 @@ from snowmelt.deploy.running.loop import Follower, only_one
 from snowmelt.deploy.running.outcome import Outcome, Problem, outcome_of
 from snowmelt.deploy.running.profile import write_profile
 from snowmelt.deploy.running.remedies import Around, remedy_of
-from snowmelt.errors import InUseError, UnreachableError
+from snowmelt.errors import ConfigError, InUseError, SnowmeltError, UnreachableError
 from snowmelt.project.targets import SnowflakeTarget
 
 AROUND = Around("prod", "DEPLOYING", "SHOP_WH", "DEPLOYER")
@@ -176,7 +176,7 @@ BAD = Outcome("b", 1.0, problems=(Problem("days", "error", "no"),))
 class Scripted:
     """A runner and a clock: what each run comes to, what each look finds."""
 
-    runs: list[Outcome | UnreachableError]
+    runs: list[Outcome | SnowmeltError]
     news: list[bool] = field(default_factory=list)
     waits: list[float] = field(default_factory=list)
     opened: int = 0
@@ -192,7 +192,7 @@ class Scripted:
     def run(self) -> Outcome:
         self.ran += 1
         came = self.runs.pop(0)
-        if isinstance(came, UnreachableError):
+        if isinstance(came, SnowmeltError):
             raise came
         return came
 
@@ -235,6 +235,11 @@ def test_a_lost_session_is_opened_anew_and_what_is_due_stays_due() -> None:
     script = Scripted([lost, GOOD], [False])
     ran, failed = followed(script)
     assert (len(ran), failed, script.opened) == (1, ["it does not answer"], 2)
+
+
+def test_a_project_that_is_wrong_is_not_tried_again() -> None:
+    with pytest.raises(ConfigError):
+        followed(Scripted([ConfigError("pipes", "no such column")]))
 
 
 def test_two_processes_of_a_machine_do_not_run_one_target(tmp_path: Path) -> None:

@@ -116,7 +116,6 @@ def _opened(
 
     project = load_project(directory)
     names = names_of(project, target)
-    require_dbt()
     sessions: list[AccountSession] = []
 
     def close() -> None:
@@ -125,6 +124,7 @@ def _opened(
 
     def open_runner() -> Runner:
         close()
+        require_dbt()
         sessions.append(connect(project, names, SystemClock()))
         return Runner(project, names, sessions[-1])
 

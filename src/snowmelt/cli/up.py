@@ -13,7 +13,7 @@ import click
 from snowmelt.cli import output
 from snowmelt.cli.project_option import project_option
 from snowmelt.cli.target_runs import LOCAL, follow, target_option
-from snowmelt.errors import SnowmeltError
+from snowmelt.errors import SnowmeltError, UsageError
 from snowmelt.events import Event, Sink, StatementFinished, describe
 
 if TYPE_CHECKING:
@@ -53,6 +53,10 @@ def command(
     running transactions end; nothing is left half-done.
     """
     if target != LOCAL:
+        if metrics_port is not None or log_format != "console":
+            raise UsageError(
+                f"--target {target}", "its log is a table there: SNOWMELT.PIPELINE_LOG"
+            )
         return follow(target, directory, as_json=as_json)
     sinks: list[Sink] = [EventLines()] if as_json else []
     if log_format == "json":

@@ -12,7 +12,7 @@ from pathlib import Path
 from snowmelt.clock import Clock
 from snowmelt.deploy.running.outcome import Outcome
 from snowmelt.deploy.running.runner import Runner
-from snowmelt.errors import InUseError, SnowmeltError
+from snowmelt.errors import ConfigError, InUseError, SnowmeltError, UsageError
 
 EVERY_SECONDS = 10.0
 SLOWEST_SECONDS = 900.0
@@ -55,6 +55,8 @@ class Follower:
                 runner = runner or self.runner()
                 is_due = is_due or runner.has_news()
                 went_well = not is_due or self._run(runner)
+            except (ConfigError, UsageError):
+                raise  # waiting mends no project
             except SnowmeltError as error:
                 self.failed(error)
                 runner, went_well = None, False
