@@ -95,7 +95,7 @@ class Following:
 
     def runner(self) -> Runner:
         session = DoubleSession(self.account, self.names.database)
-        dbt = Path(__file__).with_name("dbt_there.py")
+        dbt = Path(__file__).with_name("connected_dbt.py")
         command = (str(PYTHON), str(dbt), str(self.account.port))
         return Runner(self.project, self.names, session, command)
 

@@ -1,7 +1,7 @@
-"""dbt, whose connector goes to a double on loopback: `python dbt_there.py PORT …`.
+"""dbt, whose connector goes to a double on loopback: `python connected_dbt.py PORT …`.
 
 The profile of a run is for an account: TLS on 443, and a key pair, which the double
-takes no notice of.
+takes no notice of. (dbt imports what is named dbt_… as a plugin; this is none.)
 """
 
 from __future__ import annotations
