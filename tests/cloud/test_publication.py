@@ -86,6 +86,23 @@ def test_only_what_was_built_and_tested_as_a_whole_is_published(
     assert days(ledger) == {"mon": 3, "tue": 10}
 
 
+def test_a_graph_of_tasks_publishes_with_its_last_stage(
+    tmp_path: Path, account: Account
+) -> None:
+    ledger = Ledger(tmp_path / "ledger", account, "STAGED")
+    ledger.write(
+        "tests/of_both.sql",
+        "select * from {{ ref('entries') }} where day not in "
+        "(select day from {{ ref('days') }})",
+    )
+    ledger.arrive("a.csv", FIRST)
+    stage = ("--indirect-selection", "buildable")
+    build(ledger, "build", "--select", "silver", *stage)  # there is no day yet
+    assert not _is_there(ledger, "gold.days")
+    assert "of_both" in build(ledger, "build", "--select", "gold", *stage)
+    assert days(ledger) == {"mon": 3, "tue": 10}
+
+
 POINTS = (
     # of a first publication
     ("", "create or replace stream {database}.gold_next.snowmelt_p__days"),

@@ -250,7 +250,10 @@ def test_a_graph_keeps_what_its_tasks_say(tmp_path: Path) -> None:
     )
     assert build.after == ("SHOP.SNOWMELT.ROOT",)
     assert dict(build.settings) == {"USER_TASK_TIMEOUT_MS": 90_000}
-    assert "'build --select silver gold --target prod'" in build.code
+    assert (
+        "'build --select silver gold --indirect-selection buildable --target prod'"
+        in build.code
+    )
     assert set(both.after) == {"SHOP.SNOWMELT.ROOT", "SHOP.SNOWMELT.BUILD"}
     assert "COUNT_IF(total > 0)" in both.code  # the dialect is the account's
     assert end.finalize == "SHOP.SNOWMELT.ROOT"

@@ -261,7 +261,7 @@ CHANGE_TRACKING = FALSE ENABLE_SCHEMA_EVOLUTION = FALSE
 COMMENT = 'snowmelt storefront/prod 8af48353de7d';
 
 CREATE VIEW IF NOT EXISTS STOREFRONT.BRONZE.CUSTOMERS
-  COMMENT = 'snowmelt storefront/prod 3ea6c012aebe'
+  COMMENT = 'snowmelt storefront/prod 75b710de9eb8'
 AS
 SELECT
   A.CUSTOMER_ID,
@@ -272,7 +272,7 @@ SELECT
   _FILE AS _STAGE_PATH,
   A._FILE_ROW,
   DATE_PART(EPOCH_NANOSECOND, A._LOADED_AT) AS _LOAD_SEQ,
-  A._VERSION_AT,
+  COALESCE(CASE WHEN REGEXP_LIKE(A._FILE, '(.*[^0-9])?((19[7-9][0-9]|20[0-9]{2}|2100)((0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])|-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])|_(0[1-9]|1[0-2])_(0[1-9]|[12][0-9]|3[01]))([T_ -]?[0-9]{2}[-:_h]?[0-9]{2}([-:_m]?[0-9]{2})?)?)([^0-9].*)?') THEN TRY_CAST(REGEXP_REPLACE(RPAD(REGEXP_REPLACE(REGEXP_REPLACE(A._FILE, '^(.*[^0-9])?((19[7-9][0-9]|20[0-9]{2}|2100)((0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])|-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])|_(0[1-9]|1[0-2])_(0[1-9]|[12][0-9]|3[01]))([T_ -]?[0-9]{2}[-:_h]?[0-9]{2}([-:_m]?[0-9]{2})?)?)([^0-9].*)?$', '\\2'), '[^0-9]', ''), 14, '0'), '(.{4})(..)(..)(..)(..)(..)', '\\1-\\2-\\3 \\4:\\5:\\6') AS TIMESTAMP_NTZ) END, A._VERSION_AT) AS _VERSION_AT,
   A._LOADED_AT,
   A._REPLAYED_FROM
 FROM STOREFRONT.BRONZE.CUSTOMERS__ALL AS A
@@ -280,7 +280,7 @@ QUALIFY ROW_NUMBER() OVER (PARTITION BY A._FILE, A._CONTENT_KEY, A._FILE_ROW ORD
   AND DENSE_RANK() OVER (PARTITION BY A._FILE ORDER BY A._VERSION_AT DESC, A._CONTENT_KEY DESC) = 1;
 
 CREATE VIEW IF NOT EXISTS STOREFRONT.BRONZE.PRODUCTS
-  COMMENT = 'snowmelt storefront/prod 3d81f20cc792'
+  COMMENT = 'snowmelt storefront/prod 7bcb4a36d18e'
 AS
 SELECT
   A.PRODUCT_ID,
@@ -291,7 +291,7 @@ SELECT
   _FILE AS _STAGE_PATH,
   A._FILE_ROW,
   DATE_PART(EPOCH_NANOSECOND, A._LOADED_AT) AS _LOAD_SEQ,
-  A._VERSION_AT,
+  COALESCE(CASE WHEN REGEXP_LIKE(A._FILE, '(.*[^0-9])?((19[7-9][0-9]|20[0-9]{2}|2100)((0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])|-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])|_(0[1-9]|1[0-2])_(0[1-9]|[12][0-9]|3[01]))([T_ -]?[0-9]{2}[-:_h]?[0-9]{2}([-:_m]?[0-9]{2})?)?)([^0-9].*)?') THEN TRY_CAST(REGEXP_REPLACE(RPAD(REGEXP_REPLACE(REGEXP_REPLACE(A._FILE, '^(.*[^0-9])?((19[7-9][0-9]|20[0-9]{2}|2100)((0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])|-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])|_(0[1-9]|1[0-2])_(0[1-9]|[12][0-9]|3[01]))([T_ -]?[0-9]{2}[-:_h]?[0-9]{2}([-:_m]?[0-9]{2})?)?)([^0-9].*)?$', '\\2'), '[^0-9]', ''), 14, '0'), '(.{4})(..)(..)(..)(..)(..)', '\\1-\\2-\\3 \\4:\\5:\\6') AS TIMESTAMP_NTZ) END, A._VERSION_AT) AS _VERSION_AT,
   A._LOADED_AT,
   A._REPLAYED_FROM
 FROM STOREFRONT.BRONZE.PRODUCTS__ALL AS A
@@ -299,7 +299,7 @@ QUALIFY ROW_NUMBER() OVER (PARTITION BY A._FILE, A._CONTENT_KEY, A._FILE_ROW ORD
   AND DENSE_RANK() OVER (PARTITION BY A._FILE ORDER BY A._VERSION_AT DESC, A._CONTENT_KEY DESC) = 1;
 
 CREATE VIEW IF NOT EXISTS STOREFRONT.BRONZE.SALES
-  COMMENT = 'snowmelt storefront/prod 2bddfde90c80'
+  COMMENT = 'snowmelt storefront/prod 40318aa16859'
 AS
 SELECT
   A.SALE_ID,
@@ -311,7 +311,7 @@ SELECT
   _FILE AS _STAGE_PATH,
   A._FILE_ROW,
   DATE_PART(EPOCH_NANOSECOND, A._LOADED_AT) AS _LOAD_SEQ,
-  A._VERSION_AT,
+  COALESCE(CASE WHEN REGEXP_LIKE(A._FILE, '(.*[^0-9])?((19[7-9][0-9]|20[0-9]{2}|2100)((0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])|-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])|_(0[1-9]|1[0-2])_(0[1-9]|[12][0-9]|3[01]))([T_ -]?[0-9]{2}[-:_h]?[0-9]{2}([-:_m]?[0-9]{2})?)?)([^0-9].*)?') THEN TRY_CAST(REGEXP_REPLACE(RPAD(REGEXP_REPLACE(REGEXP_REPLACE(A._FILE, '^(.*[^0-9])?((19[7-9][0-9]|20[0-9]{2}|2100)((0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])|-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])|_(0[1-9]|1[0-2])_(0[1-9]|[12][0-9]|3[01]))([T_ -]?[0-9]{2}[-:_h]?[0-9]{2}([-:_m]?[0-9]{2})?)?)([^0-9].*)?$', '\\2'), '[^0-9]', ''), 14, '0'), '(.{4})(..)(..)(..)(..)(..)', '\\1-\\2-\\3 \\4:\\5:\\6') AS TIMESTAMP_NTZ) END, A._VERSION_AT) AS _VERSION_AT,
   A._LOADED_AT,
   A._REPLAYED_FROM
 FROM STOREFRONT.BRONZE.SALES__ALL AS A
@@ -437,10 +437,10 @@ ALTER TASK IF EXISTS STOREFRONT.SNOWMELT.DAILY SUSPEND;
 
 CREATE TASK IF NOT EXISTS STOREFRONT.SNOWMELT.SILVER
   WAREHOUSE = STOREFRONT_WH
-  COMMENT = 'snowmelt storefront/prod 646c13cfa955'
+  COMMENT = 'snowmelt storefront/prod 80eeb1f09ae8'
   AFTER STOREFRONT.SNOWMELT.DAILY
 AS
-CALL STOREFRONT.SNOWMELT.RUN_DBT('build --select silver --target prod');
+CALL STOREFRONT.SNOWMELT.RUN_DBT('build --select silver --indirect-selection buildable --target prod');
 
 ALTER TASK IF EXISTS STOREFRONT.SNOWMELT.DAILY SUSPEND;
 
@@ -464,10 +464,10 @@ ALTER TASK IF EXISTS STOREFRONT.SNOWMELT.DAILY SUSPEND;
 
 CREATE TASK IF NOT EXISTS STOREFRONT.SNOWMELT.GOLD
   WAREHOUSE = STOREFRONT_WH
-  COMMENT = 'snowmelt storefront/prod 3b9ab797234b'
+  COMMENT = 'snowmelt storefront/prod afcb31e41d82'
   AFTER STOREFRONT.SNOWMELT.GATE
 AS
-CALL STOREFRONT.SNOWMELT.RUN_DBT('build --select gold --target prod');
+CALL STOREFRONT.SNOWMELT.RUN_DBT('build --select gold --indirect-selection buildable --target prod');
 
 ALTER TASK IF EXISTS STOREFRONT.SNOWMELT.DAILY SUSPEND;
 

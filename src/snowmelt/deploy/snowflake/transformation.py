@@ -29,6 +29,9 @@ from snowmelt.transform.tasks.config import Expect, TaskConfig
 from snowmelt.transform.tasks.graph import TaskGraph as LocalGraph
 
 PUBLISH = "publish_arrivals"
+_NOT_TOO_EARLY = "--indirect-selection buildable"
+"""A test runs in the step after which all that it looks at is made, as it does here:
+https://docs.getdbt.com/reference/node-selection/test-selection-examples"""
 _HERE_ONLY = {
     "python": "calls a function on this machine",
     "shell": "runs a program on this machine",
@@ -299,10 +302,10 @@ class _Graph:
             )
             return "SELECT 1"
         if task.dbt is not None:
-            verb, chosen = "build", task.dbt.select
             if task.dbt.test:
-                verb, chosen = "test", task.dbt.test
-            return _call(self.place, f"{verb} --select {' '.join(chosen)}")
+                return _call(self.place, f"test --select {' '.join(task.dbt.test)}")
+            chosen = " ".join(task.dbt.select)
+            return _call(self.place, f"build --select {chosen} {_NOT_TOO_EARLY}")
         if task.refresh is not None:
             told = (
                 "the pipes look at the stage again; nothing waits until all is loaded"
