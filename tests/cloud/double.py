@@ -8,8 +8,8 @@ Run in an environment of its own: `python double.py PORT`. Added here:
 - `SHOW STREAMS`, `SYSTEM$STREAM_HAS_DATA`, temporary tables under a whole name;
 - a definition ends the transaction that is open, as there;
 - blocks of Snowflake Scripting, as our models send them;
-- `CREATE TABLE … LIKE`, clones in the place of a table, `COPY GRANTS`, comments of
-  views;
+- clones in the place of a table, of transient ones into such; `COPY GRANTS`; comments
+  of views;
 - `/double/stop`: from a statement on, the account refuses all that clients send, and
   rolls back what was open, as if they had been killed before it.
 
@@ -63,11 +63,10 @@ _VIEW_COMMENT = re.compile(
     r"^(create\s+or\s+replace\s+view\s+(\S+))\s+comment\s*=\s*'([^']*)'\s+as\b", re.I
 )
 _SHOW_VIEWS = re.compile(r"show\s+views\s+in\s+schema\s+(\S+)\s*;?\s*$", re.I)
-_LIKE = re.compile(
-    r"^create\s+table\s+if\s+not\s+exists\s+(\S+)\s+like\s+(\S+)\s*;?\s*$", re.I
-)
+_ANEW = re.compile(r"^create\s+or\s+replace\s+(transient\s+)?table\s+(\S+)", re.I)
 _CLONE = re.compile(
-    r"^create\s+or\s+replace\s+table\s+(\S+)\s+clone\s+(\S+)\s*;?\s*$", re.I
+    r"^create\s+or\s+replace\s+(transient\s+)?table\s+(\S+)\s+clone\s+(\S+)\s*;?\s*$",
+    re.I,
 )
 _HAS_DATA = re.compile(r"system\$stream_has_data\('([^']+)'\)", re.I)
 _SETTINGS = re.compile(
@@ -79,6 +78,8 @@ _WRITES = re.compile(r"^\s*(insert|delete|update|merge|create)\b", re.I)
 STREAMS: dict[str, dict[str, Any]] = {}
 """By whole name in capitals."""
 VIEW_COMMENTS: dict[str, str] = {}
+TRANSIENT: set[str] = set()
+"""Tables that dbt makes are transient; a clone of one has to be."""
 STOP: dict[str, Any] = {}
 """`at`: before a statement with this text clients are gone; `gone`: they are."""
 
@@ -263,13 +264,13 @@ def managed(self: FakeSnowflakeCursor, bare: str) -> str | None:
     ):
         if match := pattern.match(bare):
             return act(match)
-    if match := _LIKE.match(bare):
-        return (
-            f"create table if not exists {match[1]} as select * from {match[2]} limit 0"
-        )
     if match := _CLONE.match(bare):
-        streams.made_anew(match[1])
-        return f"create or replace table {match[1]} as select * from {match[2]}"
+        transient, made, of = match.groups()
+        if streams.whole(of) in TRANSIENT and not transient:
+            told = "Transient object cannot be cloned to a permanent object."
+            raise ProgrammingError(told, errno=2120)
+        streams.made_anew(made)
+        return f"create or replace table {made} as select * from {of}"
     if match := _VIEW_COMMENT.match(bare):
         VIEW_COMMENTS[streams.whole(match[2])] = match[3]
         return _VIEW_COMMENT.sub(r"\1 as", bare)
@@ -307,8 +308,9 @@ def execute(self: FakeSnowflakeCursor, command: str, *given: Any, **named: Any) 
         return _execute(self, command, *given, **named)
     command = _TEMPORARY.sub(r"\1table", bare) if _TEMPORARY.match(bare) else command
     ended = _execute(self, command, *given, **named)
-    if match := re.match(r"^create\s+or\s+replace\s+table\s+(\S+)", bare, re.I):
-        streams.made_anew(match[1])
+    if match := _ANEW.match(bare):
+        streams.made_anew(match[2])
+        (TRANSIENT.add if match[1] else TRANSIENT.discard)(streams.whole(match[2]))
     if _WRITES.match(bare):
         for key in streams.read_by(bare):
             if in_transaction:

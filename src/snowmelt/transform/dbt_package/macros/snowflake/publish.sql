@@ -84,6 +84,12 @@
 {%- endmacro %}
 
 
+{#- The columns that name a row; a snapshot has several rows of a key. -#}
+{% macro keys_of(node) -%}
+    {{- return([] if node.resource_type == 'snapshot' else snowmelt.as_list(node.config.unique_key)) -}}
+{%- endmacro %}
+
+
 {% macro next_of(node) -%}
     {{- return(api.Relation.create(database=node.database, schema=node.schema, identifier=node.alias)) -}}
 {%- endmacro %}
@@ -120,8 +126,10 @@
             {%- if not fits -%}
                 {%- do snowmelt.make_fit(node) -%}
             {%- endif -%}
-            {%- do run_query('create or replace stream ' ~ stream ~ ' on table ' ~ snowmelt.next_of(node)) -%}
-            {%- do begun.append(stream) -%}
+            {%- if snowmelt.keys_of(node) -%}
+                {%- do run_query('create or replace stream ' ~ stream ~ ' on table ' ~ snowmelt.next_of(node)) -%}
+                {%- do begun.append(stream) -%}
+            {%- endif -%}
             {%- do statements.extend(snowmelt.published_as_a_whole(node)) -%}
             {%- do tables.append(node.alias) -%}
         {%- endif -%}
@@ -160,7 +168,7 @@
             {%- do good.append(target.database ~ '.' ~ schema ~ '.' ~ row['name']) -%}
         {%- endfor -%}
     {%- endfor -%}
-    {%- for node in built if snowmelt.publishing_stream(node) in good and node.config.unique_key -%}
+    {%- for node in built if snowmelt.publishing_stream(node) in good and snowmelt.keys_of(node) -%}
         {%- do asked.append(snowmelt.publishing_stream(node)) -%}
     {%- endfor -%}
     {%- if asked -%}
@@ -214,7 +222,7 @@
             {%- set gone.any = true -%}
         {%- endfor -%}
         {%- if gone.any -%}
-            {%- do run_query('create or replace table ' ~ there ~ ' clone ' ~ next ~ ' copy grants') -%}
+            {%- do run_query('create or replace table ' ~ there ~ ' copy grants as select * from ' ~ next) -%}
         {%- else -%}
             {%- for name, kind in made.items() if name not in had -%}
                 {%- do run_query('alter table ' ~ there ~ ' add column if not exists ' ~ name ~ ' ' ~ kind) -%}
@@ -224,7 +232,7 @@
         {%- if found is not none -%}
             {%- do adapter.drop_relation(found) -%}
         {%- endif -%}
-        {%- do run_query('create table if not exists ' ~ there ~ ' like ' ~ next) -%}
+        {%- do run_query('create table if not exists ' ~ there ~ ' as select * from ' ~ next ~ ' where false') -%}
     {%- endif -%}
 
 {%- endmacro %}
@@ -235,23 +243,23 @@
 {%- endmacro %}
 
 
-{#- The rows of the keys that changed go, and come as they are now. -#}
+{#- Of the keys that changed all rows go, and come as they are now. -#}
 {% macro published_by_stream(node) -%}
-    {%- set stream, there = snowmelt.publishing_stream(node), snowmelt.published_of(node) -%}
-    {%- set keys = snowmelt.as_list(node.config.unique_key) | join(', ') -%}
-    {%- set names = snowmelt.columns_of(node) | join(', ') -%}
+    {%- set next, there = snowmelt.next_of(node), snowmelt.published_of(node) -%}
+    {%- set keys, names = snowmelt.keys_of(node) | join(', '), snowmelt.columns_of(node) | join(', ') -%}
+    {%- set changed = ' where (' ~ keys ~ ') in (select ' ~ keys ~ ' from ' ~ snowmelt.publishing_stream(node) ~ ')' -%}
     {{- return([
-        'delete from ' ~ there ~ ' where (' ~ keys ~ ') in (select ' ~ keys ~ ' from ' ~ stream ~ ')',
-        'insert into ' ~ there ~ ' (' ~ names ~ ') select ' ~ names ~ ' from ' ~ stream ~ " where METADATA$ACTION = 'INSERT'",
+        'delete from ' ~ there ~ changed,
+        'insert into ' ~ there ~ ' (' ~ names ~ ') select ' ~ names ~ ' from ' ~ next ~ changed,
     ]) -}}
 {%- endmacro %}
 
 
 {% macro published_as_a_whole(node) -%}
     {%- set next, there = snowmelt.next_of(node), snowmelt.published_of(node) -%}
-    {%- set names = snowmelt.columns_of(node) -%}
-    {%- if node.config.unique_key -%}
-        {{- return(snowmelt.becoming(there, next, snowmelt.as_list(node.config.unique_key), names, 'true')) -}}
+    {%- set names, keys = snowmelt.columns_of(node), snowmelt.keys_of(node) -%}
+    {%- if keys -%}
+        {{- return(snowmelt.becoming(there, next, keys, names, 'true')) -}}
     {%- endif -%}
     {%- set listed = names | join(', ') -%}
     {{- return([
@@ -301,7 +309,10 @@
 {%- endmacro %}
 
 
-{#- Keep what was refused as it is now, and say so; readers keep what they have. -#}
+{#-
+    Keep what was refused as it is now, and say so; readers keep what they have. Only a transient
+    clone can be made of any table (https://docs.snowflake.com/en/user-guide/tables-temp-transient).
+-#}
 {% macro refuse(built, failed) -%}
 
     {%- set kept = [] -%}
@@ -313,7 +324,7 @@
                 {%- do kept.append(evidence) -%}
                 {%- do run_query('create schema if not exists ' ~ evidence) -%}
             {%- endif -%}
-            {%- do run_query('create or replace table ' ~ evidence ~ '.' ~ node.alias ~ ' clone ' ~ next) -%}
+            {%- do run_query('create or replace transient table ' ~ evidence ~ '.' ~ node.alias ~ ' clone ' ~ next) -%}
         {%- endif -%}
     {%- endfor -%}
     {%- do snowmelt.tell_publication(
