@@ -13,6 +13,10 @@ Run in an environment of its own: `python double.py PORT`. Added here:
   remembers even after a rollback, which there it does not;
 - MD5_NUMBER_LOWER64 and MD5_NUMBER_UPPER64.
 - a session's query tag, which nothing here tells again.
+- clones in the place of a table, of transient ones into such; `COPY GRANTS`; comments
+  of views;
+- `/double/stop`: from a statement on, the account refuses all that clients send, and
+  rolls back what was open, as if they had been killed before it.
 
 What it cannot show: privileges, concurrency, cost, types as strict as Snowflake's.
 """
@@ -24,6 +28,7 @@ import re
 import sys
 import tempfile
 import urllib.request
+from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -35,12 +40,13 @@ import uvicorn
 from fakesnow.cursor import FakeSnowflakeCursor
 from snowflake.connector.errors import ProgrammingError
 from snowflake.connector.util_text import split_statements
+from sqlglot.expressions import Expression, TryCast
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 _BLOCK = re.compile(
-    r"^execute immediate \$\$\s*declare\s+.*?begin\s+begin transaction;"
+    r"^execute immediate \$\$\s*(?:declare\s+.*?)?begin\s+begin transaction;"
     r"(?P<body>.*)commit;\s*exception\s+when other then\s+rollback;\s+raise;\s+"
     r"end;\s*\$\$",
     re.I | re.S,
@@ -49,11 +55,26 @@ _IF = re.compile(r"^if \((?P<condition>.*?)\) then (?P<then>.*)$", re.I | re.S)
 _COMMENT = re.compile(r"/\*.*?\*/", re.S)
 _CREATE_STREAM = re.compile(
     r"create\s+(or\s+replace\s+)?stream\s+(if\s+not\s+exists\s+)?(\S+)\s+on\s+table\s+"
-    r"(\S+)(\s+append_only\s*=\s*true)?(?:\s+comment\s*=\s*'([^']*)')?\s*;?\s*$",
+    r"(\S+)(\s+append_only\s*=\s*true)?(\s+show_initial_rows\s*=\s*true)?"
+    r"(?:\s+comment\s*=\s*'([^']*)')?\s*;?\s*$",
     re.I | re.S,
 )
 _SHOW_STREAMS = re.compile(
     r"show\s+streams\s+like\s+'([^']*)'\s+in\s+schema\s+(\S+)\s*;?\s*$", re.I
+)
+_DROP_STREAM = re.compile(r"drop\s+stream\s+(?:if\s+exists\s+)?(\S+)\s*;?\s*$", re.I)
+_ALTER_STREAM = re.compile(
+    r"alter\s+stream\s+(\S+)\s+set\s+comment\s*=\s*'([^']*)'\s*;?\s*$", re.I
+)
+_COPY_GRANTS = re.compile(r"\bcopy\s+grants\b", re.I)
+_VIEW_COMMENT = re.compile(
+    r"^(create\s+or\s+replace\s+view\s+(\S+))\s+comment\s*=\s*'([^']*)'\s+as\b", re.I
+)
+_SHOW_VIEWS = re.compile(r"show\s+views\s+in\s+schema\s+(\S+)\s*;?\s*$", re.I)
+_ANEW = re.compile(r"^create\s+or\s+replace\s+(transient\s+)?table\s+(\S+)", re.I)
+_CLONE = re.compile(
+    r"^create\s+or\s+replace\s+(transient\s+)?table\s+(\S+)\s+clone\s+(\S+)\s*;?\s*$",
+    re.I,
 )
 _HAS_DATA = re.compile(r"system\$stream_has_data\('([^']+)'\)", re.I)
 _SETTINGS = re.compile(
@@ -79,6 +100,11 @@ _TAGS = re.compile(
 )
 STREAMS: dict[str, dict[str, Any]] = {}
 """By whole name in capitals."""
+VIEW_COMMENTS: dict[str, str] = {}
+TRANSIENT: set[str] = set()
+"""Tables that dbt makes are transient; a clone of one has to be."""
+STOP: dict[str, Any] = {}
+"""`at`: before a statement with this text clients are gone; `gone`: they are."""
 
 
 def kept(name: str) -> str:
@@ -108,12 +134,13 @@ class Streams:
         return f'"{database}"."{schema}"."{plain}__BASE"'
 
     def create(self, match: re.Match[str]) -> str:
-        _, keeps, name, table, append, comment = match.groups()
+        _, keeps, name, table, append, initial, comment = match.groups()
         key = self.whole(name)
         if keeps and key in STREAMS:
             return "select 'already there' as status"
         on, base = self.quoted(table), self.base(name)
-        self._duck.execute(f"create or replace table {base} as select * from {on}")
+        known = f"select * from {on}{' limit 0' if initial else ''}"
+        self._duck.execute(f"create or replace table {base} as {known}")
         gone = (
             ""
             if append
@@ -168,6 +195,27 @@ class Streams:
             if self.whole(each["on"]) == self.whole(table):
                 each["stale"] = True
 
+    def drop(self, match: re.Match[str]) -> str:
+        key = self.whole(match[1])
+        if STREAMS.pop(key, None) is not None:
+            self._duck.execute(f"drop view if exists {self.quoted(key)}")
+            self._duck.execute(f"drop table if exists {self.base(key)}")
+        return "select 'dropped' as status"
+
+    def comment(self, match: re.Match[str]) -> str:
+        STREAMS[self.whole(match[1])]["comment"] = match[2]
+        return "select 'Statement executed successfully.' as status"
+
+    def views(self, match: re.Match[str]) -> str:
+        place = self.whole(f"{match[1]}.x").rpartition(".")[0]
+        rows = [
+            f"select '{key.rpartition('.')[2]}' as \"name\", '{told}' as \"comment\""
+            for key, told in VIEW_COMMENTS.items()
+            if key.rpartition(".")[0] == place
+        ]
+        nothing = "select '' as \"name\", '' as \"comment\" where false"
+        return " union all ".join(rows) or nothing
+
     def has_data(self, match: re.Match[str]) -> str:
         (found,) = self._duck.execute(
             f"select count(*) > 0 from {self.quoted(match[1])}"
@@ -176,7 +224,7 @@ class Streams:
 
     def read_by(self, command: str) -> list[str]:
         text = kept(command)
-        return [key for key in STREAMS if key in text]
+        return [k for k in STREAMS if re.search(rf"{re.escape(k)}(?![\w$])", text)]
 
     def move(self, key: str) -> None:
         on, base = self.quoted(STREAMS[key]["on"]), self.base(key)
@@ -186,7 +234,9 @@ class Streams:
 
 _execute = FakeSnowflakeCursor.execute
 PENDING: dict[int, set[str]] = {}
-"""The streams that the open transaction of a session has read."""
+"""The streams that the open transaction of a session has read: sessions that have one.
+
+(fakesnow does not say so of a session that commits by itself.)"""
 
 
 def run_block(self: FakeSnowflakeCursor, body: str) -> Any:
@@ -213,9 +263,49 @@ def run_block(self: FakeSnowflakeCursor, body: str) -> Any:
     return execute(self, "select 'done' as status")
 
 
+def stop_if_due(self: FakeSnowflakeCursor, bare: str) -> None:
+    """Refuse what a client sends that is no more, and end what it had begun."""
+    if not STOP or self._conn is _KEPT.get("session") or bare.lower() == "rollback":
+        return
+    STOP["gone"] = STOP.get("gone") or STOP["at"] in " ".join(kept(bare).split())
+    if not STOP["gone"]:
+        return
+    if PENDING.pop(id(self._conn), None) is not None:
+        _execute(self, "rollback")
+    raise ProgrammingError("the session is gone", errno=390111)
+
+
+def managed(self: FakeSnowflakeCursor, bare: str) -> str | None:
+    """Return what stands for a statement about streams or views; None for others."""
+    streams = Streams(self)
+    for pattern, act in (
+        (_CREATE_STREAM, streams.create),
+        (_SHOW_STREAMS, streams.show),
+        (_DROP_STREAM, streams.drop),
+        (_ALTER_STREAM, streams.comment),
+        (_SHOW_VIEWS, streams.views),
+    ):
+        if match := pattern.match(bare):
+            return act(match)
+    if match := _CLONE.match(bare):
+        transient, made, of = match.groups()
+        if streams.whole(of) in TRANSIENT and not transient:
+            told = "Transient object cannot be cloned to a permanent object."
+            raise ProgrammingError(told, errno=2120)
+        streams.made_anew(made)
+        return f"create or replace table {made} as select * from {of}"
+    if match := _VIEW_COMMENT.match(bare):
+        VIEW_COMMENTS[streams.whole(match[2])] = match[3]
+        return _VIEW_COMMENT.sub(r"\1 as", bare)
+    return None
+
+
 def execute(self: FakeSnowflakeCursor, command: str, *given: Any, **named: Any) -> Any:
     """Carry out one statement as an account does."""
     bare = _COMMENT.sub(" ", command).strip()
+    stop_if_due(self, bare)
+    bare = _COPY_GRANTS.sub("", bare)
+    command = _COPY_GRANTS.sub("", command)
     if bare.lower() == "raise no_key":
         raise ProgrammingError("a row has no key", errno=-20001)
     if match := _BLOCK.match(bare):
@@ -228,15 +318,17 @@ def execute(self: FakeSnowflakeCursor, command: str, *given: Any, **named: Any) 
         return _execute(self, "select 'Statement executed successfully.' as status")
     streams = Streams(self)
     session = id(self._conn)
-    in_transaction = self._conn._in_transaction
-    if match := _CREATE_STREAM.match(bare):
-        return _execute(self, streams.create(match), *given, **named)
-    if match := _SHOW_STREAMS.match(bare):
-        return _execute(self, streams.show(match), *given, **named)
-    command = _SETTINGS.sub("", _HAS_DATA.sub(streams.has_data, command))
+    in_transaction = session in PENDING
     if _DEFINES.match(bare) and in_transaction:
+        for key in PENDING.pop(session):
+            streams.move(key)
         _execute(self, "commit")
         in_transaction = False
+    if (stands_for := managed(self, bare)) is not None:
+        return _execute(self, stands_for, *given, **named)
+    command = _SETTINGS.sub("", _HAS_DATA.sub(streams.has_data, command))
+    if re.match(r"^begin\b", bare, re.I):
+        PENDING[session] = set()
     if re.match(r"^(commit|rollback)\b", bare, re.I):
         read = PENDING.pop(session, set())
         if bare.lower().startswith("commit"):
@@ -245,12 +337,13 @@ def execute(self: FakeSnowflakeCursor, command: str, *given: Any, **named: Any) 
         return _execute(self, command, *given, **named)
     command = _TEMPORARY.sub(r"\1table", bare) if _TEMPORARY.match(bare) else command
     ended = _execute(self, command, *given, **named)
-    if match := re.match(r"^create\s+or\s+replace\s+table\s+(\S+)", bare, re.I):
-        streams.made_anew(match[1])
+    if match := _ANEW.match(bare):
+        streams.made_anew(match[2])
+        (TRANSIENT.add if match[1] else TRANSIENT.discard)(streams.whole(match[2]))
     if _WRITES.match(bare):
         for key in streams.read_by(bare):
             if in_transaction:
-                PENDING.setdefault(session, set()).add(key)
+                PENDING[session].add(key)
             else:
                 streams.move(key)
     return ended
@@ -312,30 +405,58 @@ _KEPT: dict[str, Any] = {}
 
 
 async def answer_sql(request: Request) -> JSONResponse:
-    """Carry out a statement for a test, and tell its rows, each value as text."""
+    """Carry out a statement for a test, and tell its rows, each value as text.
+
+    `?session=` names the session; the one without a name is never stopped.
+    """
     statement = (await request.body()).decode()
-    if "session" not in _KEPT:
-        _KEPT["session"] = server.shared_fs.connect()
-    cursor = _KEPT["session"].cursor()
+    name = request.query_params.get("session", "session")
+    if name not in _KEPT:
+        _KEPT[name] = server.shared_fs.connect()
+    cursor = _KEPT[name].cursor()
     try:
         cursor.execute(statement)
         rows = cursor.fetchall()
-        names = [column[0].lower() for column in cursor.description or ()]
     except Exception as error:  # noqa: BLE001 - the test is told
         return JSONResponse({"error": f"{type(error).__name__}: {error}"}, 400)
     told = [[None if each is None else str(each) for each in row] for row in rows]
-    return JSONResponse({"rows": told, "names": names})
+    columns = [column[0].lower() for column in cursor.description or ()]
+    return JSONResponse({"columns": columns, "rows": told})
+
+
+def unless_tried(change: Callable[[Expression], Expression]) -> Any:
+    """Leave TRY_CAST alone: it is null where it cannot be.
+
+    https://docs.snowflake.com/en/sql-reference/functions/try_cast
+    """
+
+    def changed(expression: Expression) -> Expression:
+        return expression if isinstance(expression, TryCast) else change(expression)
+
+    return changed
+
+
+async def stop(request: Request) -> JSONResponse:
+    """Let clients send all they like until one says this; tell whether one did."""
+    told = (await request.body()).decode()
+    were_gone = bool(STOP.get("gone"))
+    STOP.clear()
+    if told:
+        STOP["at"] = kept(told)
+    return JSONResponse({"gone": were_gone})
 
 
 def main() -> None:
     """Serve on a port of loopback."""
     transforms.numeric_agg_implicit_cast = lambda expression: expression
+    transforms.to_timestamp = unless_tried(transforms.to_timestamp)
     routes = server.app.router.routes
     for index, route in enumerate(routes):
         if getattr(route, "path", "") == "/session/v1/login-request":
             routes[index] = Route(route.path, login, methods=["POST"])
     routes.append(Route("/double/sql", answer_sql, methods=["POST"]))
     routes.append(Route("/double/bucket", answer_bucket, methods=["POST"]))
+    routes.append(Route("/double/stop", stop, methods=["POST"]))
     FakeSnowflakeCursor.execute = execute
     uvicorn.run(
         server.app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning"

@@ -10,12 +10,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from ports import free_port
+from snowmelt.deploy.snowflake.session import AccountError, Row
 
 ROOT = Path(__file__).parents[2]
 PYTHON = Path(os.environ.get("SNOWMELT_CLOUD_PYTHON", ROOT / ".venv-cloud/bin/python"))
@@ -36,17 +38,28 @@ class Account:
 
     def rows(self, statement: str) -> list[list[str | None]]:
         """Carry out a statement; values come as text."""
-        rows: list[list[str | None]] = self._post("sql", statement)["rows"]
+        rows: list[list[str | None]] = self.ask(statement)["rows"]
         return rows
 
     def named_rows(self, statement: str) -> list[dict[str, str | None]]:
         """Carry out a statement; rows come by the names of columns."""
-        told = self._post("sql", statement)
-        return [dict(zip(told["names"], row, strict=True)) for row in told["rows"]]
+        told = self.ask(statement)
+        return [dict(zip(told["columns"], row, strict=True)) for row in told["rows"]]
+
+    def ask(self, statement: str, session: str = "session") -> dict[str, Any]:
+        """Carry out a statement on a session; columns and rows come back."""
+        return self._post(f"sql?session={session}", statement)
 
     def use_bucket(self, url: str) -> None:
         """Say where the stage's files lie."""
         self._post("bucket", url)
+
+    def stop_clients(self, before: str) -> bool:
+        """Refuse all that clients send from a statement with this text on.
+
+        An empty text lets them go on. Returns whether they had been stopped.
+        """
+        return bool(self._post("stop", before)["gone"])
 
     def _post(self, what: str, body: str) -> dict[str, Any]:
         url = f"http://127.0.0.1:{self.port}/double/{what}"
@@ -76,6 +89,22 @@ class Account:
         profile = {"snowmelt": {"target": "prod", "outputs": {"prod": output}}}
         folder.mkdir(exist_ok=True)
         (folder / "profiles.yml").write_text(yaml.safe_dump(profile))
+
+
+@dataclass(frozen=True)
+class DoubleSession:
+    """A session of its own, as deploy and runs have one."""
+
+    account: Account
+    name: str
+
+    def rows(self, statement: str) -> list[Row]:
+        try:
+            answer = self.account.ask(statement, self.name)
+        except RefusedError as error:
+            raise AccountError(statement, 0, str(error)) from None
+        names = answer["columns"]
+        return [dict(zip(names, row, strict=True)) for row in answer["rows"]]
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,14 @@ from snowmelt.deploy.resource import Mark, Owner
 from snowmelt.deploy.snowflake.manifest import manifest
 from snowmelt.deploy.snowflake.places import Findings
 from snowmelt.deploy.snowflake.table import Table, View
+from snowmelt.pipe.version import version_at
 from snowmelt.project.project import Project, load_project
 from snowmelt.service.commands import OwnCommands
 
 AT_ONCE = 100
-NOT_COMPARED = ("_load_seq", "_version_at")
-"""A load has a position in commit order here, and its time there. A version is of the
-date in the path here if it has one, and of the time it was written there."""
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+NOT_COMPARED = ("_load_seq",)
+"""A load has a position in commit order here, and its time there."""
 TARGET = {
     "type": "snowflake",
     "account": "myorg-test",
@@ -41,7 +43,7 @@ TARGET = {
 }
 _LOADED = """
 select {columns}, loaded._file, loaded._file_row, history.content_sha256,
-    loaded._loaded_at, loaded._replayed_from
+    loaded._loaded_at, loaded._version_at, loaded._replayed_from
 from bronze."{table}__all" as loaded
 join snowmelt.load_history as history on history.load_seq = loaded._load_seq
 where loaded._load_seq > {after}
@@ -72,12 +74,11 @@ class Shipped:
     def prepare(self) -> None:
         """Make what models read: bronze, as `deploy` defines it."""
         self.account.rows(f"create database {self.database}")
-        for schema in ("bronze", "silver", "gold"):
+        for schema in ("bronze", "silver", "gold", "snowmelt"):
             self.account.rows(f"create schema {self.database}.{schema}")
         mark = Mark(Owner(self.project.settings.name, "prod"), "test")
         for each in manifest(self.project, self.names, Findings(self.root)):
-            of_bronze = ".BRONZE." in each.address.name
-            if of_bronze and isinstance(each, Table | View):
+            if isinstance(each, Table | View):
                 for statement in each.create(mark):
                     self.account.rows(statement)
 
@@ -114,15 +115,19 @@ def _row(values: Sequence[Any], columns: Sequence[tuple[str, str]]) -> str:
         f"parse_json({_text(value)})" if kind == "json" and value else _text(value)
         for value, (_, kind) in zip(values, columns, strict=False)
     ]
-    file, row, content, loaded_at, replayed = values[len(columns) :]
-    loaded = str(loaded_at).replace("T", " ").split("+")[0]
+    file, row, content, loaded_at, version, replayed = values[len(columns) :]
+    loaded, written = (
+        str(each).replace("T", " ").split("+")[0] for each in (loaded_at, version)
+    )
+    if version_at(file, NEVER) is not NEVER:
+        written = loaded  # its version is of the date in its path
     return "select " + ", ".join(
         [
             *own,
             _text(f"raw/{file}"),
             str(row),
             _text(content),
-            f"{_text(loaded)}::timestamp_ntz",
+            f"{_text(written)}::timestamp_ntz",
             f"{_text(loaded)}::timestamp_ltz",
             "null" if replayed is None else str(replayed),
         ]

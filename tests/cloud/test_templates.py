@@ -20,10 +20,7 @@ from shop import Shop, published_tables
 from snowmelt.project.new import make_project
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(1200)]
-RUN = ("run",)
-BUILD = ("build", "--exclude", "test_name:same_sums")
-"""The double makes whole numbers of sums in a union with counts."""
-TEMPLATES = ("olist", "storefront")
+TEMPLATES = ("olist", "storefront", "crm-erp", "retail", "realtime")
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +52,14 @@ def test_snowflake_has_what_duckdb_has(
             assert run is not None
             assert run["state"] == "SUCCEEDED", run
             shipped.ship(commands)
-            run_dbt(shop.root, profiles, *(RUN if number else BUILD))
+            # what a run without tests made is not published yet
+            run_dbt(shop.root, profiles, "run" if number == 1 else "build")
             if number:
                 assert went_by_streams(profiles), "models were built from nothing"
             for table in published_tables(commands):
                 columns, expected = here(commands, table)
-                found = there(shipped, table, columns)
+                seen = table.replace("gold.", "gold_next.") if number == 1 else table
+                found = there(shipped, seen, columns)
                 assert found == expected, f"{template}, wave {number}: {table}"
                 compared += len(expected)
     assert compared

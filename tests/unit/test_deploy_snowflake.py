@@ -192,7 +192,7 @@ def test_columns_that_are_found_by_a_path_are_chosen(tmp_path: Path) -> None:
     ("key", "rule"),
     [
         ("on_same_name_changed: ignore", "ORDER BY A._VERSION_AT, A._CONTENT_KEY"),
-        ("mode: snapshot", "DENSE_RANK() OVER (ORDER BY A._VERSION_AT DESC"),
+        ("mode: snapshot", "DENSE_RANK() OVER (ORDER BY COALESCE(CASE WHEN"),
     ],
 )
 def test_the_live_view_counts_versions_as_the_pipe_says(
@@ -297,7 +297,10 @@ def test_a_graph_keeps_what_its_tasks_say(tmp_path: Path) -> None:
     )
     assert build.after == ("SHOP.SNOWMELT.ROOT",)
     assert dict(build.settings) == {"USER_TASK_TIMEOUT_MS": 90_000}
-    assert "'build --select silver gold --target prod'" in build.code
+    assert (
+        "'build --select silver gold --indirect-selection buildable --target prod'"
+        in build.code
+    )
     assert set(both.after) == {"SHOP.SNOWMELT.ROOT", "SHOP.SNOWMELT.BUILD"}
     assert "COUNT_IF(total > 0)" in both.code  # the dialect is the account's
     assert end.finalize == "SHOP.SNOWMELT.ROOT"

@@ -8,6 +8,8 @@ import click
 
 from snowmelt.cli import output
 from snowmelt.cli.project_option import connected, json_option, project_option
+from snowmelt.cli.target_runs import LOCAL, run_once, target_option
+from snowmelt.errors import UsageError
 
 
 @click.command("run")
@@ -23,12 +25,26 @@ from snowmelt.cli.project_option import connected, json_option, project_option
     multiple=True,
     help="Exit with 5 when records were rejected, or tests or loads warned.",
 )
+@target_option
 @project_option
 @json_option
 def command(
-    on_error: str | None, fail_on: tuple[str, ...], directory: Path, as_json: bool
+    on_error: str | None,
+    fail_on: tuple[str, ...],
+    target: str,
+    directory: Path,
+    as_json: bool,
 ) -> int:
-    """Load all that is pending, build, test, publish, and say what happened."""
+    """Load all that is pending, build, test, publish, and say what happened.
+
+    On another target what arrived is there already: it is built, tested, published.
+    """
+    if target != LOCAL:
+        if on_error or fail_on:
+            raise UsageError(
+                f"--target {target}", "the account's pipes load there, not this run"
+            )
+        return run_once(target, directory, as_json=as_json)
     from snowmelt.cli.run_summary import show_summary
     from snowmelt.observe.progress import Progress
 

@@ -12,7 +12,8 @@ import click
 
 from snowmelt.cli import output
 from snowmelt.cli.project_option import project_option
-from snowmelt.errors import SnowmeltError
+from snowmelt.cli.target_runs import LOCAL, follow, target_option
+from snowmelt.errors import SnowmeltError, UsageError
 from snowmelt.events import Event, Sink, StatementFinished, describe
 
 if TYPE_CHECKING:
@@ -34,17 +35,29 @@ if TYPE_CHECKING:
     default=None,
     help="Answer Prometheus on this port of 127.0.0.1, too.",
 )
+@target_option
 @project_option
 @click.option(
     "--json", "as_json", is_flag=True, help="Print each event as one line of JSON."
 )
 def command(
-    log_format: str, metrics_port: int | None, directory: Path, as_json: bool
+    log_format: str,
+    metrics_port: int | None,
+    target: str,
+    directory: Path,
+    as_json: bool,
 ) -> int:
     """Run the service: files become gold as they land.
 
-    Ctrl-C or SIGTERM lets the running transactions end; nothing is left half-done.
+    On another target: whenever its pipes have copied files. Ctrl-C or SIGTERM lets the
+    running transactions end; nothing is left half-done.
     """
+    if target != LOCAL:
+        if metrics_port is not None or log_format != "console":
+            raise UsageError(
+                f"--target {target}", "its log is a table there: SNOWMELT.PIPELINE_LOG"
+            )
+        return follow(target, directory, as_json=as_json)
     sinks: list[Sink] = [EventLines()] if as_json else []
     if log_format == "json":
         return _logged(directory, sinks, as_json, metrics_port)

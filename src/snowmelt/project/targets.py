@@ -234,8 +234,8 @@ class SnowflakeTarget(BaseModel):
     )
     runner: Literal["tasks", "service"] = Field(
         "tasks",
-        description="What runs after files were copied: tasks of the account, or "
-        "`snowmelt up --target`, which then does all that `tasks:` says.",
+        description="What builds when files were copied: tasks of the account, or "
+        "`snowmelt up --target` on some machine.",
     )
     dbt_project: ObjectName | None = Field(
         None,
@@ -264,16 +264,21 @@ class SnowflakeTarget(BaseModel):
 
         Raises ConfigError when the environment lacks it.
         """
+        name = self.variable(key)
+        if name is None:
+            return None
+        if not environment.get(name):
+            raise ConfigError(key, f"the environment has no {name}", f"Set {name}.")
+        return environment[name]
+
+    def variable(self, key: str) -> str | None:
+        """Return the variable that holds a secret; None if there is no such key."""
         given: SecretStr | None = getattr(self, key)
         if given is None:
             return None
         name = _ONLY_VARIABLE.fullmatch(given.get_secret_value())
         assert name is not None
-        if not environment.get(name[1]):
-            raise ConfigError(
-                key, f"the environment has no {name[1]}", f"Set {name[1]}."
-            )
-        return environment[name[1]]
+        return name[1]
 
 
 TargetConfig = Annotated[

@@ -48,7 +48,7 @@ def reasons_to_ask_dbt(manifest: Mapping[str, Any]) -> dict[str, str]:
     hooks = [
         entry["name"]
         for entry in manifest["nodes"].values()
-        if entry["resource_type"] == "operation"
+        if entry["resource_type"] == "operation" and entry["package_name"] not in _OURS
     ]
     overridden = _overriding(manifest)
     for entry in manifest["nodes"].values():

@@ -78,7 +78,9 @@ class Dbt:
             arguments += ["--indirect-selection", "empty"]
         sent: Sent = {}
         result = self._invoke(arguments, session, done, sent)
-        return DbtBuild([_node_result(each) for each in result.results], sent)
+        # a hook of a package is no node: the one of ours says nothing on this engine
+        made = [e for e in result.results if e.node.resource_type != "operation"]
+        return DbtBuild([_node_result(each) for each in made], sent)
 
     def select(self, session: Session, selection: Sequence[str]) -> frozenset[str]:
         """Return the ids that a selection names, in dbt's own syntax.

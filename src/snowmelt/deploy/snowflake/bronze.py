@@ -13,6 +13,7 @@ from snowmelt.deploy.snowflake.pipe import Copy, Pipe
 from snowmelt.deploy.snowflake.places import Findings, PipeFile
 from snowmelt.deploy.snowflake.stage import FileFormat, Stage
 from snowmelt.deploy.snowflake.table import Table, TableColumn, View
+from snowmelt.deploy.snowflake.versions import version_in
 from snowmelt.pipe.contract import Column
 from snowmelt.pipe.evolution import SchemaEvolution
 from snowmelt.pipe.file_format import CsvFormat, JsonFormat, ParquetFormat
@@ -186,6 +187,7 @@ def _live_query(file: PipeFile, table: Table, folder: str) -> str:
     """
     pipe = file.pipe
     name = f"SUBSTR(A._FILE, {len(folder) + 1})" if folder else "A._FILE"
+    version = f"COALESCE({version_in(name)}, A._VERSION_AT)"
     columns = [f"A.{sql.name(each.name)}" for each in pipe.contract.columns]
     shown = [
         *columns,
@@ -193,7 +195,7 @@ def _live_query(file: PipeFile, table: Table, folder: str) -> str:
         "_FILE AS _STAGE_PATH",
         "A._FILE_ROW",
         "DATE_PART(EPOCH_NANOSECOND, A._LOADED_AT) AS _LOAD_SEQ",
-        "A._VERSION_AT",
+        f"{version} AS _VERSION_AT",
         "A._LOADED_AT",
         "A._REPLAYED_FROM",
     ]
@@ -201,7 +203,7 @@ def _live_query(file: PipeFile, table: Table, folder: str) -> str:
         "ROW_NUMBER() OVER (PARTITION BY A._FILE, A._CONTENT_KEY, A._FILE_ROW "
         f"ORDER BY {_once_order(file)}A._LOADED_AT) = 1"
     )
-    rules = [once, *_version_rule(file)]
+    rules = [once, *_version_rule(file, version)]
     listed = ",\n  ".join(shown)
     joined = "\n  AND ".join(rules)
     return f"SELECT\n  {listed}\nFROM {table.name} AS A\nQUALIFY {joined}"
@@ -222,11 +224,13 @@ def _once_order(file: PipeFile) -> str:
     return "A._VERSION_AT DESC, "
 
 
-def _version_rule(file: PipeFile) -> list[str]:
+def _version_rule(file: PipeFile, version: str) -> list[str]:
+    """Return which contents count: of a name by when they were written."""
     pipe = file.pipe
     newest = "A._VERSION_AT DESC, A._CONTENT_KEY DESC"
     if pipe.mode == "snapshot":
-        return [f"DENSE_RANK() OVER (ORDER BY {newest}, A._FILE DESC) = 1"]
+        order = f"{version} DESC, {newest}, A._FILE DESC"
+        return [f"DENSE_RANK() OVER (ORDER BY {order}) = 1"]
     if pipe.on_same_name_changed is SameName.APPEND:
         return []
     oldest = "A._VERSION_AT, A._CONTENT_KEY"

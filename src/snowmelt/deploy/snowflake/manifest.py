@@ -32,10 +32,12 @@ from snowmelt.deploy.snowflake.places import Findings, PipeFile, pipe_files
 from snowmelt.deploy.snowflake.policies import Policies
 from snowmelt.deploy.snowflake.stage import Stage
 from snowmelt.deploy.snowflake.table import Table, TableColumn
-from snowmelt.deploy.snowflake.transformation import Place, map_tasks
+from snowmelt.deploy.snowflake.transformation import Place, map_news, map_tasks
 from snowmelt.project.project import Project
 
 SYSTEM = "snowmelt"
+BUILT = ("silver", "gold_next", "quarantine")
+"""Schemas that dbt builds in; gold becomes what was built in gold_next."""
 _LOG = (
     ("TURN", "NUMBER(19,0)", True),
     ("RUN_ID", "VARCHAR", True),
@@ -135,7 +137,7 @@ class _Manifest:
                 self.retention_days,
                 needs=(self.database.address,),
             )
-            for name in (bronze, "silver", "gold", "quarantine", SYSTEM)
+            for name in (bronze, *BUILT, "gold", SYSTEM)
         }
 
     def _schemas(self) -> list[Schema]:
@@ -204,7 +206,7 @@ class _Manifest:
         ]
         found += [
             self._on("transformer", makes, "SCHEMA", self.schemas[each].name)
-            for each in ("silver", "gold", "quarantine")
+            for each in (*BUILT, "gold")
         ]
         system = self.schemas[SYSTEM]
         return [
@@ -314,8 +316,6 @@ class _Manifest:
 
     def _tasks(self) -> list[Entity]:
         target, settings = self.names.target, self.project.settings
-        if target.runner != "tasks":
-            return []
         place = Place(
             self.names.database,
             SYSTEM,
@@ -328,7 +328,17 @@ class _Manifest:
             tuple(pipe.name for pipe in self.project.pipes),
             (self.schemas[SYSTEM].address, self.warehouse.address),
         )
+        if target.runner == "service":
+            self._note_tasks()
+            return list(map_news(place))
         return map_tasks(dict(settings.tasks), place, self.findings)
+
+    def _note_tasks(self) -> None:
+        """Say which tasks nobody runs: a machine that follows builds by dbt alone."""
+        for name, task in self.project.settings.tasks.items():
+            if task.dbt is None:
+                told = "nobody runs it: `snowmelt up --target` builds, and no more"
+                self.findings.remark(self.findings.settings("tasks", name), told)
 
     def _alerts(self) -> list[Entity]:
         bronze = self.project.settings.layers.bronze

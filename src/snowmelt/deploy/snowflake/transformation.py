@@ -30,6 +30,9 @@ from snowmelt.transform.tasks.config import Expect, TaskConfig
 from snowmelt.transform.tasks.graph import TaskGraph as LocalGraph
 
 PUBLISH = "publish_arrivals"
+_NOT_TOO_EARLY = "--indirect-selection buildable"
+"""A test runs in the step after which all that it looks at is made, as it does here:
+https://docs.getdbt.com/reference/node-selection/test-selection-examples"""
 _HERE_ONLY = {
     "python": "calls a function on this machine",
     "shell": "runs a program on this machine",
@@ -77,14 +80,7 @@ def map_tasks(
     one task as soon as there is any.
     """
     graph = LocalGraph(tasks) if tasks else None
-    streams = [
-        Stream(
-            place.news(table),
-            place.all_rows(table),
-            needs=(*place.needs, address_of("table", place.all_rows(table))),
-        )
-        for table in place.tables
-    ]
+    streams = map_news(place)
     run = _procedure(place, streams)
     found: list[Entity] = [*streams, run]
     needs = (*place.needs, run.address, *(each.address for each in streams))
@@ -94,6 +90,18 @@ def map_tasks(
     if graph is not None:
         found += _Graph(graph, place, findings, needs).mapped()
     return found
+
+
+def map_news(place: Place) -> list[Stream]:
+    """Return the streams that say whether rows arrived that no run has built."""
+    return [
+        Stream(
+            place.news(table),
+            place.all_rows(table),
+            needs=(*place.needs, address_of("table", place.all_rows(table))),
+        )
+        for table in place.tables
+    ]
 
 
 def _publishing(
@@ -291,14 +299,15 @@ class _Graph:
             self.findings.refuse(
                 self._at(name, kind),
                 f"the task {_HERE_ONLY[kind]}",
-                "Write runner: service in the target: the service then runs the tasks.",
+                "Write runner: service in the target: dbt is then run from a machine, "
+                "and this task by you.",
             )
             return "SELECT 1"
         if task.dbt is not None:
-            verb, chosen = "build", task.dbt.select
             if task.dbt.test:
-                verb, chosen = "test", task.dbt.test
-            return _call(self.place, f"{verb} --select {' '.join(chosen)}")
+                return _call(self.place, f"test --select {' '.join(task.dbt.test)}")
+            chosen = " ".join(task.dbt.select)
+            return _call(self.place, f"build --select {chosen} {_NOT_TOO_EARLY}")
         if task.refresh is not None:
             told = (
                 "the pipes look at the stage again; nothing waits until all is loaded"

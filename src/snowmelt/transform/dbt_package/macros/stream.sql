@@ -22,11 +22,6 @@
     service's target moves offsets; elsewhere a stream reads everything.
 -#}
 {% macro stream(table, name=none, columns=none) -%}
-    {{- return(adapter.dispatch('stream', 'snowmelt')(table, name, columns)) -}}
-{%- endmacro %}
-
-
-{% macro duckdb__stream(table, name=none, columns=none) -%}
 
     {%- set relation = source(table, name) if name is not none else table -%}
     {%- do snowmelt.require_stream(relation, name is none) -%}
@@ -34,34 +29,48 @@
     {%- if listed -%}
         {%- do snowmelt.require_columns_of_log(relation, name is none, listed) -%}
     {%- endif -%}
+    {{- return(adapter.dispatch('stream_of', 'snowmelt')(relation, name is not none, listed)) -}}
+
+{%- endmacro %}
+
+
+{% macro duckdb__stream_of(relation, of_source, columns) -%}
+
     {%- if not snowmelt.reads_changes() -%}
         {%- do snowmelt.refuse_to_add_all_again() -%}
-        {{- return(snowmelt.all_as_changes(relation, listed)) -}}
+        {{- return(snowmelt.all_as_changes(relation, columns)) -}}
     {%- endif -%}
-    {%- if name is not none -%}
+    {%- if of_source -%}
         {{- return(snowmelt.bronze_changes(relation)) -}}
     {%- endif -%}
-    {{- return(snowmelt.column_changes(relation, listed) if listed else snowmelt.model_changes(relation)) -}}
+    {{- return(snowmelt.column_changes(relation, columns) if columns else snowmelt.model_changes(relation)) -}}
 
 {%- endmacro %}
 
 
-{#- Is this the service building on what it built before? Then a model reads its streams. -#}
+{#-
+    Does this model go on from what it built? It is built, not from nothing, on what is there; and its
+    streams are as it left them.
+-#}
 {% macro reads_changes() -%}
-    {{- return(adapter.dispatch('reads_changes', 'snowmelt')()) -}}
-{%- endmacro %}
 
-
-{% macro duckdb__reads_changes() -%}
-
-    {%- if not execute or target.name != 'local' or model.resource_type != 'model' -%}
-        {{- return(false) -}}
-    {%- endif -%}
-    {%- if flags.EMPTY or flags.WHICH not in ('run', 'build') or should_full_refresh() -%}
+    {%- if not execute or model.resource_type != 'model' or flags.EMPTY or flags.WHICH not in ('run', 'build')
+        or should_full_refresh() -%}
         {{- return(false) -}}
     {%- endif -%}
     {%- set there = load_cached_relation(this) -%}
     {%- if there is none or there.is_view -%}
+        {{- return(false) -}}
+    {%- endif -%}
+    {{- return(adapter.dispatch('streams_go_on', 'snowmelt')()) -}}
+
+{%- endmacro %}
+
+
+{#- Only the service's target moves offsets. -#}
+{% macro duckdb__streams_go_on() -%}
+
+    {%- if target.name != 'local' -%}
         {{- return(false) -}}
     {%- endif -%}
     {%- set streams = run_query(

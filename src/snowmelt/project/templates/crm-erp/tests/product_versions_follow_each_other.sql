@@ -13,7 +13,7 @@ versions as (
         is_current,
         lead(start_date) over (partition by product_code order by start_date nulls first) as next_start_date,
         row_number() over (partition by product_code order by start_date nulls first)
-        = count(*) over (partition by product_code) as is_last
+            = count(*) over (partition by product_code) as is_last
     from {{ ref('dim_products_history') }}
 
 )

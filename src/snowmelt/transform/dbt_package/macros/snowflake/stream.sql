@@ -12,29 +12,23 @@
     Built from nothing, streams begin before the rows are read. What comes in between is read
     twice, which changes nothing: a key is made again from what there is.
 -#}
-{% macro snowflake__stream(table, name, columns) -%}
+{% macro snowflake__stream_of(relation, of_source, columns) -%}
 
-    {%- set relation = source(table, name) if name is not none else table -%}
-    {%- do snowmelt.require_stream(relation, name is none) -%}
-    {%- set listed = snowmelt.as_list(columns) -%}
-    {%- if listed -%}
-        {%- do snowmelt.require_columns_of_log(relation, name is none, listed) -%}
-    {%- endif -%}
     {%- if execute and config.get('materialized') == 'incremental' -%}
         {{ exceptions.raise_compiler_error(
             "snowmelt.stream: " ~ model.name ~ " is incremental; on Snowflake the models that read streams are "
             ~ "materialized as latest_version or affected_keys"
         ) }}
     {%- endif -%}
-    {%- set mark = snowmelt.stream_mark(relation, name is not none) -%}
+    {%- set mark = snowmelt.stream_mark(relation, of_source) -%}
     {%- if config.get('materialized') == 'latest_version' -%}
         {{- return(snowmelt.live_rows(relation) ~ mark) -}}
     {%- endif -%}
     {%- if not snowmelt.reads_changes() -%}
-        {{- return(snowmelt.all_as_changes(relation, listed) ~ mark) -}}
+        {{- return(snowmelt.all_as_changes(relation, columns) ~ mark) -}}
     {%- endif -%}
-    {%- if listed -%}
-        {{- return('(select ' ~ listed | join(', ') ~ ', METADATA$ACTION from ' ~ snowmelt.own_stream(relation) ~ ')' ~ mark) -}}
+    {%- if columns -%}
+        {{- return('(select ' ~ columns | join(', ') ~ ', METADATA$ACTION from ' ~ snowmelt.own_stream(relation) ~ ')' ~ mark) -}}
     {%- endif -%}
     {{- return('(select * from ' ~ snowmelt.own_stream(relation) ~ ')' ~ mark) -}}
 
@@ -77,19 +71,9 @@
 {%- endmacro %}
 
 
-{#- Can this model go on from what it built? It is there, and its streams are, as it left them. -#}
-{% macro snowflake__reads_changes() -%}
+{#- Are this model's streams there, on the same model, and not stale? -#}
+{% macro snowflake__streams_go_on() -%}
 
-    {%- if not execute or model.resource_type != 'model' -%}
-        {{- return(false) -}}
-    {%- endif -%}
-    {%- if flags.EMPTY or flags.WHICH not in ('run', 'build') or should_full_refresh() -%}
-        {{- return(false) -}}
-    {%- endif -%}
-    {%- set there = load_cached_relation(this) -%}
-    {%- if there is none or there.is_view -%}
-        {{- return(false) -}}
-    {%- endif -%}
     {%- set found = run_query(
         "show streams like 'SNOWMELT\\\\_S\\\\_\\\\_" ~ (this.identifier | upper | replace('_', '\\\\_')) ~ "\\\\_\\\\_%' in schema "
         ~ this.include(identifier=false)
@@ -141,14 +125,26 @@
     (https://docs.snowflake.com/en/developer-guide/snowflake-scripting/exceptions)
 -#}
 {% macro atomically(statements) -%}
+    {{- return(snowmelt.one_block(
+        statements,
+        'no_key exception (-20001, ' ~ snowmelt.literal(
+            model.name ~ ': a row has no key; rows of this model need ' ~ snowmelt.row_keys() | join(', ')
+        ) ~ ')'
+    )) -}}
+{%- endmacro %}
+
+
+{% macro one_block(statements, declared='') -%}
 
     {%- set body = statements | join(';\n    ') -%}
     {%- if '$$' in body -%}
-        {{ exceptions.raise_compiler_error(model.name ~ ": '$$' cannot stand in a model that is built by a block of Snowflake Scripting") }}
+        {{ exceptions.raise_compiler_error("'$$' cannot stand in a model that is built by a block of Snowflake Scripting") }}
     {%- endif -%}
 execute immediate $$
+{%- if declared %}
 declare
-    no_key exception (-20001, {{ snowmelt.literal(model.name ~ ': a row has no key; rows of this model need ' ~ snowmelt.row_keys() | join(', ')) }});
+    {{ declared }};
+{%- endif %}
 begin
     begin transaction;
     {{ body }};

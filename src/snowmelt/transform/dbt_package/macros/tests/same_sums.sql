@@ -17,14 +17,17 @@
 
 select compared.*
 from (
-    {% for here, there in sums.items() -%}
-    select
-        {{ snowmelt.literal(here) }} as sum,
-        (select coalesce(sum(case when _sign > 0 then {{ here }} else -({{ here }}) end), 0) from (select *, 1 as _sign from {{ model }})) as here,
-        (select coalesce(sum(case when _sign > 0 then {{ there }} else -({{ there }}) end), 0) from (select *, 1 as _sign from {{ of }})) as there
+    {#- each sum is compared before they stand below each other: a column of all has one scale -#}
+    {% for here, there in sums.items() %}
+    select {{ snowmelt.literal(here) }} as sum, cast(here as varchar) as here, cast(there as varchar) as there
+    from (
+        select
+            (select coalesce(sum(case when _sign > 0 then {{ here }} else -({{ here }}) end), 0) from (select *, 1 as _sign from {{ model }})) as here,
+            (select coalesce(sum(case when _sign > 0 then {{ there }} else -({{ there }}) end), 0) from (select *, 1 as _sign from {{ of }})) as there
+    ) as both_sums
+    where here <> there
     {{ 'union all' if not loop.last }}
     {% endfor -%}
 ) as compared
-where compared.here <> compared.there
 
 {% endtest %}

@@ -1,0 +1,1 @@
+"""Runs of a project on a target: dbt builds there, and is watched from here."""

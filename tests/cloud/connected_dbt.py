@@ -1,0 +1,36 @@
+"""dbt, whose connector goes to a double on loopback: `python connected_dbt.py PORT …`.
+
+The profile of a run is for an account: TLS on 443, and a key pair, which the double
+takes no notice of. (dbt imports what is named dbt_… as a plugin; this is none.)
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import snowflake.connector
+from dbt.cli.main import cli
+
+_connect = snowflake.connector.connect
+
+
+def main(port: int) -> None:
+    ours = {
+        "host": "127.0.0.1",
+        "port": port,
+        "protocol": "http",
+        "password": "x",
+        "authenticator": "snowflake",
+    }
+
+    def connect(**given: Any) -> Any:
+        assert given.pop("private_key", None), "signed in by key pair"
+        return _connect(**{**given, **ours})
+
+    snowflake.connector.connect = connect
+    cli()
+
+
+if __name__ == "__main__":  # dbt's other processes import this, too
+    main(int(sys.argv.pop(1)))
