@@ -183,6 +183,15 @@ async def show_pipes(site: Site, request: Request) -> Response:
     )
 
 
+async def show_counts(site: Site, request: Request) -> Response:
+    """Answer `/counts`: what pages of which nothing else is live ask for again."""
+    section = request.query_params.get("section", "")
+    shell = await site.ask("shell")
+    return await site.page(
+        request, "counts.html", heading="Counts", section=section, shell=shell
+    )
+
+
 async def search(site: Site, request: Request) -> Response:
     """Answer `/search`: lead to what has this name, else to files that contain it."""
     asked = request.query_params.get("q", "").strip()[:200]
