@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -91,7 +92,7 @@ def test_while_files_are_loaded_pages_take_their_share_and_are_not_forgotten(
     found = told(Pace(at_work()), due, seconds)
     for group in due:
         times = [0.0, *(at for at, each in found if each == group), seconds]
-        gaps = [after - before for before, after in zip(times, times[1:], strict=False)]
+        gaps = [after - before for before, after in pairwise(times)]
         pace_of_ticks = TICK * len(due)
         assert max(gaps) <= LATE_SECONDS_MAX + PATIENCE_SECONDS + 2 * pace_of_ticks
         assert all(gap >= REST_SECONDS - TICK / 2 for gap in gaps[1:-1])

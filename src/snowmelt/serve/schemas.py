@@ -20,6 +20,7 @@ from snowmelt.serve.records import (
     NUMBER,
     PENDING,
     PIPE,
+    PIPE_STANDING,
     REJECT,
     REJECT_OF_FILE,
     RUN,
@@ -135,6 +136,7 @@ ANSWERS: dict[str, Schema] = {
         ),
     ),
     "shell": SHELL,
+    "pipes": document(shell=SHELL, pipes=listed(PIPE_STANDING)),
     "files": document(
         shell=SHELL,
         pipes=listed(TEXT),

@@ -172,14 +172,9 @@ async def show_run(site: Site, request: Request) -> Response:
 
 async def show_pipes(site: Site, request: Request) -> Response:
     """Answer `/pipes`."""
-    document = await site.ask("status")
+    document = await site.ask("pipes")
     return await site.page(
-        request,
-        "pipes.html",
-        heading="Pipes",
-        section="/pipes",
-        shell=await site.ask("shell"),
-        pipes=document["pipes"],
+        request, "pipes.html", heading="Pipes", section="/pipes", **document
     )
 
 
