@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 import httpx
+from looking import looking
+from playwright.sync_api import Browser, Page, expect
 from seen_project import TOKEN, Served, until
 
 from snowmelt.serve.client import ServiceClient
@@ -113,6 +115,17 @@ def _loaded(service: ServiceClient) -> int:
     return len(service.history("orders", None, 1000)["loads"])
 
 
+def hide(page: Page, hidden: bool) -> None:
+    """Let a page believe that its tab is, or is no more, behind another one."""
+    page.evaluate(
+        """hidden => {
+            Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+            document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        hidden,
+    )
+
+
 def as_it_is(viewer: Viewer) -> str:
     """Return what is in a page for who opens it now."""
     (found,) = MAIN.findall(viewer.client.get(viewer.path).text)
@@ -146,3 +159,41 @@ def test_many_viewers_share_few_answers_and_all_see_how_it_ended(
         assert len(answers) <= seconds / REST_SECONDS + 3, group
         assert asked[group] >= OF_EACH
     assert sum(map(len, made.values())) <= sum(asked.values()) / (OF_EACH - 1)
+
+
+def test_a_tab_that_nobody_sees_asks_nothing_and_then_shows_what_it_missed(
+    browser: Browser, served: Served
+) -> None:
+    with looking(browser, served) as page, served.socket() as service:
+        page.goto("/pipes")
+        page.wait_for_selector("html[data-connection=live]")
+        row = page.get_by_role("row", name=re.compile("^visits"))
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        hide(page, True)
+        service.pause("visits", "while nobody looks")
+        page.wait_for_timeout(1500)
+        assert not asked
+        expect(row).to_contain_text("running")
+        hide(page, False)
+        expect(row).to_contain_text("while nobody looks")
+        assert sum("/events?" in each for each in asked) == 1
+        tokens = {each.input_value() for each in page.locator("[name=csrf]").all()}
+        assert len(tokens) == 1, "a form that came later has the page's token, too"
+        row.get_by_role("button", name="Resume").click()
+        expect(row).to_contain_text("running")
+
+
+def test_a_page_of_which_only_the_counts_are_live_is_not_made_again(
+    browser: Browser, served: Served
+) -> None:
+    with looking(browser, served) as page, served.socket() as service:
+        page.goto("/sql?q=select+42+as+answer")
+        page.wait_for_selector("html[data-connection=live]")
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        with page.expect_response(re.compile("/counts")):
+            service.pause("visits", None)
+        service.resume("visits")
+        page.wait_for_timeout(1500)
+        assert {each.partition("?")[0] for each in asked} == {f"{served.url}/counts"}
