@@ -118,8 +118,8 @@ def _loaded(service: ServiceClient) -> int:
 def hide(page: Page, hidden: bool) -> None:
     """Let a page believe that its tab is, or is no more, behind another one."""
     page.evaluate(
-        """hidden => {
-            Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+        """value => {
+            Object.defineProperty(document, "hidden", { value, configurable: true });
             document.dispatchEvent(new Event("visibilitychange"));
         }""",
         hidden,
