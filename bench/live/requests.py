@@ -39,7 +39,7 @@ CASES: Mapping[str, tuple[Sequence[str], Mapping[str, str]]] = {
     "pages, as open ones ask": (PAGES, {"X-Live": "1"}),
     "API": (API, {}),
 }
-LOADING = ([*PAGES, *API], {})
+LOADING: tuple[Sequence[str], Mapping[str, str]] = ([*PAGES, *API], {})
 LOADING_SECONDS_MAX = 300
 _SCRIPT = """
 local paths = { %s }

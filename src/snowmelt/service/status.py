@@ -95,7 +95,7 @@ def pipes_standing(loop: Loop, session: Session) -> list[Document]:
         held = Counter(each.pipe_name for each in parts.pending.held.values())
     since: dict[str, list[Any]] = defaultdict(list)
     for each in waiting:
-        since[each["pipe_name"]].append(each["since"])
+        since[str(each["pipe_name"])].append(each["since"])
     sums = remembered(parts.warehouse, session, pipe_sums)
     paused, now = paused_pipes(session), parts.clock.now()
     pipes = pipe_documents(sums, parts.project.pipes)
