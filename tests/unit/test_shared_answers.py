@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
@@ -48,6 +49,7 @@ class World:
     clock: Hands = field(default_factory=Hands)
     made: int = 0
     status: int = 200
+    fails: bool = False
     takes: float = 0.0
 
     def __post_init__(self) -> None:
@@ -60,6 +62,8 @@ class World:
         seen = self.broadcast.changes
         identity, who = request.scope["identity"], WHO.get()
         await asyncio.sleep(self.takes)
+        if self.fails:
+            raise ValueError("the warehouse is busy")
         told = [request.url.path, str(seen), identity.role.value, identity.name]
         told += [identity.csrf, who.role.value if who else "", who.name if who else ""]
         told += [f"{name}={value}" for name, value in request.headers.items()]
@@ -151,7 +155,13 @@ def test_what_went_wrong_is_not_shared() -> None:
         assert found.status_code == 422
         assert lines(found)[3] == "eve"
         world.status = 200
+        assert (await world.ask("bob")).status_code == 200
         world.broadcast.tell(FILES)
+        world.fails = True
+        for _ in range(2):
+            with pytest.raises(ValueError, match="the warehouse is busy"):
+                await world.ask("bob")
+        world.fails = False
         assert (await world.ask("bob")).status_code == 200
 
     run(story)

@@ -81,7 +81,13 @@ class SharedAnswers:
             while len(self._kept) > KEPT_MAX:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(group)
-        return await asyncio.shield(kept.making)
+        made: Made | None = None
+        try:
+            made = await asyncio.shield(kept.making)
+        finally:
+            if made is None and self._kept.get(group) is kept:
+                del self._kept[group]  # what went wrong may be right the next time
+        return made
 
     def _is_good(self, kept: _Kept, group: str, now: float) -> bool:
         is_seen = kept.changes >= self._broadcast.needed(group)
