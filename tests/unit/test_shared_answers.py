@@ -4,25 +4,47 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import random
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, Response, StreamingResponse
 
+from snowmelt.clock import Clock, SystemClock
+from snowmelt.events import (
+    CopyFinished,
+    CopyStarted,
+    Event,
+    FileSettled,
+    FilesFound,
+    RunFinished,
+    RunStarted,
+)
+from snowmelt.serve import live, pacing
 from snowmelt.serve.guard import WHO
-from snowmelt.serve.live import Broadcast
+from snowmelt.serve.live import TOPICS, Broadcast
 from snowmelt.serve.pages.shared import KEPT_MAX, KEPT_SECONDS, SharedAnswers
 from snowmelt.serve.sessions import Identity
 from snowmelt.serve.users import Role
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 FILES = frozenset({"files"})
+FINISHED = CopyFinished("orders", 1, "a.csv", NOON, NOON, None)
+EVENTS: tuple[Event, ...] = (
+    FilesFound(1, "listing", NOON),
+    CopyStarted("orders", 1, 1, 0, 0, NOON),
+    FINISHED,
+    FileSettled("orders", "a.csv", "Loaded", 1, 0, None, 1, 9, 1, NOON, NOON),
+    RunStarted.__new__(RunStarted),
+    RunFinished.__new__(RunFinished),
+)
 PEOPLE = {"ana": Role.OPERATOR, "eve": Role.VIEWER, "bob": Role.VIEWER}
 
 
@@ -46,7 +68,7 @@ class Hands:
 class World:
     """Pages that say who they were made for, with what, and how often."""
 
-    clock: Hands = field(default_factory=Hands)
+    clock: Clock = field(default_factory=lambda: Hands())
     made: int = 0
     status: int = 200
     fails: bool = False
@@ -69,25 +91,55 @@ class World:
         told += [f"{name}={value}" for name, value in request.headers.items()]
         return HTMLResponse("\n".join(told), self.status)
 
-    async def ask(
-        self, name: str, path: str = "/files", *, live: bool = True, **headers: str
-    ) -> Response:
+    def request(
+        self, name: str, path: str, headers: dict[str, str], query: str = ""
+    ) -> Request:
         identity = Identity(name, PEOPLE[name], "session", f"csrf-of-{name}")
         WHO.set(identity)
-        given = {"host": "here", "cookie": f"cookie-of-{name}"}
-        given |= {each.replace("_", "-"): value for each, value in headers.items()}
-        if live:
-            given["x-live"] = "1"
+        given = {"host": "here", "cookie": f"cookie-of-{name}", **headers}
         scope = {
             "type": "http",
             "method": "GET",
             "path": path,
             "raw_path": path.encode(),
-            "query_string": b"",
+            "query_string": query.encode(),
             "headers": [(n.encode(), v.encode()) for n, v in given.items()],
             "identity": identity,
         }
-        return await self.answer(Request(scope))
+        return Request(scope)
+
+    async def ask(
+        self, name: str, path: str = "/files", *, live: bool = True, **headers: str
+    ) -> Response:
+        given = {each.replace("_", "-"): value for each, value in headers.items()}
+        if live:
+            given["x-live"] = "1"
+        return await self.answer(self.request(name, path, given))
+
+
+@dataclass
+class Listening:
+    """An open page: it asks when it is told, and knows what it has seen."""
+
+    world: World
+    name: str
+    path: str
+    topic: str
+    seen: int = -1
+    asked: int = 0
+
+    async def listen(self) -> None:
+        """Do as a page does, until it is let go."""
+        given = {"page": self.path, "topics": self.topic}
+        request = self.world.request(self.name, "/events", {}, urlencode(given))
+        answer = await self.world.broadcast.answer(request)
+        assert isinstance(answer, StreamingResponse)
+        async for told in answer.body_iterator:
+            if "changed" in str(told):
+                found = lines(await self.world.ask(self.name, self.path))
+                assert found[2] == PEOPLE[self.name].value
+                self.seen = max(self.seen, int(found[1]))
+                self.asked += 1
 
 
 def lines(answer: Response) -> list[str]:
@@ -221,5 +273,53 @@ def test_roles_and_persons_are_never_mixed_and_nothing_is_stale(
             assert path == f"/{page}"
             assert int(seen) >= needed
             assert who == [role, "", "", role, "", "host=here"]
+
+    run(story)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_all_who_listen_see_how_it_ended_whenever_it_did(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events come from a thread, in bursts and alone; nobody is told in between."""
+    monkeypatch.setattr(live, "TICK_SECONDS", 0.001)
+    monkeypatch.setattr(pacing, "REST_SECONDS", 0.02)
+    monkeypatch.setattr(pacing, "PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(pacing, "LULL_SECONDS", 0.004)
+    chance = random.Random(seed)
+    world = World(clock=SystemClock(), takes=0.002)
+    last: dict[str, int] = {}
+
+    def tell(event: Event) -> None:
+        world.broadcast(event)
+        last.update(dict.fromkeys(TOPICS[type(event)], world.broadcast.changes))
+
+    def happen() -> None:
+        wait = threading.Event().wait
+        for _ in range(40):
+            for _ in range(chance.choice((1, 1, 30))):
+                tell(chance.choice(EVENTS))
+            wait(chance.choice((0.0, 0.002, 0.03)))
+        tell(FINISHED)
+
+    async def story() -> None:
+        listeners = [
+            Listening(world, name, f"/{page}", topic)
+            for name in PEOPLE
+            for page, topic in enumerate(("files", "pending", "runs", "gold"))
+            for _ in range(4)
+        ]
+        tasks = [asyncio.create_task(each.listen()) for each in listeners]
+        await asyncio.sleep(0.02)
+        await asyncio.to_thread(happen)
+        for _ in range(1000):
+            late = [each for each in listeners if each.seen < last[each.topic]]
+            if not late:
+                break
+            await asyncio.sleep(0.01)
+        assert not late
+        world.broadcast.close()
+        await asyncio.gather(*tasks)
+        assert world.made < sum(each.asked for each in listeners) / 3
 
     run(story)
