@@ -22,6 +22,7 @@ LIVE = {
     "trace": "bench.live.trace",
     "tasks": "bench.live.tasks",
     "viewers": "bench.live.viewers",
+    "requests": "bench.live.requests",
     "retail": "bench.scale.retail",
     "retail-peers": "bench.scale.peers",
 }

@@ -41,8 +41,18 @@ setInterval(showTimes, 5000);
 
 const regions = () => [...document.querySelectorAll("[data-live][id]")];
 const known = new Map();
+const token = document.querySelector("input[name=csrf]")?.value ?? "";
+let since = document.body.dataset.since ?? ""; // what is shown has every change up to here
+let tag = "";
 let asking = false;
 let askAgain = false;
+
+// Where what is live is asked for: a page of which only the counts are need not be made again.
+
+function address() {
+  const counts = document.getElementById("side-counts");
+  return counts && regions().length === 1 ? counts.dataset.asked : location.pathname + location.search;
+}
 
 function isBusy(region) {
   const active = document.activeElement;
@@ -64,10 +74,17 @@ async function refresh() {
   }
   asking = true;
   try {
-    const answer = await fetch(location.href, { headers: { "X-Live": "1" }, cache: "no-store" });
-    if (answer.ok) replace(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    const headers = tag ? { "X-Live": "1", "If-None-Match": tag } : { "X-Live": "1" };
+    const answer = await fetch(address(), { headers, cache: "no-store" });
+    if (answer.ok) {
+      const isWhole = replace(new DOMParser().parseFromString(await answer.text(), "text/html"));
+      tag = isWhole ? answer.headers.get("ETag") ?? "" : "";
+    } else if (answer.status >= 500) {
+      askLater();
+    }
+    since = answer.headers.get("X-Since") ?? since;
   } catch {
-    // the next connection asks again
+    askLater();
   } finally {
     asking = false;
     if (askAgain) {
@@ -77,21 +94,38 @@ async function refresh() {
   }
 }
 
+// While the line is open nobody tells a second time. When it is not, the next line will.
+
+function askLater() {
+  setTimeout(() => { if (source?.readyState === EventSource.OPEN) refresh(); }, around(3));
+}
+
+const around = (seconds) => 1000 * seconds * (0.75 + Math.random() / 2);
+
+// Puts what is otherwise in place; says if nothing was left as it was for being in use.
+
 function replace(fresh) {
+  let isWhole = true;
   for (const region of regions()) {
     const found = fresh.getElementById(region.id);
-    if (!found || known.get(region.id) === found.outerHTML || isBusy(region)) continue;
+    if (!found || known.get(region.id) === found.outerHTML) continue;
+    if (isBusy(region)) {
+      isWhole = false;
+      continue;
+    }
     known.set(region.id, found.outerHTML);
     const scrolled = [...region.querySelectorAll(".scroll")].map((box) => [box.scrollLeft, box.scrollTop]);
     const focused = region.contains(document.activeElement) ? document.activeElement.id : "";
     const placed = document.importNode(found, true);
     const open = [...region.querySelectorAll("details[open][data-keep]")].map((each) => each.dataset.keep);
+    placed.querySelectorAll("input[name=csrf]").forEach((each) => { each.value = token; }); // shared answers have none
     placed.querySelectorAll("details[data-keep]").forEach((each) => { each.open = open.includes(each.dataset.keep); });
     region.replaceWith(placed);
     placed.querySelectorAll(".scroll").forEach((box, place) => box.scrollTo(...(scrolled[place] ?? [0, 0])));
     if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
     settle(placed);
   }
+  return isWhole;
 }
 
 // What scrolls sideways can be reached and scrolled from the keyboard.
@@ -144,24 +178,33 @@ function say(state, text) {
 }
 
 function connect() {
-  if (!document.querySelector("[data-live]")) return;
-  const seconds = Number(document.body.dataset.every);
-  if (seconds) { // a page for strangers: the line is not for them
-    setInterval(refresh, seconds * 1000);
-    return;
-  }
-  source = new EventSource("/events");
+  if (!document.querySelector("[data-live]") || document.hidden) return;
+  if (source && source.readyState !== EventSource.CLOSED) return;
+  const topics = new Set(regions().flatMap((region) => region.dataset.live.split(" ")));
+  source = new EventSource(`/events?${new URLSearchParams({ page: address(), topics: [...topics].join(" "), since })}`);
   source.addEventListener("ready", () => {
-    if (failures) refresh();
     failures = 0;
     say("live", "");
   });
-  source.addEventListener("changed", (event) => {
-    const topics = JSON.parse(event.data).topics;
-    const wanted = regions().some((region) => region.dataset.live.split(" ").some((topic) => topics.includes(topic)));
-    if (wanted) refresh();
-  });
+  source.addEventListener("changed", refresh);
   source.addEventListener("error", lost);
+}
+
+// A page that nobody sees has no line, and asks nothing. Once it is seen it hears what it missed.
+
+function seenOrNot() {
+  if (document.hidden) source?.close();
+  else connect();
+}
+
+function beginLive() {
+  const seconds = Number(document.body.dataset.every);
+  if (seconds) { // a page for strangers: the line is not for them
+    setInterval(() => { if (!document.hidden) refresh(); }, seconds * 1000);
+    return;
+  }
+  document.addEventListener("visibilitychange", seenOrNot);
+  connect();
 }
 
 async function lost() {
@@ -182,7 +225,7 @@ async function lost() {
   } else if (failures > 1) {
     say("busy", "The live updates were interrupted. Trying again.");
   }
-  setTimeout(connect, seconds * 1000);
+  setTimeout(connect, around(seconds));
 }
 addEventListener("pagehide", () => source?.close());
 addEventListener("pageshow", (event) => { if (event.persisted) connect(); });
@@ -266,5 +309,5 @@ showUnwell();
 showChosen();
 drawCharts();
 askWell();
-connect();
+beginLive();
 page.dataset.ready = "";

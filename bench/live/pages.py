@@ -120,7 +120,8 @@ def measure(root: Path, files: int, rounds: int) -> dict[str, float]:
             ),
             "runs": lambda: commands.runs(None, 50),
             "run": lambda: commands.run_detail(last),
-            "pipes": commands.status,
+            "pipes": commands.pipes,
+            "status, the command": commands.status,
             "shell": commands.shell,
             **asked_tending(commands),
         }

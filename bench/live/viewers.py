@@ -2,51 +2,56 @@
 
 `python -m bench viewers`: a service gets the same number of files at once, in turn with
 nobody looking and with so many viewers. A viewer does what a browser does: it opens a
-page, listens to `/events`, and asks for the page again when one of its subjects
-changed. They run in a process of their own, on the same machine: what they take
-themselves of its cores is told beside.
+page, listens to `/events` for what it shows, and asks for what is live in it when it is
+told, over a connection that it keeps, compressed, unless it has it. They run in a
+process of their own, on the same machine: what they take themselves of its cores is
+told beside.
 """
 
 from __future__ import annotations
 
 import argparse
+import gzip
 import http.client
-import json
 import multiprocessing
 import re
 import resource
 import shutil
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from bench.inputs import MADE
+from bench.live.backlog import Backlog, Loaded
 from bench.live.figures import Target, add_common_options, percentile, show, verdict
-from bench.live.shop import Shop, copy_shop
-from bench.live.stream import plan_files, write_file
+from bench.live.shop import copy_shop
 from bench.live.up import Service, asking, pause, running
 from bench.machine import describe_machine
 
 ORDERS = 100_000
+FILES = 300
 LOSS_PERCENT_MAX = 5.0
 PAGES = ("/", "/files", "/rejects", "/runs", "/pipes", "/dashboards/executive")
 ANSWER_SECONDS = 60.0
-_LOADED = "select count(*), max(last_load_time) from snowmelt.load_history"
-_SUBJECTS = re.compile(rb'data-live="([^"]*)"')
+BEFORE_SECONDS = 3.0
+AFTER_SECONDS = 3.0
+"""So long viewers go on looking after the last file: they see how it ended."""
+_SUBJECTS = re.compile(r'data-live="([^"]*)"')
+_SINCE = re.compile(r'data-since="([^"]+)"')
 
 
 @dataclass(frozen=True)
 class Watched:
-    """What the viewers saw: pages, the times until they had them, their own CPU."""
+    """What the viewers saw: when they asked and had it, their own CPU."""
 
-    seconds: tuple[float, ...]
+    asked: tuple[tuple[float, float], ...]
     cpu_seconds: float
 
 
@@ -55,8 +60,7 @@ class Round:
     """A backlog that was loaded. `viewers`: how many looked on."""
 
     viewers: int
-    wall_seconds: float
-    service_cpu_seconds: float
+    loaded: Loaded
     watched: Watched | None
 
 
@@ -64,54 +68,54 @@ class Viewer:
     """One browser's tab, as the service sees it."""
 
     def __init__(self, address: str, cookie: str, path: str, stop: Event) -> None:
+        self._headers = {"Cookie": cookie, "Accept-Encoding": "gzip"}
         self._address = address
-        self._headers = {"Cookie": cookie, "X-Live": "1"}
         self._path = path
         self._stop = stop
-        self.seconds: list[float] = []
+        self._line = http.client.HTTPConnection(address, timeout=ANSWER_SECONDS)
+        self._tag = ""
+        self.asked: list[tuple[float, float]] = []
 
     def watch(self) -> None:
         """Look until told to stop."""
-        subjects = self._ask()
+        page = self._get({}).decode()
+        topics = " ".join(sorted({*" ".join(_SUBJECTS.findall(page)).split()}))
+        (since,) = _SINCE.findall(page)
         while not self._stop.is_set():
             try:
-                self._listen(subjects)
+                self._listen({"page": self._path, "topics": topics, "since": since})
             except (OSError, http.client.HTTPException):
                 continue  # as a browser does: it connects again
 
-    def _ask(self) -> set[str]:
+    def _ask(self) -> None:
         begun = perf_counter()
-        connection = http.client.HTTPConnection(self._address, timeout=ANSWER_SECONDS)
-        try:
-            connection.request("GET", self._path, headers=self._headers)
-            answer = connection.getresponse()
-            text = answer.read()
-        finally:
-            connection.close()
-        if answer.status != 200:
-            raise SystemExit(f"{self._path} was answered with {answer.status}")
-        self.seconds.append(perf_counter() - begun)
-        return {
-            each.decode() for found in _SUBJECTS.findall(text) for each in found.split()
-        }
+        self._get({"X-Live": "1", "If-None-Match": self._tag})
+        self.asked.append((begun, perf_counter()))
 
-    def _listen(self, subjects: set[str]) -> None:
+    def _get(self, more: Mapping[str, str]) -> bytes:
+        self._line.request("GET", self._path, headers={**self._headers, **more})
+        answer = self._line.getresponse()
+        body = answer.read()
+        if answer.status not in (200, 304):
+            raise SystemExit(f"{self._path} was answered with {answer.status}")
+        self._tag = answer.getheader("ETag") or ""
+        is_packed = answer.getheader("Content-Encoding") == "gzip"
+        return gzip.decompress(body) if is_packed else body
+
+    def _listen(self, what: Mapping[str, str]) -> None:
         connection = http.client.HTTPConnection(self._address, timeout=5.0)
         try:
-            connection.request("GET", "/events", headers=self._headers)
+            path = f"/events?{urlencode(what)}"
+            connection.request("GET", path, headers=self._headers)
             answer = connection.getresponse()
             while not self._stop.is_set():
                 line = answer.readline()
                 if not line:
                     return
-                if line.startswith(b"data:") and subjects & _topics(line[5:]):
+                if line.startswith(b"event: changed"):
                     self._ask()
         finally:
             connection.close()
-
-
-def _topics(data: bytes) -> set[str]:
-    return set(json.loads(data).get("topics", ()))
 
 
 def crowd(
@@ -129,8 +133,8 @@ def crowd(
     for thread in threads:
         thread.join(10.0)
     used = resource.getrusage(resource.RUSAGE_SELF)
-    seconds = tuple(each for viewer in viewers for each in viewer.seconds)
-    told.put(Watched(seconds, used.ru_utime + used.ru_stime))
+    asked = tuple(each for viewer in viewers for each in viewer.asked)
+    told.put(Watched(asked, used.ru_utime + used.ru_stime))
 
 
 def sign_in(service: Service) -> tuple[str, str]:
@@ -149,77 +153,74 @@ def sign_in(service: Service) -> tuple[str, str]:
 def measure(place: Path, viewers: int, files: int, pairs: int) -> list[Round]:
     """Load a backlog in turn without and with viewers."""
     shop = copy_shop(ORDERS, place)
-    ready = place / "ready"
-    ready.mkdir()
-    coming = [
-        each for each in plan_files(files * 2 * (pairs + 1) * 2) if each.version == 1
-    ]
     found = []
     with running(shop.root) as service:
-        service.rest()
+        backlog = Backlog(service, shop, files, 2 * (pairs + 1))
         for number in range(2 * (pairs + 1)):
-            batch = coming[number * files : (number + 1) * files]
-            for each in batch:
-                write_file(each, shop.known, ready / each.name)
-            looking = viewers if number % 2 else 0
-            done = _round(service, shop, ready, looking)
+            backlog.prepare()
+            done = _round(service, backlog, viewers if number % 2 else 0)
             if number > 1:  # the first of each warms up
                 found.append(done)
-            service.rest()
     return found
 
 
-def _round(service: Service, shop: Shop, ready: Path, viewers: int) -> Round:
+def _round(service: Service, backlog: Backlog, viewers: int) -> Round:
+    if not viewers:
+        return Round(0, backlog.load(), None)
     context = multiprocessing.get_context("spawn")
     stop, told = context.Event(), context.Queue()
-    address, cookie = sign_in(service)
-    arguments = (address, cookie, viewers, stop, told)
-    people = context.Process(target=crowd, args=arguments) if viewers else None
-    if people:
-        people.start()
-        pause(3.0)
-    used, begun = service.cpu_seconds, perf_counter()
-    with asking(service) as client:
-        before = client.query(_LOADED, 1)["rows"][0][0]
-        waiting = sorted(ready.iterdir())
-        for file in waiting:
-            file.rename(shop.landing / file.name)
-        while client.query(_LOADED, 1)["rows"][0][0] < before + len(waiting):
-            pause(0.05)
-        wall = perf_counter() - begun
-    used = service.cpu_seconds - used
+    people = context.Process(
+        target=crowd, args=(*sign_in(service), viewers, stop, told)
+    )
+    people.start()
+    pause(BEFORE_SECONDS)
+    loaded = backlog.load()
+    pause(AFTER_SECONDS)
     stop.set()
-    watched = told.get(timeout=ANSWER_SECONDS) if people else None
-    if people:
-        people.join()
-    return Round(viewers, wall, used, watched)
+    watched = told.get(timeout=ANSWER_SECONDS)
+    people.join()
+    return Round(viewers, loaded, watched)
 
 
 def table(rounds: Sequence[Round], files: int) -> list[str]:
     """Return the figures as lines of text."""
     lines = [
-        "viewers   files/s   service's CPU   pages   p50 ms   p99 ms   viewers' CPU"
+        "                    service's   pages asked for while           "
+        "viewers' all is seen",
+        "viewers   files/s       CPU s  it loads   after   p50 ms  p99 ms"
+        "    CPU s    after s",
     ]
     for each in rounds:
-        rate, used = files / each.wall_seconds, each.service_cpu_seconds
-        line = f"{each.viewers:>7} {rate:>9.1f} {used:>13.1f} s"
+        loaded = each.loaded
+        rate, used = files / loaded.wall_seconds, loaded.service_cpu_seconds
+        line = f"{each.viewers:>7} {rate:>9.1f} {used:>11.2f}"
         if each.watched:
-            seconds = each.watched.seconds
-            half, most = (1000 * percentile(seconds, at) for at in (50, 99))
-            theirs = each.watched.cpu_seconds
-            line += f" {len(seconds):>7} {half:>8.0f} {most:>8.0f} {theirs:>12.1f} s"
+            line += _seen(loaded, each.watched)
         lines.append(line)
     return lines
+
+
+def _seen(loaded: Loaded, watched: Watched) -> str:
+    asked = [each for each in watched.asked if each[0] > loaded.begun]
+    seconds = [ended - begun for begun, ended in asked]
+    half, most = (1000 * percentile(seconds, at) for at in (50, 99))
+    during = sum(begun < loaded.ended for begun, _ in asked)
+    seen = max(ended for _, ended in asked) - loaded.ended
+    return (
+        f" {during:>9} {len(asked) - during:>7} {half:>8.0f} {most:>7.0f}"
+        f" {watched.cpu_seconds:>8.2f} {seen:>10.2f}"
+    )
 
 
 def targets(rounds: Sequence[Round], is_judged: bool) -> list[Target]:
     """Judge what is lost: the median of pairs that followed one another."""
     pairs = list(zip(rounds[::2], rounds[1::2], strict=True))
     lost = median(
-        1 - alone.wall_seconds / with_them.wall_seconds for alone, with_them in pairs
+        1 - alone.loaded.wall_seconds / with_them.loaded.wall_seconds
+        for alone, with_them in pairs
     )
     more = median(
-        with_them.service_cpu_seconds / alone.service_cpu_seconds - 1
+        with_them.loaded.service_cpu_seconds / alone.loaded.service_cpu_seconds - 1
         for alone, with_them in pairs
     )
     return [
@@ -234,7 +235,7 @@ def main(arguments: Sequence[str]) -> int:
         prog="python -m bench viewers", description=__doc__
     )
     parser.add_argument("--viewers", type=int, default=50)
-    parser.add_argument("--files", type=int, default=300, help="that arrive at once")
+    parser.add_argument("--files", type=int, default=FILES, help="that arrive at once")
     parser.add_argument("--pairs", type=int, default=3)
     add_common_options(parser)
     chosen = parser.parse_args(arguments)
@@ -245,9 +246,9 @@ def main(arguments: Sequence[str]) -> int:
         rounds = measure(place, chosen.viewers, chosen.files, chosen.pairs)
     finally:
         shutil.rmtree(place, ignore_errors=True)
-    judged = targets(rounds, is_judged=(chosen.viewers, chosen.files) == (50, 300))
+    judged = targets(rounds, is_judged=chosen.viewers >= 50 and chosen.files >= FILES)
     show(
-        "viewers",
+        "viewers" if chosen.files == FILES else "viewers-long",
         machine,
         [*table(rounds, chosen.files), "", *(each.text for each in judged)],
         chosen,

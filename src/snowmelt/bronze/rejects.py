@@ -23,6 +23,8 @@ OPEN = """
 
 
 # Listed: the open ones, and the evidence of the newest load of a file, if it failed.
+# Which loads those are is asked by itself: beside an `or`, a `not exists` would be
+# asked of every record, with all of load history as its other side.
 LISTED = """
     from snowmelt.rejects as rejects
     join snowmelt.load_history as history using (load_seq)
@@ -30,10 +32,16 @@ LISTED = """
       and history.superseded_by is null
       and (
           history.status = 'Partially loaded'
-          or not exists (
-              select 1 from snowmelt.load_history as later
-              where later.file_name = history.file_name
-                and later.load_seq > history.load_seq
+          or rejects.load_seq in (
+              select failed.load_seq
+              from snowmelt.load_history as failed
+              where failed.status in ('Load failed', 'Load skipped')
+                and failed.superseded_by is null
+                and not exists (
+                    select 1 from snowmelt.load_history as later
+                    where later.file_name = failed.file_name
+                      and later.load_seq > failed.load_seq
+                )
           )
       )
 """

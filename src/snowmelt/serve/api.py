@@ -53,6 +53,7 @@ GETS: dict[str, dict[str, type]] = {
     "validate": {},
     "health": {},
     "shell": {},
+    "pipes": {},
     "files": {"pipe": str, "status": str, "name": str, "before": int, "limit": int},
     "file": {"load": int},
     "reject_samples": {

@@ -22,6 +22,9 @@ class PageQuestions(TendingQuestions, UnderstandingQuestions):
     def shell(self) -> Document:
         return self._ask("shell")
 
+    def pipes(self) -> Document:
+        return self._ask("pipes")
+
     def files(
         self,
         pipe: str | None,

@@ -22,6 +22,10 @@ class PageCommands(TendingCommands, UnderstandingCommands, Protocol):
         """What is beside every page: counts, and the run that readers see."""
         ...
 
+    def pipes(self) -> Document:
+        """What each pipe loaded, what waits for it, and if it is paused."""
+        ...
+
     def files(
         self,
         pipe: str | None,

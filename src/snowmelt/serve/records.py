@@ -133,7 +133,7 @@ PENDING = record(
     since=INSTANT,
 )
 HELD = record(file_name=TEXT, pipe_name=TEXT, reason=TEXT, held_at=INSTANT, answer=TEXT)
-PIPE = record(
+PIPE_STANDING = record(
     pipe_name=TEXT,
     table_name=TEXT,
     last_load_time=maybe(INSTANT),
@@ -144,9 +144,9 @@ PIPE = record(
     open_rejects=WHOLE,
     pending=WHOLE,
     held=WHOLE,
-    pipe_status={"type": "object"},
     execution_state={"enum": ["RUNNING", "PAUSED"]},
 )
+PIPE = record(**PIPE_STANDING["properties"], pipe_status={"type": "object"})
 SHELL = record(
     schema_version=WHOLE,
     project=TEXT,

@@ -21,6 +21,7 @@ from snowmelt.serve.records import (
     NUMBER,
     PENDING,
     PIPE,
+    PIPE_STANDING,
     REJECT,
     REJECT_OF_FILE,
     RUN,
@@ -136,6 +137,7 @@ ANSWERS: dict[str, Schema] = {
         ),
     ),
     "shell": SHELL,
+    "pipes": document(shell=SHELL, pipes=listed(PIPE_STANDING)),
     "files": document(
         shell=SHELL,
         pipes=listed(TEXT),

@@ -41,6 +41,7 @@ PAGES: dict[str, Page] = {
     "/runs/{run}": operate.show_run,
     "/pipes": operate.show_pipes,
     "/search": operate.search,
+    "/counts": operate.show_counts,
     **TENDING_PAGES,
     "/lineage": show_lineage,
     "/catalog": catalog.show_catalog,
@@ -65,15 +66,15 @@ def make_web_app(
     """Return the application, with its guard before it; `more`: pages of their own."""
     doors, downloads = Doors(site), Downloads(tables)
 
-    def page(path: str, show: Page, method: str = "GET") -> Route:
-        return Route(path, _told(site, show), methods=[method])
+    def page(path: str, show: Page) -> Route:
+        return Route(path, site.shared.of(_told(site, show)), methods=["GET"])
 
     async def openapi(_: Request) -> Response:
         return JSONResponse(openapi_document())
 
     routes = [
         *(page(path, show) for path, show in PAGES.items()),
-        page("/actions/{verb}", act, "POST"),
+        Route("/actions/{verb}", _told(site, act), methods=["POST"]),
         *more,
         Route("/api/v1/openapi.json", openapi),
         Route("/api/v1/tables/{file}", downloads.answer),

@@ -18,7 +18,7 @@ from snowmelt.serve.commands import Document
 from snowmelt.transform.node_result import CHECKS
 from snowmelt.transform.quarantine import count_refused, quarantines
 from snowmelt.warehouse.plain import plain as plain
-from snowmelt.warehouse.port import Session
+from snowmelt.warehouse.port import Row, Session
 
 SCHEMA_VERSION = 1
 HISTORY_COLUMNS = [name for name in COLUMNS if name != "header"]
@@ -127,29 +127,38 @@ PIPE_COLUMNS = (
 )
 
 
-def pipe_documents(session: Session, pipes: Sequence[Pipe]) -> list[Document]:
-    """Return what load history says of each pipe; live loads only are counted."""
-    rows = session.rows(
+def pipe_sums(session: Session) -> list[Row]:
+    """Return what load history says of each pipe, with PIPE_COLUMNS: of live loads."""
+    return session.rows(
         f"""
         with open_rejects as (
             select rejects.pipe_name, count(*) as open_rejects {OPEN} group by all
+        ),
+
+        loads as (
+            select
+                pipe_name,
+                any_value(table_name),
+                max(last_load_time) filter (row_count > 0),
+                count(*) filter (status in ('Loaded', 'Partially loaded')
+                    and replay_of is null),
+                count(*) filter (status = 'Load failed'),
+                count(*) filter (status = 'Load skipped'),
+                sum(row_count)::bigint
+            from snowmelt.load_history
+            where superseded_by is null
+            group by pipe_name
         )
-        select
-            pipe_name,
-            any_value(table_name),
-            max(last_load_time) filter (row_count > 0),
-            count(*) filter (status in ('Loaded', 'Partially loaded')
-                and replay_of is null),
-            count(*) filter (status = 'Load failed'),
-            count(*) filter (status = 'Load skipped'),
-            sum(row_count)::bigint,
-            coalesce(any_value(open_rejects), 0)
-        from snowmelt.load_history left join open_rejects using (pipe_name)
-        where superseded_by is null
-        group by pipe_name
+
+        select loads.*, coalesce(open_rejects, 0)
+        from loads left join open_rejects using (pipe_name)
         """
     )
-    known = {each["pipe_name"]: each for each in as_documents(PIPE_COLUMNS, rows)}
+
+
+def pipe_documents(sums: Sequence[Row], pipes: Sequence[Pipe]) -> list[Document]:
+    """Return what load history says of each pipe; `sums`: of `pipe_sums`."""
+    known = {each["pipe_name"]: each for each in as_documents(PIPE_COLUMNS, sums)}
     empty = {"last_load_time": None} | dict.fromkeys(PIPE_COLUMNS[3:], 0)
     return [
         {"pipe_name": pipe.name, "table_name": pipe.table_name}

@@ -7,7 +7,8 @@ from collections import Counter
 from snowmelt.observe.alerts.records import deliveries_by_sink, open_by_rule
 from snowmelt.observe.metrics import Standing
 from snowmelt.service.loop import Loop
-from snowmelt.service.pipe_status import history_facts
+from snowmelt.service.pages.remembered import remembered
+from snowmelt.service.pipe_status import history_facts, ingested
 
 
 def standing(loop: Loop) -> Standing:
@@ -16,7 +17,7 @@ def standing(loop: Loop) -> Standing:
     with loop.lock:
         waiting = Counter(str(each["pipe_name"]) for each in parts.pending.states())
     with parts.warehouse.snapshot() as session:
-        known = history_facts(session)
+        known = history_facts(session, remembered(parts.warehouse, session, ingested))
         alerts, deliveries = open_by_rule(session), deliveries_by_sink(session)
     now = parts.clock.now()
     return Standing(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -90,40 +90,37 @@ def pending_facts(
     return PendingFacts(as_of, len(own), oldest["file_name"], oldest["since"])
 
 
-def history_facts(session: Session) -> dict[str, HistoryFacts]:
-    """Return what the warehouse knows, by pipe; a pipe without a past is absent."""
+def ingested(session: Session) -> dict[str, HistoryFacts]:
+    """Return what load history knows, by pipe; a pipe without a past is absent."""
     rows = session.rows(
         """
-        with loads as (
-            select
-                pipe_name,
-                max(last_load_time) filter (row_count > 0 and replay_of is null) as at,
-                arg_max(file_name, load_seq)
-                    filter (row_count > 0 and replay_of is null) as path,
-                max(last_load_time)
-                    filter (error_count > 0 or status = 'Load failed') as error_at
-            from snowmelt.load_history
-            group by pipe_name
-        ),
-
-        states as (
-            select pipe_name, execution_state
-            from snowmelt.pipe_states
-            qualify row_number() over (
-                partition by pipe_name order by rowid desc
-            ) = 1
-        )
-
         select
             pipe_name,
-            coalesce(states.execution_state, 'RUNNING'),
-            loads.at,
-            loads.path,
-            loads.error_at
-        from loads full join states using (pipe_name)
+            max(last_load_time) filter (row_count > 0 and replay_of is null),
+            arg_max(file_name, load_seq) filter (row_count > 0 and replay_of is null),
+            max(last_load_time) filter (error_count > 0 or status = 'Load failed')
+        from snowmelt.load_history
+        group by pipe_name
         """
     )
-    return {name: HistoryFacts(*facts) for name, *facts in rows}
+    return {name: HistoryFacts("RUNNING", *facts) for name, *facts in rows}
+
+
+def history_facts(
+    session: Session, loads: Mapping[str, HistoryFacts] | None = None
+) -> dict[str, HistoryFacts]:
+    """Return what the warehouse knows, by pipe; a pipe without a past is absent.
+
+    `loads`: what `ingested` knows, from who remembers it.
+    """
+    known = dict(ingested(session) if loads is None else loads)
+    states = session.rows(
+        "select pipe_name, execution_state from snowmelt.pipe_states "
+        "qualify row_number() over (partition by pipe_name order by rowid desc) = 1"
+    )
+    for name, state in states:
+        known[name] = replace(known.get(name, HistoryFacts()), execution_state=state)
+    return known
 
 
 def asks_pipe_status(sql: str) -> bool:

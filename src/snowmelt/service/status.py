@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter, defaultdict
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -16,14 +17,17 @@ from snowmelt.service.documents import (
     SCHEMA_VERSION,
     last_run_document,
     pipe_documents,
+    pipe_sums,
     plain,
     reconciliation_documents,
 )
 from snowmelt.service.lagging import lag_document, longest_goal
 from snowmelt.service.loop import Loop
+from snowmelt.service.pages.remembered import remembered
 from snowmelt.service.pipe_status import (
     HistoryFacts,
     history_facts,
+    ingested,
     pending_facts,
     pipe_status_document,
     write_statuses,
@@ -32,6 +36,7 @@ from snowmelt.service.publishing.verbs import known_places, place_document
 from snowmelt.service.standing import held_document, pause_document
 from snowmelt.service.streaming import stuck_streams
 from snowmelt.service.tasks.answers import standing_document
+from snowmelt.warehouse.port import Session
 
 
 def status_document(loop: Loop, *, serving: bool) -> Document:
@@ -43,24 +48,16 @@ def status_document(loop: Loop, *, serving: bool) -> Document:
         unmatched = sorted(pending.unmatched)
         held = [held_document(each) for each in pending.held.values()]
     with parts.warehouse.snapshot() as session:
-        pipes = pipe_documents(session, project.pipes)
+        pipes = pipes_standing(loop, session)
         last_run = last_run_document(session)
         reconciliation = reconciliation_documents(session)
         wait_max = max(project.settings.publish.wait_max, longest_goal(loop))
         stuck = stuck_streams(session, parts.clock.now(), wait_max)
-        paused = paused_pipes(session)
         alerts = alerts_summary(session)
         run_id = published_run(session)
     statuses = pipe_statuses(loop)
-    now = parts.clock.now()
     for pipe in pipes:
-        name = pipe["pipe_name"]
-        own = [each["since"] for each in waiting if each["pipe_name"] == name]
-        pipe["pending"] = len(own)
-        pipe["oldest_pending"] = plain(_first(own))
-        pipe["held"] = sum(each["pipe_name"] == name for each in held)
-        pipe["pipe_status"] = statuses[name]
-        pipe.update(pause_document(paused.get(name), now))
+        pipe["pipe_status"] = statuses[pipe["pipe_name"]]
     return {
         "schema_version": SCHEMA_VERSION,
         "project": project.settings.name,
@@ -90,13 +87,34 @@ def status_document(loop: Loop, *, serving: bool) -> Document:
     }
 
 
+def pipes_standing(loop: Loop, session: Session) -> list[Document]:
+    """Return of each pipe what it loaded, what waits for it, and if it is paused."""
+    parts = loop.parts
+    with loop.lock:
+        waiting = parts.pending.states()
+        held = Counter(each.pipe_name for each in parts.pending.held.values())
+    since: dict[str, list[Any]] = defaultdict(list)
+    for each in waiting:
+        since[str(each["pipe_name"])].append(each["since"])
+    sums = remembered(parts.warehouse, session, pipe_sums)
+    paused, now = paused_pipes(session), parts.clock.now()
+    pipes = pipe_documents(sums, parts.project.pipes)
+    for pipe in pipes:
+        name = pipe["pipe_name"]
+        pipe["pending"] = len(since[name])
+        pipe["oldest_pending"] = plain(min(since[name], default=None))
+        pipe["held"] = held[name]
+        pipe.update(pause_document(paused.get(name), now))
+    return pipes
+
+
 def pipe_statuses(loop: Loop) -> dict[str, Document]:
     """Return each pipe's status with the keys of SYSTEM$PIPE_STATUS."""
     parts = loop.parts
     with loop.lock:
         waiting = parts.pending.states()
     with parts.warehouse.snapshot() as session:
-        known = history_facts(session)
+        known = history_facts(session, remembered(parts.warehouse, session, ingested))
     now = parts.clock.now()
     return {
         pipe.name: pipe_status_document(
@@ -113,10 +131,6 @@ def note_statuses(loop: Loop) -> None:
     parts, documents = loop.parts, pipe_statuses(loop)
     with parts.warehouse.session() as session:
         write_statuses(session, documents, parts.clock.now())
-
-
-def _first(instants: list[Any]) -> Any:
-    return min(instants, default=None)
 
 
 def problems_of(loop: Loop) -> list[str]:

@@ -92,7 +92,7 @@ class Windows:
         except SnowmeltError as error:
             self.opening = Opening(problem=str(error))
             return
-        broadcast = Broadcast()
+        broadcast = Broadcast(parts.clock)
         action_log = WarehouseActionLog(parts.warehouse, self._told)
         shares = Shares(
             parts.project.shares_path, parts.project.session_key_path, parts.clock

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -32,18 +31,14 @@ from snowmelt.serve.guard import refusal
 from snowmelt.serve.pages.site import Site
 from snowmelt.serve.pages.wording import link
 
-Show = Callable[[Site, Request], Awaitable[Response]]
-
 
 def connect_routes(site: Site) -> list[Route]:
     """Return what answers the page and its files."""
-    pages: dict[str, Show] = {
-        "/connect": show_connect,
-        "/connect/{place}/{file}": connection_file,
-    }
     return [
-        Route(path, partial(show, site), methods=["GET"])
-        for path, show in pages.items()
+        Route("/connect", site.shared.of(partial(show_connect, site)), methods=["GET"]),
+        Route(
+            "/connect/{place}/{file}", partial(connection_file, site), methods=["GET"]
+        ),
     ]
 
 

@@ -172,14 +172,18 @@ async def show_run(site: Site, request: Request) -> Response:
 
 async def show_pipes(site: Site, request: Request) -> Response:
     """Answer `/pipes`."""
-    document = await site.ask("status")
+    document = await site.ask("pipes")
     return await site.page(
-        request,
-        "pipes.html",
-        heading="Pipes",
-        section="/pipes",
-        shell=await site.ask("shell"),
-        pipes=document["pipes"],
+        request, "pipes.html", heading="Pipes", section="/pipes", **document
+    )
+
+
+async def show_counts(site: Site, request: Request) -> Response:
+    """Answer `/counts`: what pages of which nothing else is live ask for again."""
+    section = request.query_params.get("section", "")
+    shell = await site.ask("shell")
+    return await site.page(
+        request, "counts.html", heading="Counts", section=section, shell=shell
     )
 
 

@@ -23,6 +23,7 @@ from snowmelt.serve.assets import Assets
 from snowmelt.serve.commands import Commands, Document
 from snowmelt.serve.guard import WHO, Door, identity_of
 from snowmelt.serve.live import EVERYTHING, Broadcast
+from snowmelt.serve.pages.shared import SharedAnswers
 from snowmelt.serve.pages.wording import FILTERS, GLOBALS
 from snowmelt.serve.shares import Shares
 from snowmelt.serve.users import Users
@@ -89,6 +90,7 @@ class Site:
 
     def __post_init__(self) -> None:
         self.asked = Asked(self.clock)
+        self.shared = SharedAnswers(self.clock, self.broadcast)
         self._environment = Environment(
             loader=FileSystemLoader(TEMPLATES),
             autoescape=True,
@@ -114,7 +116,7 @@ class Site:
     def refresh(self) -> None:
         """Forget every answer, and have pages that are open ask anew."""
         self.asked.forget()
-        self.broadcast.tell(EVERYTHING)
+        self.broadcast.tell(EVERYTHING, at_once=True)
 
     def render(self, template: str, /, **values: Any) -> str:
         """Return a template filled in."""
@@ -122,7 +124,13 @@ class Site:
 
     async def page(self, request: Request, template: str, /, **values: Any) -> Response:
         """Answer with a page. `section`: which entry of the menu it is below."""
-        values = {"identity": identity_of(request), "query": "", **values}
+        values = {
+            "identity": identity_of(request),
+            "is_shared": request.scope.get("shared", False),
+            "since": request.scope.get("since", ""),
+            "query": "",
+            **values,
+        }
         html = await run_in_threadpool(partial(self.render, template, **values))
         return HTMLResponse(html)
 

@@ -37,15 +37,18 @@ Answering = Callable[[Request], Awaitable[Response]]
 
 def sql_routes(site: Site, questions: Questions) -> list[Route]:
     """Return what answers the page and the pieces that it asks for later."""
-    pages: dict[str, Callable[[Site, Questions, Request], Awaitable[Response]]] = {
-        "/sql": show_sql,
+    pieces: dict[str, Callable[[Site, Questions, Request], Awaitable[Response]]] = {
         "/sql/columns": show_columns,
         "/sql/card": show_card,
         "/sql/answer.{kind}": download,
     }
+    page = site.shared.of(partial(show_sql, site, questions))
     return [
-        Route(path, partial(show, site, questions), methods=["GET"])
-        for path, show in pages.items()
+        Route("/sql", page, methods=["GET"]),
+        *(
+            Route(path, partial(show, site, questions), methods=["GET"])
+            for path, show in pieces.items()
+        ),
     ]
 
 

@@ -27,7 +27,7 @@ Mask = Callable[[Masks, Document], None]
 HARMLESS = frozenset(
     (
         *("shell", "tables", "streams", "advise", "dashboards", "lineage"),
-        *("trace_columns", "catalog", "connections", "cost"),
+        *("pipes", "trace_columns", "catalog", "connections", "cost"),
     )
 )
 """Verbs whose answers have names, numbers and times, and no value of a row."""

@@ -13,6 +13,7 @@ from snowmelt.service.dashboarding import Look, dashboard_document
 from snowmelt.service.pages.dashboards import dashboards_document
 from snowmelt.service.pages.files import file_document, files_document
 from snowmelt.service.pages.health import health_document
+from snowmelt.service.pages.pipes import pipes_document
 from snowmelt.service.pages.rejects import samples_document
 from snowmelt.service.pages.runs import run_document, runs_document
 from snowmelt.service.pages.shell import shell_document
@@ -41,6 +42,10 @@ class PageAnswers(TendingAnswers, UnderstandingAnswers):
     def shell(self) -> Document:
         with self._loop.parts.warehouse.snapshot() as session:
             return shell_document(self._loop, session)
+
+    def pipes(self) -> Document:
+        self._look()
+        return pipes_document(self._loop)
 
     def files(
         self,
