@@ -28,7 +28,6 @@ PAGES = {
     "profile": "/catalog/gold.client_activity/profile",
     "quality": "/quality",
     "check": "/quality/tests/customers_without_a_sale",
-    "quarantine": "/quality/quarantine",
     "trace": "/trace",
     "trace_table": "/trace?table=gold.client_activity",
     "trace_row": "/trace?table=gold.client_activity&customer_id=C001",
@@ -111,8 +110,11 @@ def test_quality_leads_from_a_figure_to_the_rows(
         waterfall = page.locator("#waterfall")
         expect(waterfall).to_contain_text("Rows in silver")
         waterfall.get_by_role("link", name=re.compile("quarantine")).click()
-        expect(page.locator("#rows")).to_contain_text("email_format")
-        expect(page.locator("#rows")).to_contain_text(SECRETS["email of a refused row"])
+        refused = page.locator("#quarantine")
+        expect(refused).to_contain_text("email_format")
+        expect(refused).to_contain_text(SECRETS["email of a refused row"])
+        refused.get_by_role("link", name=re.compile("record")).first.click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Trace")
         page.goto("/quality?status=warn")
         assert "pass" not in page.locator("#tests td.end").all_inner_texts()
 

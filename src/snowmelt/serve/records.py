@@ -86,6 +86,18 @@ REJECT = record(
 REJECT_OF_FILE = record(
     **REJECT["properties"], file_name=TEXT, load_seq=WHOLE, pipe_name=TEXT
 )
+REFUSED = record(
+    model=TEXT,
+    rule=TEXT,
+    rules=listed(TEXT),
+    state={"enum": ["open", "replayed"]},
+    file_name=TEXT,
+    file_row=WHOLE,
+    load_seq=WHOLE,
+    version_at=INSTANT,
+    values={"type": "object"},
+    line=maybe(WHOLE),
+)
 RUN = record(
     run_id=TEXT,
     state={"enum": ["EXECUTING", "SUCCEEDED", "FAILED"]},

@@ -20,6 +20,7 @@ from snowmelt.serve.records import (
     NUMBER,
     PENDING,
     PIPE,
+    REFUSED,
     REJECT,
     REJECT_OF_FILE,
     RUN,
@@ -76,9 +77,19 @@ ANSWERS: dict[str, Schema] = {
         count=WHOLE, rejects=listed(record(**REJECT_OF_FILE["properties"], status=TEXT))
     ),
     "reject_groups": document(count=WHOLE, groups=listed(GROUP)),
-    "quarantine": document(rows=listed({"type": "object"})),
+    "quarantine": document(count=WHOLE, replayed=WHOLE, rows=listed(REFUSED)),
     "quarantine_groups": document(
-        groups=listed(record(model=TEXT, rule=TEXT, count=WHOLE))
+        count=WHOLE,
+        groups=listed(
+            record(
+                model=TEXT,
+                rule=TEXT,
+                count=WHOLE,
+                first=TEXT,
+                newest=TEXT,
+                example={"type": "object"},
+            )
+        ),
     ),
     "streams": document(
         streams=listed(

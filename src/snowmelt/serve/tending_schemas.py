@@ -218,20 +218,4 @@ TENDING: dict[str, Schema] = {
         warehouse=maybe(record(path=TEXT, owner_pid=WHOLE)),
         limits={"type": "object"},
     ),
-    "quarantine_samples": document(
-        shell=SHELL,
-        count=WHOLE,
-        replayed=WHOLE,
-        rows=listed(
-            record(
-                model=TEXT,
-                rule=TEXT,
-                rules=listed(TEXT),
-                file_name=TEXT,
-                file_row=WHOLE,
-                load_seq=WHOLE,
-                values={"type": "object"},
-            )
-        ),
-    ),
 }

@@ -40,7 +40,7 @@ class UnderstandingCommands(Protocol):
         ...
 
     def quality(self, model: str | None, status: str | None) -> Document:
-        """Every check and since when it fails, quarantine, accounts, audits."""
+        """Every check and since when it fails, accounts of rows, audits."""
         ...
 
     def quality_test(self, test: str) -> Document:

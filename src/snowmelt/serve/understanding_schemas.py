@@ -150,7 +150,7 @@ UNDERSTANDING_ANSWERS: dict[str, Schema] = {
         ),
         tests=listed(TEST),
         models=listed(TEXT),
-        quarantine=listed(record(model=TEXT, rule=TEXT, count=WHOLE)),
+        quarantined=WHOLE,
     ),
     "quality_test": document(
         shell=SHELL,

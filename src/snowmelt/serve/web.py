@@ -47,7 +47,6 @@ PAGES: dict[str, Page] = {
     "/catalog/{name}": catalog.show_table,
     "/catalog/{name}/profile": catalog.show_profile,
     "/quality": quality.show_quality,
-    "/quality/quarantine": quality.show_quarantine,
     "/quality/tests/{test}": quality.show_test,
     "/trace": show_trace,
     "/dashboards": explore.show_dashboards,

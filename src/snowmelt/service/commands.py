@@ -187,8 +187,11 @@ class OwnCommands(PageAnswers):
 
     # Refused rows of silver.
 
-    def quarantine(self, model: str | None, rule: str | None, limit: int) -> Document:
-        return Quarantining(self._parts).rows(model, rule, limit)
+    def quarantine(
+        self, model: str | None, rule: str | None, limit: int, lines: bool | None = None
+    ) -> Document:
+        rows = Quarantining(self._parts).rows
+        return rows(model, rule, limit, lines=lines is not False)
 
     def quarantine_groups(self, model: str | None, rule: str | None) -> Document:
         return Quarantining(self._parts).groups(model, rule)

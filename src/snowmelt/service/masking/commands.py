@@ -190,7 +190,6 @@ def _quality(masks: Masks, found: Document) -> None:
         masks.text(each, "message")
     for each in found["audits"]:
         masks.text(each, "error")
-    _quarantine_groups(masks, {"groups": found["quarantine"]})
 
 
 def _quality_test(masks: Masks, found: Document) -> None:
@@ -272,7 +271,6 @@ MASKED: dict[str, Mask] = {
     "drift": _free,
     **dict.fromkeys(("task_board", "graph_run", "task_detail"), _free),
     **dict.fromkeys(("alert_board", "alert", "deliveries", "drift_board"), _free),
-    "quarantine_samples": _quarantine,
     "table": _table,
     "profile": _profile,
     "quality": _quality,
