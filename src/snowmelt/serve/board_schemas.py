@@ -5,6 +5,8 @@ from __future__ import annotations
 from snowmelt.serve.records import (
     ANYTHING,
     FLAG,
+    INSTANT,
+    LEVEL,
     NUMBER,
     SHELL,
     TEXT,
@@ -16,6 +18,13 @@ from snowmelt.serve.records import (
     record,
 )
 
+HEALTH = record(
+    word=TEXT,
+    level={"enum": ["good", "warn", "bad", ""]},
+    reasons=listed(record(level=LEVEL, kind=TEXT, name=TEXT, told=TEXT)),
+    left_out=WHOLE,
+    data_as_of=maybe(INSTANT),
+)
 _FILTER = record(
     name=TEXT,
     type={"enum": ["select", "multi", "date_range", "text"]},
@@ -28,12 +37,14 @@ _FILTER = record(
 _CARD = record(
     card={"type": "object"},
     columns=listed(TEXT),
+    types=listed(TEXT),
     rows=listed(listed(ANYTHING)),
     sql=TEXT,
     parameters=listed(ANYTHING),
     models=listed(TEXT),
     filters=listed(TEXT),
     unfiltered=listed(TEXT),
+    row_of=maybe(record(table=TEXT, columns={"type": "object"})),
 )
 _CARD["properties"]["comparison"] = record(
     of=TEXT,
@@ -50,10 +61,28 @@ _BOARD = document(
     description=TEXT,
     run_id=TEXT,
     shell=SHELL,
+    health=HEALTH,
     filters=listed(_FILTER),
     chosen=TEXT,
     layout=listed(WHOLE),
     cards=listed(_CARD),
     problem=maybe(_PROBLEM),
 )
-BOARD_ANSWERS: dict[str, Schema] = {"dashboard": _BOARD, "board": _BOARD}
+BOARD_ANSWERS: dict[str, Schema] = {
+    "dashboard": _BOARD,
+    "board": _BOARD,
+    "dashboards": document(
+        shell=SHELL,
+        dashboards=listed(
+            record(
+                name=TEXT,
+                title=TEXT,
+                description=TEXT,
+                cards=WHOLE,
+                problem=maybe(TEXT),
+                models=listed(TEXT),
+                health=HEALTH,
+            )
+        ),
+    ),
+}

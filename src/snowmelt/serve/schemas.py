@@ -197,18 +197,6 @@ ANSWERS: dict[str, Schema] = {
         failures=listed(FAILURE),
         reconciliation=listed(ACCOUNT),
     ),
-    "dashboards": document(
-        shell=SHELL,
-        dashboards=listed(
-            record(
-                name=TEXT,
-                title=TEXT,
-                description=TEXT,
-                cards=WHOLE,
-                problem=maybe(TEXT),
-            )
-        ),
-    ),
     "tables": document(
         run_id=maybe(TEXT), tables=listed(record(name=TEXT, rows=maybe(WHOLE)))
     ),

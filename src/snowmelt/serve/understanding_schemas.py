@@ -23,7 +23,7 @@ NODE = record(
     id=TEXT,
     name=TEXT,
     layer=TEXT,
-    kind={"enum": ["files", "table", "model", "dashboard", "layer"]},
+    kind={"enum": ["files", "table", "model", "dashboard", "exposure", "layer"]},
     key=TEXT,
     selector=TEXT,
     state=STATE,
@@ -162,5 +162,17 @@ UNDERSTANDING_ANSWERS: dict[str, Schema] = {
         ),
         sql=TEXT,
         path=TEXT,
+    ),
+    "search": document(
+        shell=SHELL,
+        text=TEXT,
+        counts={"type": "object"},
+        dashboards=listed(record(name=TEXT, title=TEXT, kind=TEXT, is_named=FLAG)),
+        tables=listed(record(key=TEXT, layer=TEXT, state=STATE, is_named=FLAG)),
+        columns=listed(
+            record(table=TEXT, layer=TEXT, column=TEXT, type=TEXT, is_named=FLAG)
+        ),
+        pipes=listed(record(name=TEXT, is_named=FLAG)),
+        tasks=listed(record(name=TEXT, is_named=FLAG)),
     ),
 }

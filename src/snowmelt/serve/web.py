@@ -23,6 +23,7 @@ from snowmelt.serve.pages import catalog, explore, operate, quality
 from snowmelt.serve.pages.acting import act
 from snowmelt.serve.pages.embedding import show_embedded
 from snowmelt.serve.pages.lineage import show_lineage
+from snowmelt.serve.pages.searching import search
 from snowmelt.serve.pages.site import Site
 from snowmelt.serve.pages.tending import TENDING_PAGES
 from snowmelt.serve.pages.trace import show_trace
@@ -40,7 +41,7 @@ PAGES: dict[str, Page] = {
     "/runs": operate.show_runs,
     "/runs/{run}": operate.show_run,
     "/pipes": operate.show_pipes,
-    "/search": operate.search,
+    "/search": search,
     **TENDING_PAGES,
     "/lineage": show_lineage,
     "/catalog": catalog.show_catalog,
@@ -54,6 +55,7 @@ PAGES: dict[str, Page] = {
     "/d/{name}": explore.lead_to_dashboard,
     "/embed/{token}": show_embedded,
     "/dashboards/{name}/cards/{number:int}.csv": explore.card_csv,
+    "/dashboards/{name}/cards/{number:int}.xlsx": explore.card_xlsx,
 }
 """Path → the page there; an address says all that is chosen on it."""
 

@@ -34,7 +34,7 @@ from snowmelt.service.loading import Loading
 from snowmelt.service.loop import Loop
 from snowmelt.service.operating import Operating
 from snowmelt.service.pages.answers import PageAnswers
-from snowmelt.service.pages.shell import shell_document
+from snowmelt.service.pages.board_health import beside_board
 from snowmelt.service.pipe_status import asks_pipe_status
 from snowmelt.service.publishing.verbs import publications_document, publish_document
 from snowmelt.service.quarantining import Quarantining
@@ -121,8 +121,8 @@ class OwnCommands(PageAnswers):
         }
 
     def dashboard(self, name: str, filters: str | None = None) -> Document:
-        shell = partial(shell_document, self._loop)
-        return dashboard_document(self._parts, Look(name, filters, shell))
+        beside = partial(beside_board, self._loop)
+        return dashboard_document(self._parts, Look(name, filters, beside))
 
     def validate(self) -> Document:
         dbt = Dbt(self._parts.project.root, self._parts.project.warehouse_path)

@@ -1,6 +1,9 @@
-"""What an address says, read as what it stands for."""
+"""What an address says, read as what it stands for; and addresses that are written."""
 
 from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 
@@ -19,3 +22,9 @@ def whole(name: str, given: str | None) -> int | None:
     if not given.isascii() or not given.isdigit() or len(given) > 18:
         raise UsageError(name, f"'{given[:40]}' is no number")
     return int(given)
+
+
+def trace_href(key: str, values: dict[str, Any]) -> str:
+    """Return the address of a row's trace."""
+    words = [f"{name}={value}" for name, value in values.items() if value is not None]
+    return "/trace?" + urlencode({"table": key, "key": words}, doseq=True)

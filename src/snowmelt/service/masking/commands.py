@@ -27,7 +27,7 @@ Mask = Callable[[Masks, Document], None]
 HARMLESS = frozenset(
     (
         *("shell", "tables", "streams", "advise", "dashboards", "lineage"),
-        *("trace_columns", "catalog", "doctor", "connections"),
+        *("trace_columns", "catalog", "doctor", "connections", "search"),
     )
 )
 """Verbs whose answers have names, numbers and times, and no value of a row."""

@@ -14,6 +14,7 @@ from snowmelt.service.masking.personal import personal_of
 from snowmelt.service.pages.lineage import known_graph, lineage_document
 from snowmelt.service.pages.noted import documentation
 from snowmelt.service.pages.shell import shell_document
+from snowmelt.trace.origins import named_by
 from snowmelt.transform.documentation import Note
 from snowmelt.transform.graph import Graph, Node
 from snowmelt.warehouse.port import Session
@@ -269,17 +270,8 @@ def _keys(graph: Graph, node: Node | None, columns: list[str]) -> list[str]:
     if node is None:
         return []
     known = {each.lower(): each for each in columns}
-    named = list(node.unique_key)
-    for test in tests_of(graph, node) if not named else ():
-        about = test.test or {}
-        arguments = about.get("arguments") or {}
-        if about.get("kind") == "unique" and arguments.get("column_name"):
-            named = [str(arguments["column_name"]).strip('"')]
-            break
-        if about.get("kind") == "unique_combination":
-            named = [str(each) for each in arguments.get("columns", ())]
-            break
-    found = [known[each.lower()] for each in named if each.lower() in known]
+    named = [each.strip('"').lower() for each in named_by(graph, node)]
+    found = [known[each] for each in named if each in known]
     return found or [each for each in columns if not each.startswith("_")][:KEYS_MAX]
 
 
