@@ -47,6 +47,13 @@ ANSWERS: dict[str, Schema] = {
         landing=TEXT,
         problems=listed(TEXT),
         warnings=listed(TEXT),
+        changed_files=listed(
+            record(
+                file=TEXT,
+                change={"enum": ["changed", "added", "removed"]},
+                problem=maybe(TEXT),
+            )
+        ),
         pipes=listed(PIPE),
         pending=listed(PENDING),
         held=listed(HELD),

@@ -21,6 +21,8 @@ from snowmelt.service.documents import (
 )
 from snowmelt.service.lagging import lag_document, longest_goal
 from snowmelt.service.loop import Loop
+from snowmelt.service.noticing import Noticed
+from snowmelt.service.parts import Parts
 from snowmelt.service.pipe_status import (
     HistoryFacts,
     history_facts,
@@ -68,7 +70,8 @@ def status_document(loop: Loop, *, serving: bool) -> Document:
         "landing": project.location,
         "channel": plain(asdict(channel)) if channel else None,
         "problems": [*problems_of(loop), *stuck],
-        "warnings": list(loop.warnings),
+        "warnings": [*noticed_of(parts).told(), *loop.warnings],
+        "changed_files": noticed_of(parts).documents(),
         "log": {
             "rows_waiting": parts.pipeline_log.waiting,
             "rows_lost": parts.pipeline_log.lost,
@@ -88,6 +91,11 @@ def status_document(loop: Loop, *, serving: bool) -> Document:
         "tasks": standing_document(loop.tasks.tasks, serving=serving),
         "limits": limits_document(loop),
     }
+
+
+def noticed_of(parts: Parts) -> Noticed:
+    """Return which files of the project are not what the service works with."""
+    return parts.noticing.noticed if parts.noticing is not None else Noticed()
 
 
 def pipe_statuses(loop: Loop) -> dict[str, Document]:

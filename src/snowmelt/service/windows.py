@@ -42,13 +42,13 @@ class Windows:
         self._open_pages(commands, metrics)
         loop.parts.pages = self.opening.url or self.opening.problem
         app = make_app(
-            recording(commands, loop, "socket", self._told),
+            recording(commands, loop, "socket", self.told),
             metrics.read,
             self._make_link,
         )
         self._socket = SocketServer(app, loop.parts.project.socket)
 
-    def _told(self) -> None:
+    def told(self) -> None:
         """Have pages that are open ask anew: somebody did something."""
         self._refresh()
 
@@ -86,7 +86,7 @@ class Windows:
             self.opening = Opening(problem=str(error))
             return
         broadcast = Broadcast()
-        action_log = WarehouseActionLog(parts.warehouse, self._told)
+        action_log = WarehouseActionLog(parts.warehouse, self.told)
         shares = Shares(
             parts.project.shares_path, parts.project.session_key_path, parts.clock
         )
@@ -101,7 +101,7 @@ class Windows:
         parts.events.subscribe(self._warming)
         self._refresh = site.refresh
         if self._loop.alerting is not None:
-            self._loop.alerting.changed = self._told
+            self._loop.alerting.changed = self.told
         more = [
             *sql_routes(site, Asking(parts, PersonalVeil(parts))),
             *connect_routes(site),

@@ -60,6 +60,7 @@ def _attention_href(each: Document) -> str:
         "quarantine": "/rejects#quarantine",
         "task": link("tasks", name) if name else "/tasks",
         "alert": link("alerts", name),
+        "config": "/pipes#changed",
     }
     return pages.get(each["kind"], "/pipes")
 
@@ -180,4 +181,5 @@ async def show_pipes(site: Site, request: Request) -> Response:
         section="/pipes",
         shell=await site.ask("shell"),
         pipes=document["pipes"],
+        changed=document["changed_files"],
     )

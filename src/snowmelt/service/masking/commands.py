@@ -44,6 +44,8 @@ def _run(masks: Masks, run: Document | None) -> None:
 def _status(masks: Masks, found: Document) -> None:
     found["problems"] = [masked_text(each) for each in found["problems"]]
     found["warnings"] = [masked_text(each) for each in found["warnings"]]
+    for each in found["changed_files"]:
+        masks.text(each, "problem")
     found["held"] = masks.free(found["held"])
     found["pending"] = masks.free(found["pending"])
     _run(masks, found["last_run"])
@@ -53,7 +55,7 @@ def _health(masks: Masks, found: Document) -> None:
     for each in found["attention"]:
         if each["kind"] in ("run", "file", "held"):
             masks.text_after_name(each, "told")
-        elif each["kind"] == "service":
+        elif each["kind"] in ("service", "config"):
             masks.text(each, "told")
     _run(masks, found["last_run"])
     masks.loads(found["recent"])

@@ -23,6 +23,7 @@ from snowmelt.service.pages.lineage import lineage_document
 from snowmelt.service.pages.remembered import remembered
 from snowmelt.service.pages.shell import failed_files, shell_document
 from snowmelt.service.standing import explain_held
+from snowmelt.service.status import noticed_of
 from snowmelt.warehouse.port import Session
 
 RECENT = 8
@@ -90,6 +91,11 @@ def _of_service(loop: Loop) -> list[Document]:
                 "snowmelt status",
             )
         )
+    noticed = noticed_of(loop.parts)
+    level, command = "warn", "snowmelt up"
+    if noticed.problem is not None:
+        level, command = "bad", "snowmelt validate"
+    told += [_told(level, "config", "", each, command) for each in noticed.told()]
     return told
 
 
