@@ -8,6 +8,8 @@ from snowmelt.serve.records import (
     INSTANT,
     LEVEL,
     NUMBER,
+    OBJECT,
+    PROBLEM,
     SHELL,
     TEXT,
     WHOLE,
@@ -35,7 +37,7 @@ _FILTER = record(
     has_default=FLAG,
 )
 _CARD = record(
-    card={"type": "object"},
+    card=OBJECT,
     columns=listed(TEXT),
     types=listed(TEXT),
     rows=listed(listed(ANYTHING)),
@@ -44,7 +46,7 @@ _CARD = record(
     models=listed(TEXT),
     filters=listed(TEXT),
     unfiltered=listed(TEXT),
-    row_of=maybe(record(table=TEXT, columns={"type": "object"})),
+    row_of=maybe(record(table=TEXT, columns=OBJECT)),
 )
 _CARD["properties"]["comparison"] = record(
     of=TEXT,
@@ -53,8 +55,7 @@ _CARD["properties"]["comparison"] = record(
     difference=maybe(NUMBER),
     why=TEXT,
 )
-_PROBLEM = record(kind=TEXT, where=TEXT, problem=TEXT, remedy=TEXT, exit_code=WHOLE)
-_CARD["properties"]["problem"] = _PROBLEM
+_CARD["properties"]["problem"] = PROBLEM
 _BOARD = document(
     name=TEXT,
     title=TEXT,
@@ -66,7 +67,7 @@ _BOARD = document(
     chosen=TEXT,
     layout=listed(WHOLE),
     cards=listed(_CARD),
-    problem=maybe(_PROBLEM),
+    problem=maybe(PROBLEM),
 )
 BOARD_ANSWERS: dict[str, Schema] = {
     "dashboard": _BOARD,

@@ -10,6 +10,7 @@ WHOLE: Schema = {"type": "integer"}
 NUMBER: Schema = {"type": "number"}
 FLAG: Schema = {"type": "boolean"}
 ANYTHING: Schema = {}
+OBJECT: Schema = {"type": "object"}
 INSTANT: Schema = {"type": "string", "format": "date-time"}
 
 
@@ -34,14 +35,18 @@ def record(**properties: Schema) -> Schema:
     }
 
 
+def extended(schema: Schema, /, **more: Schema) -> Schema:
+    """Return the schema of an object that has more keys than another."""
+    return record(**schema["properties"], **more)
+
+
 def document(**properties: Schema) -> Schema:
     """Return the schema of a whole answer."""
     return record(schema_version={"const": 1}, **properties)
 
 
-ERROR = record(
-    error=record(kind=TEXT, where=TEXT, problem=TEXT, remedy=TEXT, exit_code=WHOLE)
-)
+PROBLEM = record(kind=TEXT, where=TEXT, problem=TEXT, remedy=TEXT, exit_code=WHOLE)
+ERROR = record(error=PROBLEM)
 STATUSES = ("Loaded", "Partially loaded", "Load failed", "Load skipped")
 LOAD = record(
     file_name=TEXT,
@@ -83,19 +88,17 @@ REJECT = record(
     errors=listed(WRONG),
     rejected_record=TEXT,
 )
-REJECT_OF_FILE = record(
-    **REJECT["properties"], file_name=TEXT, load_seq=WHOLE, pipe_name=TEXT
-)
-REFUSED = record(
-    model=TEXT,
-    rule=TEXT,
+REJECT_OF_FILE = extended(REJECT, file_name=TEXT, load_seq=WHOLE, pipe_name=TEXT)
+RULED = record(model=TEXT, rule=TEXT)
+REFUSED = extended(
+    RULED,
     rules=listed(TEXT),
     state={"enum": ["open", "replayed"]},
     file_name=TEXT,
     file_row=WHOLE,
     load_seq=WHOLE,
     version_at=INSTANT,
-    values={"type": "object"},
+    values=OBJECT,
     line=maybe(WHOLE),
 )
 RUN = record(
@@ -116,7 +119,7 @@ FAILURE = record(
     status=TEXT,
     failures=maybe(WHOLE),
     message=maybe(TEXT),
-    rows=listed({"type": "object"}),
+    rows=listed(OBJECT),
 )
 RUN_ENDED = record(
     run_id=TEXT,
@@ -138,13 +141,13 @@ ACCOUNT = record(
     superseded_rows=WHOLE,
     deduplicated_rows=WHOLE,
 )
-PENDING = record(
-    file_name=TEXT,
-    pipe_name=TEXT,
+OF_PIPE = record(file_name=TEXT, pipe_name=TEXT)
+PENDING = extended(
+    OF_PIPE,
     state={"enum": ["settling", "waiting", "loading", "held"]},
     since=INSTANT,
 )
-HELD = record(file_name=TEXT, pipe_name=TEXT, reason=TEXT, held_at=INSTANT, answer=TEXT)
+HELD = extended(OF_PIPE, reason=TEXT, held_at=INSTANT, answer=TEXT)
 PIPE = record(
     pipe_name=TEXT,
     table_name=TEXT,
@@ -156,7 +159,7 @@ PIPE = record(
     open_rejects=WHOLE,
     pending=WHOLE,
     held=WHOLE,
-    pipe_status={"type": "object"},
+    pipe_status=OBJECT,
     execution_state={"enum": ["RUNNING", "PAUSED"]},
 )
 SHELL = record(
@@ -186,35 +189,32 @@ ADVICE = record(
     advice=TEXT,
     file=TEXT,
     change=TEXT,
-    figures={"type": "object"},
+    figures=OBJECT,
 )
 ABOUT = record(kind=TEXT, name=TEXT, held=maybe(TEXT), load_seq=maybe(WHOLE))
-ALERT = record(
-    alert_id=TEXT,
+FOUND = record(
     rule=TEXT,
     cause=TEXT,
     severity=TEXT,
+    message=TEXT,
+    evidence=listed(TEXT),
+    places=listed(record(where=TEXT, reason=TEXT)),
+    about=ABOUT,
+)
+ALERT = extended(
+    FOUND,
+    alert_id=TEXT,
     opened_at=INSTANT,
     resolved_at=maybe(INSTANT),
     last_seen_at=INSTANT,
     seen=WHOLE,
-    message=TEXT,
-    evidence=listed(TEXT),
-    places=listed(record(where=TEXT, reason=TEXT)),
-    about=ABOUT,
     deliveries=listed(record(sink=TEXT, kind=TEXT, state=TEXT, tries=WHOLE)),
 )
-CAUSE = record(
-    rule=TEXT,
-    severity=TEXT,
-    cause=TEXT,
-    message=TEXT,
+CAUSE = extended(
+    FOUND,
     since=maybe(INSTANT),
     pipe=maybe(TEXT),
     command=maybe(TEXT),
-    evidence=listed(TEXT),
-    places=listed(record(where=TEXT, reason=TEXT)),
-    about=ABOUT,
     alert_id=maybe(TEXT),
 )
 TASK = record(
@@ -249,8 +249,10 @@ TASK_RUN = record(
     graph_run_group_id=TEXT,
     run_id=maybe(TEXT),
 )
+READ_UP_TO = record(consumer=TEXT, source=TEXT, position=WHOLE, moved_at=INSTANT)
+COLUMN = record(name=TEXT, type=TEXT, description=TEXT)
 LEVEL: Schema = {"enum": ["good", "warn", "bad"]}
-LAST_RUN = maybe(record(**RUN["properties"], failures=listed(FAILURE)))
+LAST_RUN = maybe(extended(RUN, failures=listed(FAILURE)))
 SETTLED = document(loads=listed(LOAD), run=maybe(RUN_ENDED))
 GROUP = record(
     pipe_name=TEXT,

@@ -18,11 +18,14 @@ from snowmelt.serve.records import (
     LEVEL,
     LOAD,
     NUMBER,
+    OBJECT,
     PENDING,
     PIPE,
+    READ_UP_TO,
     REFUSED,
     REJECT,
     REJECT_OF_FILE,
+    RULED,
     RUN,
     RUN_ENDED,
     SETTLED,
@@ -33,6 +36,7 @@ from snowmelt.serve.records import (
     WHOLE,
     Schema,
     document,
+    extended,
     listed,
     maybe,
     record,
@@ -60,10 +64,10 @@ ANSWERS: dict[str, Schema] = {
         unmatched=listed(TEXT),
         last_run=LAST_RUN,
         reconciliation=listed(ACCOUNT),
-        lag=record(next_run_at=maybe(INSTANT), models=listed({"type": "object"})),
+        lag=record(next_run_at=maybe(INSTANT), models=listed(OBJECT)),
         alerts=record(open=WHOLE),
         tasks=record(count=WHOLE, publishes=FLAG, next_time=maybe(INSTANT)),
-        limits={"type": "object"},
+        limits=OBJECT,
     ),
     "history": document(loads=listed(LOAD)),
     "log": document(
@@ -76,37 +80,26 @@ ANSWERS: dict[str, Schema] = {
                 started_at=INSTANT,
                 ended_at=maybe(INSTANT),
                 status=TEXT,
-                details={"type": "object"},
+                details=OBJECT,
             )
         )
     ),
     "rejects": document(
-        count=WHOLE, rejects=listed(record(**REJECT_OF_FILE["properties"], status=TEXT))
+        count=WHOLE, rejects=listed(extended(REJECT_OF_FILE, status=TEXT))
     ),
     "reject_groups": document(count=WHOLE, groups=listed(GROUP)),
     "quarantine": document(count=WHOLE, replayed=WHOLE, rows=listed(REFUSED)),
     "quarantine_groups": document(
         count=WHOLE,
         groups=listed(
-            record(
-                model=TEXT,
-                rule=TEXT,
-                count=WHOLE,
-                first=TEXT,
-                newest=TEXT,
-                example={"type": "object"},
-            )
+            extended(RULED, count=WHOLE, first=TEXT, newest=TEXT, example=OBJECT)
         ),
     ),
-    "streams": document(
-        streams=listed(
-            record(consumer=TEXT, source=TEXT, position=WHOLE, moved_at=INSTANT)
-        )
-    ),
+    "streams": document(streams=listed(READ_UP_TO)),
     "advise": document(
         evidence=record(runs=WHOLE, runs_usual=WHOLE, runs_min=WHOLE),
         advice=listed(ADVICE),
-        thresholds={"type": "object"},
+        thresholds=OBJECT,
     ),
     "alerts": document(
         configured=FLAG,
@@ -126,7 +119,7 @@ ANSWERS: dict[str, Schema] = {
         next_time=maybe(INSTANT),
         graph_runs_under_way=WHOLE,
         tasks=listed(TASK),
-        limits={"type": "object"},
+        limits=OBJECT,
     ),
     "task_history": document(task_runs=listed(TASK_RUN)),
     "why": document(target=TEXT, kind={"enum": ["file", "model"]}, answer=TEXT),
@@ -178,8 +171,8 @@ ANSWERS: dict[str, Schema] = {
     "runs": document(
         shell=SHELL,
         runs=listed(
-            record(
-                **RUN["properties"],
+            extended(
+                RUN,
                 way=maybe(TEXT),
                 fallback_reason=maybe(TEXT),
                 failed_nodes=WHOLE,
