@@ -100,6 +100,7 @@ UNDERSTANDING_ANSWERS: dict[str, Schema] = {
         history=listed(record(run_id=maybe(TEXT), at=maybe(INSTANT), rows=WHOLE)),
         reads=listed(TEXT),
         read_by=listed(TEXT),
+        shown_by=listed(record(name=TEXT, title=TEXT)),
     ),
     "profile": document(
         name=TEXT,

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from snowmelt.serve.commands import Document
+from snowmelt.serve.pages.addresses import first_rows_href, values_href
 from snowmelt.serve.pages.site import Site
 from snowmelt.serve.pages.wording import link
 
@@ -53,11 +54,11 @@ async def search(site: Site, request: Request) -> Response:
 def _shown(kind: str, each: Document) -> Document:
     """Return what was found with where it leads, and how it is asked in SQL."""
     if kind == "tables":
-        first = f"select *\nfrom {_sql(each['key'])}\nlimit 100"
-        return each | {"href": link("catalog", each["key"]), "sql": _asking(first)}
+        href = link("catalog", each["key"])
+        return each | {"href": href, "sql": first_rows_href(each["key"])}
     if kind == "columns":
         href = link("catalog", each["table"]) + "#columns"
-        return each | {"href": href, "sql": _asking(_values_of(each))}
+        return each | {"href": href, "sql": values_href(each["table"], each["column"])}
     if kind == "dashboards":
         href = link("dashboards", each["name"])
         if each["kind"] == "exposure":
@@ -67,25 +68,3 @@ def _shown(kind: str, each: Document) -> Document:
     if kind == "pipes":
         return each | {"href": "/files?" + urlencode({"pipe": each["name"]})}
     return each | {"href": link("tasks", each["name"])}
-
-
-def _values_of(column: Document) -> str:
-    name = _quoted(column["column"])
-    return (
-        f"select {name}, count(*) as rows\nfrom {_sql(column['table'])}\n"
-        f"group by {name}\norder by rows desc\nlimit 100"
-    )
-
-
-def _asking(sql: str) -> str:
-    return "/sql?" + urlencode({"q": sql})
-
-
-def _sql(key: str) -> str:
-    return ".".join(_quoted(part) for part in key.split(".", 1))
-
-
-def _quoted(name: str) -> str:
-    """Write a name as SQL takes it, whatever is in it."""
-    plain = name.isascii() and name.isidentifier() and name == name.lower()
-    return name if plain else '"' + name.replace('"', '""') + '"'

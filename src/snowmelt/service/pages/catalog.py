@@ -11,6 +11,7 @@ from snowmelt.serve.commands import Document
 from snowmelt.service.documents import SCHEMA_VERSION, as_documents, plain
 from snowmelt.service.loop import Loop
 from snowmelt.service.masking.personal import personal_of
+from snowmelt.service.pages.dashboards import known_boards
 from snowmelt.service.pages.lineage import known_graph, lineage_document
 from snowmelt.service.pages.noted import documentation
 from snowmelt.service.pages.shell import shell_document
@@ -120,6 +121,7 @@ def table_document(loop: Loop, name: str) -> Document:
         "history": history,
         "reads": _reads(loop, graph, node),
         "read_by": _read_by(loop, graph, table),
+        "shown_by": _shown_by(loop, node),
     }
 
 
@@ -322,6 +324,15 @@ def _reads(loop: Loop, graph: Graph, node: Node | None) -> list[str]:
         elif above is not None:
             found.append(above.key)
     return list(dict.fromkeys(found))
+
+
+def _shown_by(loop: Loop, node: Node | None) -> list[Document]:
+    """Return the dashboards that read a model."""
+    return [
+        {"name": each.name, "title": each.title}
+        for each in known_boards(loop)
+        if node is not None and node.name in each.models
+    ]
 
 
 def _read_by(loop: Loop, graph: Graph, table: Document) -> list[str]:
