@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 
 from snowmelt.errors import UsageError
+from snowmelt.warehouse.sql import identifier
 
 
 def chosen_of(request: Request, *names: str) -> dict[str, str | None]:
@@ -37,7 +38,7 @@ def first_rows_href(key: str) -> str:
 
 def values_href(key: str, column: str) -> str:
     """Return the address of a query for the values of a column, most often first."""
-    name = _quoted(column)
+    name = identifier(column)
     return _asking(
         f"select {name}, count(*) as rows\nfrom {_sql(key)}\n"
         f"group by {name}\norder by rows desc\nlimit 100"
@@ -53,6 +54,6 @@ def _sql(key: str) -> str:
 
 
 def _quoted(name: str) -> str:
-    """Write a name as SQL takes it, whatever is in it."""
+    """Write a part of a table's name as SQL takes it, whatever is in it."""
     plain = name.isascii() and name.isidentifier() and name == name.lower()
-    return name if plain else '"' + name.replace('"', '""') + '"'
+    return name if plain else identifier(name)
