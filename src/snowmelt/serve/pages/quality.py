@@ -18,6 +18,7 @@ from snowmelt.serve.pages.wording import link
 
 TESTS_SHOWN = 100
 GOLD_SHOWN = 8
+SOURCES_SHOWN = 20
 TREND_WIDTH, TREND_HEIGHT = 600, 90
 LEVELS = ("fail", "warn", "pass", "unknown")
 
@@ -43,6 +44,7 @@ async def show_quality(site: Site, request: Request) -> Response:
         section="/quality",
         chosen=chosen,
         source=source,
+        losses=_losses(sources)[:SOURCES_SHOWN],
         bars=bars,
         bars_height=waterfall_height(bars),
         columns=_trend(document["trend"]),
@@ -76,6 +78,26 @@ def _source(sources: list[Document], name: str | None) -> Document | None:
     ]
     found = named or lossy or sources
     return found[0] if found else None
+
+
+def _losses(sources: list[Document]) -> list[Document]:
+    """Return of each pipe what did not reach silver, most first."""
+    found = []
+    for each in sources:
+        models = [account["model"] for account in each["accounts"]]
+        waiting = sum(account["quarantined_open"] for account in each["accounts"])
+        href = quarantine_href(models[0]) if len(models) == 1 else "/rejects#quarantine"
+        found.append(
+            {
+                "pipe_name": each["pipe_name"],
+                "records": each["parsed_records"],
+                "refused": each["rejected_records"] - each["replayed_rows"],
+                "quarantined": waiting,
+                "quarantine_href": href,
+            }
+        )
+    found.sort(key=lambda each: -each["refused"] - each["quarantined"])
+    return found
 
 
 def _bars(source: Document) -> list[Bar]:
