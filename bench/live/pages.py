@@ -122,6 +122,11 @@ def measure(root: Path, files: int, rounds: int) -> dict[str, float]:
             "run": lambda: commands.run_detail(last),
             "pipes": commands.status,
             "shell": commands.shell,
+            "dashboards": commands.dashboards,
+            "lineage": lambda: commands.lineage(None, None),
+            "catalog": commands.catalog,
+            "quality": lambda: commands.quality(None, None),
+            "search": lambda: commands.search("order"),
             **asked_tending(commands),
         }
         found = {}

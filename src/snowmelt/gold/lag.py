@@ -92,13 +92,16 @@ def unpublished_since(session: Session, digest: str) -> Mapping[str, datetime] |
 
 def waiting_since(session: Session) -> Mapping[str, datetime]:
     """Return when each table's first load came that readers do not see."""
-    through = session.value(_PUBLISHED_THROUGH)
-    return dict(session.rows(_UNPUBLISHED, [through]))
+    return dict(session.rows(_UNPUBLISHED, [published_through(session)]))
 
 
-def published_until(session: Session) -> Mapping[str, datetime]:
-    """Return when the newest rows came of each pipe that readers see."""
-    through = session.value(_PUBLISHED_THROUGH)
+def published_through(session: Session) -> int:
+    """Return the newest load that readers see."""
+    return int(session.value(_PUBLISHED_THROUGH))
+
+
+def published_until(session: Session, through: int) -> Mapping[str, datetime]:
+    """Return when the newest rows came of each pipe, up to a load."""
     return dict(session.rows(_NEWEST, [through]))
 
 

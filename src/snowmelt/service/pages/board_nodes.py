@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from snowmelt.project.dashboards import FOLDER
 from snowmelt.serve.commands import Document
+from snowmelt.service.boards.standing import Standing
 from snowmelt.service.loop import Loop
-from snowmelt.service.pages.board_health import BoardHealth
 from snowmelt.service.pages.dashboards import known_boards
 from snowmelt.service.pages.noted import documentation
 
@@ -13,7 +13,7 @@ LAYER = "dashboards"
 
 
 def board_nodes(
-    loop: Loop, health: BoardHealth, there: set[str]
+    loop: Loop, standing: Standing, there: set[str]
 ) -> tuple[list[Document], list[list[str]]]:
     """Return a node for each reader, and edges from the models that are `there`."""
     nodes: list[Document] = []
@@ -25,7 +25,7 @@ def board_nodes(
         edges.extend([each, node["id"]] for each in read if each in there)
 
     for board in known_boards(loop):
-        found = health.of_board(board.models, board.problem)
+        found = standing.of_board(board.models, board.problem)
         told = "1 card" if board.cards == 1 else f"{board.cards} cards"
         add(
             _node("dashboard", board.name, board.title, found)
@@ -38,7 +38,7 @@ def board_nodes(
         )
     notes = documentation(loop.parts)
     for each in notes.exposures if notes else ():
-        found = health.of_board(each.models, None)
+        found = standing.of_board(each.models, None)
         add(
             _node("exposure", each.name, each.label or each.name, found)
             | {

@@ -13,7 +13,9 @@ from snowmelt.service.boards.memory import Memory, memory_of
 from snowmelt.service.boards.reads import models_known, names_metrics
 from snowmelt.service.documents import SCHEMA_VERSION
 from snowmelt.service.loop import Loop
-from snowmelt.service.pages.board_health import BoardHealth
+from snowmelt.service.pages.board_health import standing_of
+from snowmelt.service.pages.lineage import lineage_document
+from snowmelt.service.pages.shell import shell_document
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,8 @@ def dashboards_document(loop: Loop) -> Document:
     """Return each dashboard's name, title, health, and what is wrong with its file."""
     boards = known_boards(loop)
     with loop.parts.warehouse.snapshot() as session:
-        health = BoardHealth(loop, session)
+        shell = shell_document(loop, session)
+        standing = standing_of(loop, session, lineage_document(loop, session))
         listed = [
             {
                 "name": each.name,
@@ -64,12 +67,12 @@ def dashboards_document(loop: Loop) -> Document:
                 "cards": each.cards,
                 "problem": each.problem,
                 "models": sorted(each.models),
-                "health": health.of_board(each.models, each.problem),
+                "health": standing.of_board(each.models, each.problem),
             }
             for each in boards
         ]
     return {
         "schema_version": SCHEMA_VERSION,
-        "shell": health.shell,
+        "shell": shell,
         "dashboards": listed,
     }

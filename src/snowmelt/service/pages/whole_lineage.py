@@ -7,13 +7,15 @@ from collections import Counter
 from typing import Any
 
 from snowmelt.serve.commands import Document
+from snowmelt.service.boards.standing import Standing
 from snowmelt.service.documents import SCHEMA_VERSION
 from snowmelt.service.loop import Loop
-from snowmelt.service.pages.board_health import BoardHealth
+from snowmelt.service.pages.board_health import standing_of
 from snowmelt.service.pages.board_nodes import LAYER, board_nodes
 from snowmelt.service.pages.lineage import known_graph, lineage_document
 from snowmelt.service.pages.noted import documentation
 from snowmelt.service.pages.selecting import Named, select
+from snowmelt.service.pages.shell import shell_document
 
 WHOLE_MAX = 60
 """So many nodes are shown when nothing is chosen; more are folded up by layer."""
@@ -34,8 +36,9 @@ def whole_lineage_document(
     """
     with loop.parts.warehouse.snapshot() as session:
         found = lineage_document(loop, session)
-        health = BoardHealth(loop, session, found)
-    nodes, edges = _with_ends(loop, health, found["nodes"], found["edges"])
+        shell = shell_document(loop, session)
+        standing = standing_of(loop, session, found)
+    nodes, edges = _with_ends(loop, standing, found["nodes"], found["edges"])
     layers = _layers(nodes)
     ids = {each["id"] for each in nodes}
     begin = _centre(chosen)
@@ -50,7 +53,7 @@ def whole_lineage_document(
     shown, edges, left_out = _bounded(shown, edges)
     return {
         "schema_version": SCHEMA_VERSION,
-        "shell": health.shell,
+        "shell": shell,
         "select": chosen,
         "folded": sorted(away & {each["name"] for each in layers}),
         "layers": layers,
@@ -64,7 +67,7 @@ def whole_lineage_document(
 
 
 def _with_ends(
-    loop: Loop, health: BoardHealth, nodes: list[Document], edges: list[list[str]]
+    loop: Loop, standing: Standing, nodes: list[Document], edges: list[list[str]]
 ) -> tuple[list[Document], list[list[str]]]:
     """Add where files come from, and the dashboards that read the models."""
     parts = loop.parts
@@ -88,7 +91,7 @@ def _with_ends(
             node["path"] = f"pipes/{name}.yml"
             files.append(_files_node(name, patterns[name], node, pending[name]))
             edges = [*edges, [f"files:{name}", node["id"]]]
-    boards, reads = board_nodes(loop, health, {each["id"] for each in nodes})
+    boards, reads = board_nodes(loop, standing, {each["id"] for each in nodes})
     return [*files, *nodes, *boards], [*edges, *reads]
 
 
