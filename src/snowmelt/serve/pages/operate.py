@@ -51,6 +51,7 @@ def _attention_href(each: Document) -> str:
     name = each["name"]
     pages = {
         "run": link("runs", name),
+        "check": link("quality", "tests", name),
         "file": link("files", name),
         "files": "/files?" + urlencode({"status": "Load failed"}),
         "pipe": "/pipes",

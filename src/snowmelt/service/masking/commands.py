@@ -53,7 +53,7 @@ def _status(masks: Masks, found: Document) -> None:
 
 def _health(masks: Masks, found: Document) -> None:
     for each in found["attention"]:
-        if each["kind"] in ("run", "file", "held"):
+        if each["kind"] in ("run", "check", "file", "held"):
             masks.text_after_name(each, "told")
         elif each["kind"] in ("service", "config"):
             masks.text(each, "told")

@@ -110,13 +110,21 @@ def _of_run(run: Document | None) -> list[Document]:
     return [
         _told(
             "warn",
-            "run",
-            run["run_id"],
-            f"{each['node']} warns: {each['message'] or each['status']}",
+            "check",
+            each["node"],
+            f"{each['node']} warns: {_finding(each)}",
             "snowmelt status",
         )
         for each in run["failures"][:NAMED]
     ]
+
+
+def _finding(warning: Document) -> str:
+    """Say what a check found; of dbt's tests how many rows, without its own words."""
+    message, rows = str(warning["message"] or ""), warning["failures"]
+    if rows and (not message or message.startswith("Got ")):
+        return "1 row" if rows == 1 else f"{rows:,} rows"
+    return message or str(warning["status"])
 
 
 def _of_files(failed: list[Document]) -> list[Document]:
