@@ -102,7 +102,7 @@ def _answering(
     commands = OwnCommands(loop, serving=True)
     windows = Windows(loop, commands, metrics)
     lane = parts.make_lane("project", loop.wake.set)
-    noticing = Noticing(parts.project, parts.clock, lane, windows.told)
+    noticing = Noticing(parts.project, parts.clock, lane, windows.refresh)
     parts.noticing = noticing
     sharing = Sharing(parts, loop.note)
     parts.events.subscribe(sharing)

@@ -42,14 +42,18 @@ class Windows:
         self._open_pages(commands, metrics)
         loop.parts.pages = self.opening.url or self.opening.problem
         app = make_app(
-            recording(commands, loop, "socket", self.told),
+            recording(commands, loop, "socket", self._told),
             metrics.read,
             self._make_link,
         )
         self._socket = SocketServer(app, loop.parts.project.socket)
 
-    def told(self) -> None:
+    def _told(self) -> None:
         """Have pages that are open ask anew: somebody did something."""
+        self._refresh()
+
+    def refresh(self) -> None:
+        """Have pages that are open ask anew: something else is so."""
         self._refresh()
 
     def start(self, tell: Callable[[Opening], None]) -> None:
@@ -86,7 +90,7 @@ class Windows:
             self.opening = Opening(problem=str(error))
             return
         broadcast = Broadcast()
-        action_log = WarehouseActionLog(parts.warehouse, self.told)
+        action_log = WarehouseActionLog(parts.warehouse, self._told)
         shares = Shares(
             parts.project.shares_path, parts.project.session_key_path, parts.clock
         )
@@ -101,7 +105,7 @@ class Windows:
         parts.events.subscribe(self._warming)
         self._refresh = site.refresh
         if self._loop.alerting is not None:
-            self._loop.alerting.changed = self.told
+            self._loop.alerting.changed = self._told
         more = [
             *sql_routes(site, Asking(parts, PersonalVeil(parts))),
             *connect_routes(site),
