@@ -16,11 +16,14 @@ from snowmelt.transform.target_lag import say_lag
 
 TOLD_MAX = 5
 WORDS = (
-    *(("check", "test failed"), ("model", "not built"), ("run", "stale")),
+    *(("run", "stale"), ("check", "test failed"), ("model", "not built")),
     *(("missing", "file missing"), ("lag", "stale"), ("late", "late")),
     *(("files", "files wait"), ("warns", "test warns")),
 )
-"""What a badge says, by the kind of reason: what is worse first."""
+"""What a badge says, by the kind of reason: first what shows in the figures.
+
+A test that fails is of a run that is not published: what is seen passed.
+"""
 _ORDER = {kind: place for place, (kind, _) in enumerate(WORDS)}
 
 
