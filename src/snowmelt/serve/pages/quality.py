@@ -123,7 +123,7 @@ def _bars(source: Document) -> list[Bar]:
         "out": silver,
     }
     gold = [
-        (each["key"], each["rows"], link("catalog", each["key"]))
+        (each["key"].partition(".")[2], each["rows"], link("catalog", each["key"]))
         for each in source["gold"][:GOLD_SHOWN]
         if each["rows"] is not None
     ]

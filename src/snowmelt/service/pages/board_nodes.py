@@ -30,7 +30,7 @@ def board_nodes(
         add(
             _node("dashboard", board.name, board.title, found)
             | {
-                "told": told if found["level"] in ("", "good") else found["word"],
+                "told": found["word"] if found["level"] else told,
                 "description": board.description,
                 "path": f"{FOLDER}/{board.name}.yml",
             },
@@ -42,7 +42,7 @@ def board_nodes(
         add(
             _node("exposure", each.name, each.label or each.name, found)
             | {
-                "told": each.type if found["level"] in ("", "good") else found["word"],
+                "told": found["word"] if found["level"] else each.type,
                 "description": each.description,
                 "owner": each.owner,
                 "path": each.path,

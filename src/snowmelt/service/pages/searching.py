@@ -15,6 +15,7 @@ from snowmelt.transform.documentation import Documentation
 from snowmelt.warehouse.port import Session
 
 SHOWN_MAX = 20
+_LAYERS = {"gold": 0, "silver": 1, None: 2, "bronze": 3}
 _COLUMNS = """
     with columns as (
         select
@@ -70,9 +71,13 @@ def search_document(loop: Loop, text: str | None) -> Document:
 def _nearest(
     asked: str, things: list[Document], names: Callable[[Document], Iterable[str]]
 ) -> list[Document]:
-    """Return what has a text in a name: those of that name, those that begin so."""
-    ranked: list[tuple[int, str, int]] = []
+    """Return what has a text in a name: those of that name, those that begin so.
+
+    Of one name what is nearest to readers comes first: gold before bronze.
+    """
+    ranked: list[tuple[int, str, int, int]] = []
     for place, each in enumerate(things):
+        layer = _LAYERS.get(each.get("layer"), len(_LAYERS))
         lower = [str(name).lower() for name in names(each)]
         ranks = [
             0 if name == asked else 1 if name.startswith(asked) else 2
@@ -80,8 +85,10 @@ def _nearest(
             if asked in name
         ]
         if asked and ranks:
-            ranked.append((min(ranks), lower[0], place))
-    return [{**things[at], "is_named": not rank} for rank, _, at in sorted(ranked)]
+            own = lower[0].rpartition(".")[2]
+            ranked.append((min(ranks), own, layer, place))
+    ranked.sort()
+    return [{**things[at], "is_named": not rank} for rank, _, _, at in ranked]
 
 
 def _readers(loop: Loop) -> list[Document]:
