@@ -8,6 +8,7 @@ as ever, and has no pages.
 from __future__ import annotations
 
 import hashlib
+import shlex
 import shutil
 import subprocess
 import sys
@@ -56,6 +57,13 @@ def build_assets(root: Path) -> str:
     npm = shutil.which("npm")
     if npm is None:
         return LACKING
+    modules = root / "node_modules"
+    if modules.is_symlink():  # `npm ci` would empty the folder that it leads to
+        return (
+            f"{modules} is a link to {modules.resolve()}, and npm ci empties what it "
+            "finds there, for whoever else uses it.\nRemove the link: "
+            f"rm {shlex.quote(str(modules))}"
+        )
     for words in ("ci", "--silent", "--ignore-scripts"), ("run", "--silent", "build"):
         done = subprocess.run(
             [npm, *words], cwd=root, check=False, capture_output=True, text=True

@@ -143,25 +143,20 @@ function markScrolling() {
 }
 addEventListener("resize", markScrolling);
 
-// Of a wide drawing the part that is not well is in view.
-
-function showUnwell() {
-  document.querySelectorAll(".scroll").forEach((element) => {
-    const unwell = element.querySelector("[data-look]");
-    if (!unwell) return;
-    const [frame, box] = [element.getBoundingClientRect(), unwell.getBoundingClientRect()];
-    if (box.right > frame.right) element.scrollLeft += box.right - frame.right + 60;
-  });
-}
 addEventListener("toggle", markScrolling, true);
 
-// A node that is chosen is in sight, however large its drawing.
+// Of a drawing that is larger than its frame the part that matters is in sight: what is
+// chosen, or what is not well.
 
-function showChosen() {
-  const here = document.querySelector(".lineage .node.here")?.getBoundingClientRect();
-  const box = document.querySelector(".lineage");
-  const seen = box?.getBoundingClientRect();
-  if (here) box.scrollBy(here.left - seen.left - (seen.width - here.width) / 2, here.top - seen.top - (seen.height - here.height) / 2);
+function showWanted() {
+  document.querySelectorAll(".scroll").forEach((element) => {
+    const wanted = element.querySelector("[data-look]")?.getBoundingClientRect();
+    if (!wanted) return;
+    const frame = element.getBoundingClientRect();
+    const [across, down] = [wanted.left - frame.left, wanted.top - frame.top];
+    if (across < 0 || wanted.right > frame.right) element.scrollLeft += across - (frame.width - wanted.width) / 2;
+    if (down < 0 || wanted.bottom > frame.bottom) element.scrollTop += down - (frame.height - wanted.height) / 2;
+  });
 }
 
 // The line to the service.
@@ -305,8 +300,7 @@ document.addEventListener("htmx:beforeSwap", (event) => {
 
 showTimes();
 markScrolling();
-showUnwell();
-showChosen();
+showWanted();
 drawCharts();
 askWell();
 beginLive();

@@ -1,4 +1,5 @@
 // Dashboards: pictures of charts, printing, and the fields of a period.
+const SVG = "http://www.w3.org/2000/svg";
 const SCALE = 2;
 const MARGIN = 20;
 const HEAD = 34;
@@ -19,13 +20,57 @@ function standalone(svg) {
   return copy;
 }
 
+// A chart that is a table of coloured fields, as a drawing: each field and each word
+// where it stands.
+function drawnFields(table) {
+  const frame = table.getBoundingClientRect();
+  const drawing = document.createElementNS(SVG, "svg");
+  const put = (name, box, more) => {
+    const part = document.createElementNS(SVG, name);
+    const all = { x: box.left - frame.left, y: box.top - frame.top, ...more };
+    for (const [key, value] of Object.entries(all)) part.setAttribute(key, value);
+    drawing.append(part);
+    return part;
+  };
+  table.querySelectorAll("th, td, rect").forEach((field) => {
+    const [box, looks] = [field.getBoundingClientRect(), getComputedStyle(field)];
+    const fill = field.localName === "rect" ? looks.fill : looks.backgroundColor;
+    if (box.width && box.height) put("rect", box, { width: box.width, height: box.height, rx: 4, fill });
+  });
+  for (const [word, box, looks] of wordsOf(table)) {
+    const middle = { left: box.left, top: box.top + box.height / 2 };
+    put("text", middle, {
+      fill: looks.color,
+      "font-family": looks.fontFamily,
+      "font-size": looks.fontSize,
+      "font-weight": looks.fontWeight,
+      "dominant-baseline": "central",
+    }).textContent = word;
+  }
+  return drawing;
+}
+
+function* wordsOf(table) {
+  const texts = document.createTreeWalker(table, NodeFilter.SHOW_TEXT);
+  const range = document.createRange();
+  while (texts.nextNode()) {
+    const holder = texts.currentNode.parentElement;
+    if (holder.closest(".skip, caption")) continue;
+    for (const found of texts.currentNode.data.matchAll(/\S+/g)) {
+      range.setStart(texts.currentNode, found.index);
+      range.setEnd(texts.currentNode, found.index + found[0].length);
+      yield [found[0], range.getBoundingClientRect(), getComputedStyle(holder)];
+    }
+  }
+}
+
 async function picture(button) {
   const card = button.closest(".card");
-  const svg = card.querySelector("[data-chart] svg, svg.drawing");
-  if (!svg) return;
-  const { width, height } = svg.getBoundingClientRect();
-  const copy = standalone(svg);
-  copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+  const shown = card.querySelector("[data-chart] svg, svg.drawing, table.heat, table.funnel");
+  if (!shown) return;
+  const { width, height } = shown.getBoundingClientRect();
+  const copy = shown.localName === "svg" ? standalone(shown) : drawnFields(shown);
+  copy.setAttribute("xmlns", SVG);
   copy.setAttribute("width", width);
   copy.setAttribute("height", height);
   const url = URL.createObjectURL(new Blob([new XMLSerializer().serializeToString(copy)], { type: "image/svg+xml" }));

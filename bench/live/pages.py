@@ -123,6 +123,11 @@ def measure(root: Path, files: int, rounds: int) -> dict[str, float]:
             "pipes": commands.pipes,
             "status, the command": commands.status,
             "shell": commands.shell,
+            "dashboards": commands.dashboards,
+            "lineage": lambda: commands.lineage(None, None),
+            "catalog": commands.catalog,
+            "quality": lambda: commands.quality(None, None),
+            "search": lambda: commands.search("order"),
             **asked_tending(commands),
         }
         found = {}

@@ -112,5 +112,5 @@ def asked_tending(commands: OwnCommands) -> dict[str, Callable[[], Any]]:
         "deliveries": lambda: commands.deliveries("ops", None, None, 50),
         "drift": lambda: commands.drift_board(None, 100),
         "doctor": lambda: commands.doctor(fresh=False),
-        "quarantine": lambda: commands.quarantine_samples(None, None, 50),
+        "quarantine": lambda: commands.quarantine(None, None, 50, lines=False),
     }

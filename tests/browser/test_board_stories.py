@@ -5,6 +5,7 @@ Whoever has a link to one dashboard sees that dashboard; what they try beside it
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import threading
@@ -84,12 +85,22 @@ def test_a_bar_leads_on_and_a_chart_is_saved_as_a_picture(
         assert any(re.fullmatch(r"[A-Z][a-z]{2} 2026", text) for text in texts), texts
         over = "document.documentElement.scrollWidth - innerWidth"
         assert page.evaluate(over) <= 0
-        for name in ("Revenue by region and month", "Revenue of regions"):
+        for name in (
+            *("Revenue by region and month", "Revenue of regions"),
+            *("Orders by month", "How large"),
+        ):
             with page.expect_download() as saved:
                 page.get_by_role("button", name=f"Picture of {name}").click()
             content = Path(saved.value.path()).read_bytes()
             assert content.startswith(b"\x89PNG"), name
             assert len(content) > 3000
+            colours = page.evaluate(COLOURS, base64.b64encode(content).decode())
+            assert colours > 20, f"{name}: there is something in the picture"
+        tables = page.locator(".card-table, .card-kpi")
+        assert tables.count() > 3
+        expect(tables.get_by_role("button", name=re.compile("^Picture"))).to_have_count(
+            0
+        )
         require_accessible(page)
         cases = [(text, value) for text in FORMATS for value in VALUES]
         pairs = [[read_format(t).as_document(), v] for t, v in cases]
@@ -98,6 +109,15 @@ def test_a_bar_leads_on_and_a_chart_is_saved_as_a_picture(
         assert told == [read_format(t).write(v) for t, v in cases], "one way to write"
 
 
+COLOURS = """async (encoded) => {
+  const bytes = Uint8Array.from(atob(encoded), (each) => each.charCodeAt(0));
+  const image = await createImageBitmap(new Blob([bytes], { type: "image/png" }));
+  const canvas = new OffscreenCanvas(image.width, image.height);
+  const context = canvas.getContext("2d");
+  context.drawImage(image, 0, 0);
+  const { data } = context.getImageData(0, 0, image.width, image.height);
+  return new Set(new Uint32Array(data.buffer)).size;
+}"""
 FORMATS = ["0", "0,0", "$0.0a", "0.00", "0.0%", "R$0,0.00", "0a EUR", "0,0.0a"]
 VALUES = [0, 1, -1, 0.5, 12.25, 999.5, 1000, 1234.5, 99950, 999_999, 1e6, 2.5e9, -4e13]
 

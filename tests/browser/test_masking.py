@@ -30,7 +30,10 @@ PASSWORD = "correct horse battery"
 NOT_FOLLOWED = ("/start", "/login", "/logout", "/static", "/events")
 BEGIN = (
     *("/", "/trace?file=customers.csv"),
-    *("/trace?table=silver.customers_clean&customer_id=C001", "/quality/quarantine"),
+    *(
+        "/trace?table=silver.customers_clean&customer_id=C001",
+        "/rejects?model=silver.customers_clean",
+    ),
     "/trace?table=gold.client_activity&customer_id=C001",
     "/trace?table=gold.client_activity&name=" + SECRETS["name"],
     *(f"/trace?file=customers.csv&row={n}" for n in (1, 13, 14, 15, 16, 17)),

@@ -9,7 +9,8 @@ import shlex
 import socket
 import subprocess
 import time
-from html import escape
+import zipfile
+from html import escape, unescape
 from html.parser import HTMLParser
 from typing import Any
 
@@ -289,6 +290,14 @@ def test_a_spreadsheet_runs_nothing_of_a_download(owner: httpx.Client) -> None:
     assert rows[0] == ["region", "amount", "orders", "<b>note</b>"]
     assert {row[3] for row in rows[1:]} == {"'=1+1"}
     assert all(float(row[1]) > 0 for row in rows[1:])
+    answer = owner.get("/dashboards/sales/cards/4.xlsx")
+    assert "attachment" in answer.headers["content-disposition"]
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as book:
+        sheet = book.read("xl/worksheets/sheet1.xml").decode()
+        texts = unescape(book.read("xl/sharedStrings.xml").decode())
+    assert "<f>" not in sheet, "no formula"
+    assert "<t>'=1+1</t>" in texts
+    assert len(re.findall(r"<v>[\d.]+</v></c>", sheet)) > 3 * len(rows)
 
 
 @pytest.mark.parametrize(

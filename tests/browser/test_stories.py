@@ -114,6 +114,12 @@ def test_a_pipe_is_paused_from_the_keyboard_alone(
         expect(page.locator("#search")).to_be_focused()
         page.keyboard.type("visits")
         page.keyboard.press("Enter")
+        expect(page).to_have_url(re.compile("/search.q=visits"))
+        found = page.get_by_label("Tables")
+        expect(
+            found.get_by_role("link", name="bronze.visits", exact=True)
+        ).to_be_visible()
+        page.get_by_label("Pipes", exact=True).get_by_role("link").first.press("Enter")
         expect(page).to_have_url(re.compile("pipe=visits"))
         page.goto("/pipes")
         row = page.get_by_role("row", name=re.compile("^visits"))

@@ -203,6 +203,40 @@ def test_rows_of_quarantine_are_seen_and_come_back_corrected(
     assert found["rows"], "what was corrected is in silver"
 
 
+def test_a_pipe_that_was_written_is_noticed_and_told_until_it_is_as_before(
+    browser: Browser, served: Served
+) -> None:
+    """It counts after a restart; one that is off is told before that."""
+    pipe = served.root / "pipes" / "visits.yml"
+    before = pipe.read_text()
+    words = [SNOWMELT, "status"]
+    try:
+        with looking(browser, served) as page:
+            live(page, "/")
+            pipe.write_text(before + "description: Who came.\n")
+            verdict = page.locator("#verdict")
+            told = "pipes/visits.yml changed; `snowmelt up` reads it after a restart"
+            expect(verdict).to_contain_text(told, timeout=WAIT_MS)
+            pipe.write_text(before + "on_eror: continue\n")
+            expect(verdict).to_contain_text("on_eror: unknown key", timeout=WAIT_MS)
+            assert page.evaluate("window.notReloaded")
+            line = f"pipes/visits.yml:{before.count(chr(10)) + 1}: on_eror"
+            expect(verdict).to_contain_text(line)
+            verdict.get_by_role("link", name=re.compile("on_eror")).click()
+            expect(page.locator("#changed")).to_contain_text(line)
+            require_accessible(page)
+            status = subprocess.run(
+                words, cwd=served.root, capture_output=True, text=True
+            )
+            assert status.returncode == 0, "who looks for trouble is not sent away"
+            assert line in status.stderr
+            pipe.write_text(before)
+            expect(page.locator("#changed .card")).to_have_count(0, timeout=WAIT_MS)
+    finally:
+        pipe.write_text(before)
+    assert line in (served.root / "said.txt").read_text()
+
+
 def test_doctor_says_what_is_wrong_and_looks_again_when_asked(
     browser: Browser, served: Served
 ) -> None:

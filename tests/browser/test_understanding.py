@@ -21,6 +21,9 @@ from test_stories import LOOKS, PICTURES
 PAGES = {
     "lineage": "/lineage",
     "lineage_of": "/lineage?select=2%2Bgold.client_activity%2B2&column=email",
+    "lineage_of_board": "/lineage?select=1%2Bexposure:people",
+    "search": "/search?q=customer",
+    "search_nothing": "/search?q=no+such+name",
     "lineage_folded": "/lineage?fold=silver,gold",
     "catalog": "/catalog",
     "table": "/catalog/gold.client_activity",
@@ -28,7 +31,6 @@ PAGES = {
     "profile": "/catalog/gold.client_activity/profile",
     "quality": "/quality",
     "check": "/quality/tests/customers_without_a_sale",
-    "quarantine": "/quality/quarantine",
     "trace": "/trace",
     "trace_table": "/trace?table=gold.client_activity",
     "trace_row": "/trace?table=gold.client_activity&customer_id=C001",
@@ -95,6 +97,41 @@ def test_from_the_catalog_a_row_is_traced_to_its_line_and_back(
         require_accessible(page)
 
 
+def test_a_dashboard_says_if_it_is_current_and_leads_to_rows(
+    browser: Browser,
+    people: Served,
+) -> None:
+    with people.client(signed_in=False) as anybody:
+        badge = anybody.get("/badge/people.svg").text
+    with looking(browser, people) as page:
+        page.goto("/dashboards/people")
+        head = page.locator("#as-of")
+        word = head.locator(".badge").inner_text()
+        assert word in ("test warns", "stale"), "stale is it after a run that failed"
+        assert f": {word}" in badge
+        expect(head).to_contain_text("Data as of")
+        why = head.get_by_role("link", name=re.compile("of client_activity warns"))
+        expect(why).to_have_attribute("href", "/quality?status=warn")
+        page.locator(".card-table").get_by_role("link", name="C002").click()
+        expect(page.locator("ol.path > li").first).to_contain_text("client_activity")
+        expect(page.locator("ul.records")).to_contain_text("customers.csv:3")
+        page.keyboard.press("/")
+        page.keyboard.type("client_activity.email")
+        page.keyboard.press("Enter")
+        page.get_by_role("link", name="SQL of gold.client_activity.email").click()
+        expect(page).to_have_url(re.compile(r"/sql\?q=select"))
+        page.go_back()
+        page.keyboard.press("/")
+        page.keyboard.type("peo")
+        page.keyboard.press("Enter")
+        found = page.get_by_label("Dashboards", exact=True)
+        found.get_by_role("link", name="People").click()
+        head.locator("a", has=page.locator(".badge")).click()
+        node = page.locator("#node")
+        expect(node).to_contain_text("Data as of")
+        expect(page.locator("a.node.here")).to_contain_text(word)
+
+
 @pytest.mark.long
 def test_quality_leads_from_a_figure_to_the_rows(
     browser: Browser,
@@ -111,8 +148,11 @@ def test_quality_leads_from_a_figure_to_the_rows(
         waterfall = page.locator("#waterfall")
         expect(waterfall).to_contain_text("Rows in silver")
         waterfall.get_by_role("link", name=re.compile("quarantine")).click()
-        expect(page.locator("#rows")).to_contain_text("email_format")
-        expect(page.locator("#rows")).to_contain_text(SECRETS["email of a refused row"])
+        refused = page.locator("#quarantine")
+        expect(refused).to_contain_text("email_format")
+        expect(refused).to_contain_text(SECRETS["email of a refused row"])
+        refused.get_by_role("link", name=re.compile("record")).first.click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("Trace")
         page.goto("/quality?status=warn")
         assert "pass" not in page.locator("#tests td.end").all_inner_texts()
 

@@ -51,6 +51,9 @@ def test_refused_rows_are_listed_with_rule_file_record_and_line(tmp_path: Path) 
         assert groups[0]["example"]["id"] == "b"
         (shop.shop.root / "landing/orders_1.csv").unlink()
         lines = [r["line"] for r in shop.commands.quarantine(None, None, 9)["rows"]]
+        unread = shop.commands.quarantine(None, None, 9, lines=False)["rows"]
+        assert len(unread) == len(lines)
+        assert {each["line"] for each in unread} == {None}, "no file was read"
         assert lines == [None, None, None, 3]
         with pytest.raises(UsageError, match=r"Known: silver\.orders"):
             shop.commands.quarantine("order", None, 9)

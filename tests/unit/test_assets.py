@@ -44,6 +44,23 @@ def test_what_is_built_from_other_sources_is_built_anew(
     assert is_built(root), "a source distribution has them built"
 
 
+def test_packages_behind_a_link_are_left_to_whom_they_belong(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = root / "another checkout"
+    (others / "echarts").mkdir(parents=True)
+    (root / "node_modules").symlink_to(others)
+    npm = root / "bin" / "npm"
+    npm.parent.mkdir()
+    npm.write_text("#!/bin/sh\nrm -rf node_modules/*\n")
+    npm.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{npm.parent}:/bin:/usr/bin")
+    told = build_assets(root)
+    assert f"{root / 'node_modules'} is a link to {others}" in told
+    assert told.endswith(f"rm {root / 'node_modules'}")
+    assert (others / "echarts").is_dir()
+
+
 def test_the_lock_file_names_no_registry_and_checks_everything() -> None:
     lock = json.loads((REPOSITORY / "package-lock.json").read_text())
     for name, package in lock["packages"].items():

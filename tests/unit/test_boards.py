@@ -6,6 +6,7 @@ import json
 from datetime import date
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import duckdb
 import jsonschema_rs
@@ -21,6 +22,7 @@ from snowmelt.project.filters import Filter, address_of, named_in, read_choices
 from snowmelt.project.metrics import DefinedMetric, Metric, MetricFiles
 from snowmelt.project.number_format import read_format
 from snowmelt.project.tile_maps import TILE_MAPS, codes_of, tiles_of
+from snowmelt.serve.cells import MASK
 from snowmelt.serve.pages.cards import card_view
 from snowmelt.service.boards.memory import Answers, Memory
 from snowmelt.service.boards.rendering import Query, Rendering
@@ -415,6 +417,35 @@ def test_a_row_leads_where_it_says_whatever_its_values_are() -> None:
     assert here["hrefs"] == ["/dashboards/x?a=b&period=all"], (
         "not what was chosen before"
     )
+
+
+def of_orders(**more: Any) -> Any:
+    """Return a card whose query returns the key of a table of gold."""
+    row_of = {"table": "gold.orders", "columns": {"order_id": "Order", "line": "no"}}
+    rows = [[1.5, "a&b", 1], [2.5, EVIL, 2], [3.5, None, 3], [4.5, MASK, 4]]
+    shown = {"span": 12, "table": "T", **more}
+    told = {"sql": "", "parameters": [], "models": [], "unfiltered": []}
+    document = {"card": shown, "columns": ["amount", "Order", "no"], "rows": rows}
+    return card_view({**document, **told, "row_of": row_of}, 0, "")
+
+
+def test_a_row_that_is_one_of_a_table_leads_to_its_trace() -> None:
+    found = of_orders()
+    first, evil, *nowhere = found["hrefs"]
+    assert parse_qsl(urlsplit(first).query) == [
+        *(("table", "gold.orders"), ("key", "order_id=a&b"), ("key", "line=1"))
+    ]
+    assert "<" not in evil
+    assert nowhere == [None, None], "nothing, and what is masked, names no row"
+    assert found["table"]["linked"] == [1, 2], "the cells of the key"
+    assert not found["table"]["is_traced"]
+    drilled = of_orders(drill="/d/x?a={no}")
+    assert drilled["hrefs"][0] == "/dashboards/x?a=1"
+    assert drilled["traces"] == found["traces"], "and the trace has a cell of its own"
+    assert drilled["table"]["linked"] == [0]
+    assert drilled["table"]["is_traced"]
+    chart = of_orders(table=None, chart="bar", title="T", x="Order", y="amount")
+    assert chart["spec"]["hrefs"] == found["hrefs"]
 
 
 COMPARED = [

@@ -101,21 +101,23 @@ def _write_exposures(directory: Path, *, as_json: bool) -> None:
 
 
 def _show_list(directory: Path, *, as_json: bool) -> None:
-    from snowmelt.errors import ConfigError
-    from snowmelt.project.dashboards import dashboard_names, load_dashboard
-    from snowmelt.project.project import find_project
-
-    root = find_project(directory)
-    rows: list[tuple[str, str | None, int | None, str | None]] = []
-    for name in dashboard_names(root):
-        try:
-            found = load_dashboard(root, name)
-            rows.append((name, found.title, len(found.cards), None))
-        except ConfigError as error:
-            rows.append((name, None, None, str(error)))
-    columns = ("name", "title", "cards", "problem")
+    with connected(directory) as commands:
+        document = commands.dashboards()
     if as_json:
-        listed = [dict(zip(columns, row, strict=True)) for row in rows]
-        output.show_json({"schema_version": 1, "dashboards": listed})
+        output.show_json(document)
         return
-    output.show_table(columns, rows)
+    rows = []
+    for each in document["dashboards"]:
+        health, as_of = each["health"], each["health"]["data_as_of"]
+        rows.append(
+            [
+                *(each["name"], each["title"], each["cards"], health["word"]),
+                as_of and as_of[:19].replace("T", " "),
+            ]
+        )
+    output.show_table(("name", "title", "cards", "state", "data_as_of"), rows)
+    for each in document["dashboards"]:
+        if each["problem"]:
+            output.tell(f"{each['name']}: {each['problem']}")
+        for reason in each["health"]["reasons"]:
+            output.tell(f"{each['name']}: {reason['told']}")

@@ -49,19 +49,34 @@ def to_service(file: str) -> str:
 
 
 @contextmanager
-def connected(directory: Path, sink: Any = None) -> Iterator[Commands]:
+def connected(
+    directory: Path, sink: Any = None, *, whatever_files_say: bool = False
+) -> Iterator[Commands]:
     """Yield who answers for a project: its running service, or this process.
 
     While another process owns the warehouse, for up to ten seconds, it is waited for
     to end, or to begin to answer if it is a service that is starting.
+
+    `whatever_files_say`: a service answers although files of the project are off by
+    now. Raises ConfigError for those otherwise.
     """
     from snowmelt.clock import SystemClock
-    from snowmelt.errors import InUseError
-    from snowmelt.project.project import load_project
+    from snowmelt.errors import ConfigError, InUseError
+    from snowmelt.project.project import find_project, load_project, socket_of
     from snowmelt.serve.client import connect_service
     from snowmelt.service.opening import WAIT_SECONDS_MAX
 
-    project, clock, own = load_project(directory), SystemClock(), _own
+    clock, own = SystemClock(), _own
+    try:
+        project = load_project(directory)
+    except ConfigError:
+        if not whatever_files_say:
+            raise
+        with connect_service(socket_of(find_project(directory))) as client:
+            if client is None:
+                raise
+            yield client
+        return
     target = chosen_target()
     if target is not None:
         from snowmelt.service.targets.answering import answered_there, observed

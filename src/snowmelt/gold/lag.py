@@ -29,6 +29,12 @@ _UNPUBLISHED = """
     ))
     group by table_name
 """
+_NEWEST = """
+    select pipe_name, max(last_load_time)
+    from snowmelt.load_history
+    where load_seq <= $1 and row_count > 0
+    group by pipe_name
+"""
 _PUBLISHED = """
     with runs as (
         select
@@ -81,10 +87,22 @@ def unpublished_since(session: Session, digest: str) -> Mapping[str, datetime] |
     None where everything has to be built, whatever was loaded.
     """
     changes, _ = find_changes(session, digest)
-    if changes.everything:
-        return None
-    through = session.value(_PUBLISHED_THROUGH)
-    return dict(session.rows(_UNPUBLISHED, [through]))
+    return None if changes.everything else waiting_since(session)
+
+
+def waiting_since(session: Session) -> Mapping[str, datetime]:
+    """Return when each table's first load came that readers do not see."""
+    return dict(session.rows(_UNPUBLISHED, [published_through(session)]))
+
+
+def published_through(session: Session) -> int:
+    """Return the newest load that readers see."""
+    return int(session.value(_PUBLISHED_THROUGH))
+
+
+def published_until(session: Session, through: int) -> Mapping[str, datetime]:
+    """Return when the newest rows came of each pipe, up to a load."""
+    return dict(session.rows(_NEWEST, [through]))
 
 
 def published_lags(session: Session) -> list[TableLag]:

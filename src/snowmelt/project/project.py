@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import combinations
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from pydantic import BaseModel
 from snowmelt.errors import ConfigError
 from snowmelt.pipe.definition import Pipe
 from snowmelt.pipe.pattern import can_overlap
+from snowmelt.project.config_files import digests_of
 from snowmelt.project.dashboards import Dashboard
 from snowmelt.project.settings import Settings
 from snowmelt.project.yaml_file import load_model, place_of
@@ -29,6 +31,8 @@ class Project:
     root: Path
     settings: Settings
     pipes: tuple[Pipe, ...]
+    read_as: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """What was in the files when they were read; see `config_files`."""
 
     @property
     def target_name(self) -> str | None:
@@ -94,7 +98,7 @@ class Project:
 
     @property
     def socket(self) -> Path:
-        return self.state / "service.sock"
+        return socket_of(self.root)
 
     @property
     def users_path(self) -> Path:
@@ -109,6 +113,11 @@ class Project:
     @property
     def session_key_path(self) -> Path:
         return self.state / "sessions.key"
+
+
+def socket_of(root: Path) -> Path:
+    """Return where the service of a project answers, whatever its files say."""
+    return root / ".snowmelt" / "service.sock"
 
 
 def find_project(directory: Path) -> Path:
@@ -131,6 +140,7 @@ def find_project(directory: Path) -> Path:
 def load_project(directory: Path) -> Project:
     """Read settings and pipes. Raises ConfigError with file and line."""
     root = find_project(directory)
+    read_as = digests_of(root)
     settings = load_model(
         root / SETTINGS_FILE, Settings, SETTINGS_FILE, deferred=("targets",)
     )
@@ -155,7 +165,7 @@ def load_project(directory: Path) -> Project:
     _check_tags(settings, pipes, shown)
     _check_external(root, settings, pipes, shown)
     _check_tasks(root, settings, pipes)
-    return Project(root, settings, pipes)
+    return Project(root, settings, pipes, read_as)
 
 
 def _check_tags(settings: Settings, pipes: tuple[Pipe, ...], files: list[str]) -> None:

@@ -28,7 +28,6 @@ TENDING_GETS: dict[str, dict[str, type]] = {
     "deliveries": {"sink": str, "state": str, "before": int, "limit": int},
     "drift_board": {"pipe": str, "limit": int},
     "doctor": {"fresh": bool},
-    "quarantine_samples": {"model": str, "rule": str, "limit": int},
 }
 
 # Verb → the arguments it takes, with their types. GET takes them from the query
@@ -39,7 +38,7 @@ GETS: dict[str, dict[str, type]] = {
     "log": {"run": str, "step": str, "object": str, "limit": int},
     "rejects": {"pipe": str, "file": str, "limit": int},
     "reject_groups": {"pipe": str, "file": str},
-    "quarantine": {"model": str, "rule": str, "limit": int},
+    "quarantine": {"model": str, "rule": str, "limit": int, "lines": bool},
     "quarantine_groups": {"model": str, "rule": str},
     "streams": {},
     "advise": {},

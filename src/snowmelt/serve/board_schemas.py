@@ -5,7 +5,11 @@ from __future__ import annotations
 from snowmelt.serve.records import (
     ANYTHING,
     FLAG,
+    INSTANT,
+    LEVEL,
     NUMBER,
+    OBJECT,
+    PROBLEM,
     SHELL,
     TEXT,
     WHOLE,
@@ -16,6 +20,13 @@ from snowmelt.serve.records import (
     record,
 )
 
+HEALTH = record(
+    word=TEXT,
+    level={"enum": ["good", "warn", "bad", ""]},
+    reasons=listed(record(level=LEVEL, kind=TEXT, name=TEXT, told=TEXT)),
+    left_out=WHOLE,
+    data_as_of=maybe(INSTANT),
+)
 _FILTER = record(
     name=TEXT,
     type={"enum": ["select", "multi", "date_range", "text"]},
@@ -26,14 +37,16 @@ _FILTER = record(
     has_default=FLAG,
 )
 _CARD = record(
-    card={"type": "object"},
+    card=OBJECT,
     columns=listed(TEXT),
+    types=listed(TEXT),
     rows=listed(listed(ANYTHING)),
     sql=TEXT,
     parameters=listed(ANYTHING),
     models=listed(TEXT),
     filters=listed(TEXT),
     unfiltered=listed(TEXT),
+    row_of=maybe(record(table=TEXT, columns=OBJECT)),
 )
 _CARD["properties"]["comparison"] = record(
     of=TEXT,
@@ -42,18 +55,35 @@ _CARD["properties"]["comparison"] = record(
     difference=maybe(NUMBER),
     why=TEXT,
 )
-_PROBLEM = record(kind=TEXT, where=TEXT, problem=TEXT, remedy=TEXT, exit_code=WHOLE)
-_CARD["properties"]["problem"] = _PROBLEM
+_CARD["properties"]["problem"] = PROBLEM
 _BOARD = document(
     name=TEXT,
     title=TEXT,
     description=TEXT,
     run_id=TEXT,
     shell=SHELL,
+    health=HEALTH,
     filters=listed(_FILTER),
     chosen=TEXT,
     layout=listed(WHOLE),
     cards=listed(_CARD),
-    problem=maybe(_PROBLEM),
+    problem=maybe(PROBLEM),
 )
-BOARD_ANSWERS: dict[str, Schema] = {"dashboard": _BOARD, "board": _BOARD}
+BOARD_ANSWERS: dict[str, Schema] = {
+    "dashboard": _BOARD,
+    "board": _BOARD,
+    "dashboards": document(
+        shell=SHELL,
+        dashboards=listed(
+            record(
+                name=TEXT,
+                title=TEXT,
+                description=TEXT,
+                cards=WHOLE,
+                problem=maybe(TEXT),
+                models=listed(TEXT),
+                health=HEALTH,
+            )
+        ),
+    ),
+}

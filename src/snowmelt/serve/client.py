@@ -95,8 +95,10 @@ class ServiceClient(PageQuestions, MovingQuestions):
             "export_rejects", path=path, file_format=file_format, pipe=pipe, file=file
         )
 
-    def quarantine(self, model: str | None, rule: str | None, limit: int) -> Document:
-        return self._ask("quarantine", model=model, rule=rule, limit=limit)
+    def quarantine(
+        self, model: str | None, rule: str | None, limit: int, lines: bool | None = None
+    ) -> Document:
+        return self._ask("quarantine", model=model, rule=rule, limit=limit, lines=lines)
 
     def quarantine_groups(self, model: str | None, rule: str | None) -> Document:
         return self._ask("quarantine_groups", model=model, rule=rule)

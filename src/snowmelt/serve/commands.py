@@ -75,8 +75,13 @@ class Commands(PageCommands, Local, Protocol):
         """Write open rejects to one file that can be corrected and given back."""
         ...
 
-    def quarantine(self, model: str | None, rule: str | None, limit: int) -> Document:
-        """Rows that silver refused: open ones first, then those replayed."""
+    def quarantine(
+        self, model: str | None, rule: str | None, limit: int, lines: bool | None = None
+    ) -> Document:
+        """Rows that silver refused: open ones first, then those replayed.
+
+        `lines`: false reads no file to say in which line of it a row is.
+        """
         ...
 
     def quarantine_groups(self, model: str | None, rule: str | None) -> Document:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from snowmelt.serve.records import (
+    COLUMN,
     FLAG,
     INSTANT,
     NUMBER,
@@ -10,6 +11,7 @@ from snowmelt.serve.records import (
     WHOLE,
     Schema,
     document,
+    extended,
     listed,
     maybe,
     record,
@@ -29,8 +31,8 @@ PLACE = record(
     failing_since=maybe(INSTANT),
     tries=WHOLE,
 )
-_DATABASE = record(
-    **PLACE["properties"],
+_DATABASE = extended(
+    PLACE,
     host=TEXT,
     port=WHOLE,
     database=TEXT,
@@ -50,7 +52,7 @@ CONNECT_ANSWERS: dict[str, Schema] = {
                 description=TEXT,
                 key=listed(TEXT),
                 partition_by=listed(TEXT),
-                columns=listed(record(name=TEXT, type=TEXT, description=TEXT)),
+                columns=listed(COLUMN),
                 references=listed(record(column=TEXT, parent=TEXT, parent_column=TEXT)),
             )
         ),

@@ -17,7 +17,6 @@ from starlette.responses import (
 from snowmelt.errors import SnowmeltError
 from snowmelt.serve.attempts import Guessing
 from snowmelt.serve.guard import csrf_problem, read_cookie, read_form, refusal
-from snowmelt.serve.pages.explore import health_of
 from snowmelt.serve.pages.site import Site
 from snowmelt.serve.sessions import SESSION_MAX
 
@@ -132,9 +131,7 @@ class Doors:
         known = {each["name"]: each for each in document["dashboards"]}
         if name not in known:
             return refusal(404, "there is no such dashboard")
-        health = health_of(document["shell"])
-        if known[name]["problem"]:
-            health = {"word": "broken", "level": "bad"}
+        health = known[name]["health"]
         label, word = known[name]["title"][:60], health["word"]
         svg = self._site.render(
             "badge.svg",

@@ -10,6 +10,7 @@ WHOLE: Schema = {"type": "integer"}
 NUMBER: Schema = {"type": "number"}
 FLAG: Schema = {"type": "boolean"}
 ANYTHING: Schema = {}
+OBJECT: Schema = {"type": "object"}
 INSTANT: Schema = {"type": "string", "format": "date-time"}
 
 
@@ -34,14 +35,18 @@ def record(**properties: Schema) -> Schema:
     }
 
 
+def extended(schema: Schema, /, **more: Schema) -> Schema:
+    """Return the schema of an object that has more keys than another."""
+    return record(**schema["properties"], **more)
+
+
 def document(**properties: Schema) -> Schema:
     """Return the schema of a whole answer."""
     return record(schema_version={"const": 1}, **properties)
 
 
-ERROR = record(
-    error=record(kind=TEXT, where=TEXT, problem=TEXT, remedy=TEXT, exit_code=WHOLE)
-)
+PROBLEM = record(kind=TEXT, where=TEXT, problem=TEXT, remedy=TEXT, exit_code=WHOLE)
+ERROR = record(error=PROBLEM)
 STATUSES = ("Loaded", "Partially loaded", "Load failed", "Load skipped")
 LOAD = record(
     file_name=TEXT,
@@ -83,8 +88,18 @@ REJECT = record(
     errors=listed(WRONG),
     rejected_record=TEXT,
 )
-REJECT_OF_FILE = record(
-    **REJECT["properties"], file_name=TEXT, load_seq=WHOLE, pipe_name=TEXT
+REJECT_OF_FILE = extended(REJECT, file_name=TEXT, load_seq=WHOLE, pipe_name=TEXT)
+RULED = record(model=TEXT, rule=TEXT)
+REFUSED = extended(
+    RULED,
+    rules=listed(TEXT),
+    state={"enum": ["open", "replayed"]},
+    file_name=TEXT,
+    file_row=WHOLE,
+    load_seq=WHOLE,
+    version_at=INSTANT,
+    values=OBJECT,
+    line=maybe(WHOLE),
 )
 RUN = record(
     run_id=TEXT,
@@ -104,7 +119,7 @@ FAILURE = record(
     status=TEXT,
     failures=maybe(WHOLE),
     message=maybe(TEXT),
-    rows=listed({"type": "object"}),
+    rows=listed(OBJECT),
 )
 RUN_ENDED = record(
     run_id=TEXT,
@@ -126,13 +141,16 @@ ACCOUNT = record(
     superseded_rows=WHOLE,
     deduplicated_rows=WHOLE,
 )
-PENDING = record(
-    file_name=TEXT,
-    pipe_name=TEXT,
+OF_PIPE = record(file_name=TEXT, pipe_name=TEXT)
+PENDING = extended(
+    OF_PIPE,
     state={"enum": ["settling", "waiting", "loading", "held"]},
     since=INSTANT,
 )
-HELD = record(file_name=TEXT, pipe_name=TEXT, reason=TEXT, held_at=INSTANT, answer=TEXT)
+HELD = extended(OF_PIPE, reason=TEXT, held_at=INSTANT, answer=TEXT)
+CHANGED_FILE = record(
+    file=TEXT, change={"enum": ["changed", "added", "removed"]}, problem=maybe(TEXT)
+)
 PIPE_STANDING = record(
     pipe_name=TEXT,
     table_name=TEXT,
@@ -146,7 +164,7 @@ PIPE_STANDING = record(
     held=WHOLE,
     execution_state={"enum": ["RUNNING", "PAUSED"]},
 )
-PIPE = record(**PIPE_STANDING["properties"], pipe_status={"type": "object"})
+PIPE = extended(PIPE_STANDING, pipe_status=OBJECT)
 SHELL = record(
     schema_version=WHOLE,
     project=TEXT,
@@ -175,35 +193,32 @@ ADVICE = record(
     advice=TEXT,
     file=TEXT,
     change=TEXT,
-    figures={"type": "object"},
+    figures=OBJECT,
 )
 ABOUT = record(kind=TEXT, name=TEXT, held=maybe(TEXT), load_seq=maybe(WHOLE))
-ALERT = record(
-    alert_id=TEXT,
+FOUND = record(
     rule=TEXT,
     cause=TEXT,
     severity=TEXT,
+    message=TEXT,
+    evidence=listed(TEXT),
+    places=listed(record(where=TEXT, reason=TEXT)),
+    about=ABOUT,
+)
+ALERT = extended(
+    FOUND,
+    alert_id=TEXT,
     opened_at=INSTANT,
     resolved_at=maybe(INSTANT),
     last_seen_at=INSTANT,
     seen=WHOLE,
-    message=TEXT,
-    evidence=listed(TEXT),
-    places=listed(record(where=TEXT, reason=TEXT)),
-    about=ABOUT,
     deliveries=listed(record(sink=TEXT, kind=TEXT, state=TEXT, tries=WHOLE)),
 )
-CAUSE = record(
-    rule=TEXT,
-    severity=TEXT,
-    cause=TEXT,
-    message=TEXT,
+CAUSE = extended(
+    FOUND,
     since=maybe(INSTANT),
     pipe=maybe(TEXT),
     command=maybe(TEXT),
-    evidence=listed(TEXT),
-    places=listed(record(where=TEXT, reason=TEXT)),
-    about=ABOUT,
     alert_id=maybe(TEXT),
 )
 TASK = record(
@@ -238,8 +253,10 @@ TASK_RUN = record(
     graph_run_group_id=TEXT,
     run_id=maybe(TEXT),
 )
+READ_UP_TO = record(consumer=TEXT, source=TEXT, position=WHOLE, moved_at=INSTANT)
+COLUMN = record(name=TEXT, type=TEXT, description=TEXT)
 LEVEL: Schema = {"enum": ["good", "warn", "bad"]}
-LAST_RUN = maybe(record(**RUN["properties"], failures=listed(FAILURE)))
+LAST_RUN = maybe(extended(RUN, failures=listed(FAILURE)))
 SETTLED = document(loads=listed(LOAD), run=maybe(RUN_ENDED))
 GROUP = record(
     pipe_name=TEXT,

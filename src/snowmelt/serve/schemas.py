@@ -10,6 +10,7 @@ from snowmelt.serve.records import (
     ADVICE,
     ALERT,
     CAUSE,
+    CHANGED_FILE,
     FAILURE,
     FLAG,
     GROUP,
@@ -19,11 +20,15 @@ from snowmelt.serve.records import (
     LEVEL,
     LOAD,
     NUMBER,
+    OBJECT,
     PENDING,
     PIPE,
     PIPE_STANDING,
+    READ_UP_TO,
+    REFUSED,
     REJECT,
     REJECT_OF_FILE,
+    RULED,
     RUN,
     RUN_ENDED,
     SETTLED,
@@ -34,6 +39,7 @@ from snowmelt.serve.records import (
     WHOLE,
     Schema,
     document,
+    extended,
     listed,
     maybe,
     record,
@@ -48,16 +54,17 @@ ANSWERS: dict[str, Schema] = {
         landing=TEXT,
         problems=listed(TEXT),
         warnings=listed(TEXT),
+        changed_files=listed(CHANGED_FILE),
         pipes=listed(PIPE),
         pending=listed(PENDING),
         held=listed(HELD),
         unmatched=listed(TEXT),
         last_run=LAST_RUN,
         reconciliation=listed(ACCOUNT),
-        lag=record(next_run_at=maybe(INSTANT), models=listed({"type": "object"})),
+        lag=record(next_run_at=maybe(INSTANT), models=listed(OBJECT)),
         alerts=record(open=WHOLE),
         tasks=record(count=WHOLE, publishes=FLAG, next_time=maybe(INSTANT)),
-        limits={"type": "object"},
+        limits=OBJECT,
     ),
     "history": document(loads=listed(LOAD)),
     "log": document(
@@ -70,27 +77,26 @@ ANSWERS: dict[str, Schema] = {
                 started_at=INSTANT,
                 ended_at=maybe(INSTANT),
                 status=TEXT,
-                details={"type": "object"},
+                details=OBJECT,
             )
         )
     ),
     "rejects": document(
-        count=WHOLE, rejects=listed(record(**REJECT_OF_FILE["properties"], status=TEXT))
+        count=WHOLE, rejects=listed(extended(REJECT_OF_FILE, status=TEXT))
     ),
     "reject_groups": document(count=WHOLE, groups=listed(GROUP)),
-    "quarantine": document(rows=listed({"type": "object"})),
+    "quarantine": document(count=WHOLE, replayed=WHOLE, rows=listed(REFUSED)),
     "quarantine_groups": document(
-        groups=listed(record(model=TEXT, rule=TEXT, count=WHOLE))
+        count=WHOLE,
+        groups=listed(
+            extended(RULED, count=WHOLE, first=TEXT, newest=TEXT, example=OBJECT)
+        ),
     ),
-    "streams": document(
-        streams=listed(
-            record(consumer=TEXT, source=TEXT, position=WHOLE, moved_at=INSTANT)
-        )
-    ),
+    "streams": document(streams=listed(READ_UP_TO)),
     "advise": document(
         evidence=record(runs=WHOLE, runs_usual=WHOLE, runs_min=WHOLE),
         advice=listed(ADVICE),
-        thresholds={"type": "object"},
+        thresholds=OBJECT,
     ),
     "alerts": document(
         configured=FLAG,
@@ -110,7 +116,7 @@ ANSWERS: dict[str, Schema] = {
         next_time=maybe(INSTANT),
         graph_runs_under_way=WHOLE,
         tasks=listed(TASK),
-        limits={"type": "object"},
+        limits=OBJECT,
     ),
     "task_history": document(task_runs=listed(TASK_RUN)),
     "why": document(target=TEXT, kind={"enum": ["file", "model"]}, answer=TEXT),
@@ -137,7 +143,9 @@ ANSWERS: dict[str, Schema] = {
         ),
     ),
     "shell": SHELL,
-    "pipes": document(shell=SHELL, pipes=listed(PIPE_STANDING)),
+    "pipes": document(
+        shell=SHELL, pipes=listed(PIPE_STANDING), changed_files=listed(CHANGED_FILE)
+    ),
     "files": document(
         shell=SHELL,
         pipes=listed(TEXT),
@@ -163,8 +171,8 @@ ANSWERS: dict[str, Schema] = {
     "runs": document(
         shell=SHELL,
         runs=listed(
-            record(
-                **RUN["properties"],
+            extended(
+                RUN,
                 way=maybe(TEXT),
                 fallback_reason=maybe(TEXT),
                 failed_nodes=WHOLE,
@@ -188,18 +196,6 @@ ANSWERS: dict[str, Schema] = {
         ),
         failures=listed(FAILURE),
         reconciliation=listed(ACCOUNT),
-    ),
-    "dashboards": document(
-        shell=SHELL,
-        dashboards=listed(
-            record(
-                name=TEXT,
-                title=TEXT,
-                description=TEXT,
-                cards=WHOLE,
-                problem=maybe(TEXT),
-            )
-        ),
     ),
     "tables": document(
         run_id=maybe(TEXT), tables=listed(record(name=TEXT, rows=maybe(WHOLE)))

@@ -52,8 +52,3 @@ class TendingQuestions:
 
     def doctor(self, fresh: bool | None = None) -> Document:
         return self._ask("doctor", fresh=fresh)
-
-    def quarantine_samples(
-        self, model: str | None, rule: str | None, limit: int
-    ) -> Document:
-        return self._ask("quarantine_samples", model=model, rule=rule, limit=limit)

@@ -49,9 +49,3 @@ class TendingCommands(Protocol):
     def doctor(self, fresh: bool | None = None) -> Document:
         """Is this machine, and this project, fit to run? `fresh`: look now."""
         ...
-
-    def quarantine_samples(
-        self, model: str | None, rule: str | None, limit: int
-    ) -> Document:
-        """Open rows that one rule of a model refused, without reading files."""
-        ...

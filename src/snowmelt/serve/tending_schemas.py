@@ -7,6 +7,9 @@ from snowmelt.serve.records import (
     FLAG,
     INSTANT,
     NUMBER,
+    OBJECT,
+    OF_PIPE,
+    READ_UP_TO,
     SHELL,
     TASK,
     TASK_RUN,
@@ -14,17 +17,15 @@ from snowmelt.serve.records import (
     WHOLE,
     Schema,
     document,
+    extended,
     listed,
     maybe,
     record,
 )
 
 RULE = record(rule=TEXT, on=TEXT, severity=TEXT, to=listed(TEXT), every_seconds=NUMBER)
-STREAM = record(
-    consumer=TEXT,
-    source=TEXT,
-    position=WHOLE,
-    moved_at=INSTANT,
+STREAM = extended(
+    READ_UP_TO,
     rows_inserted=WHOLE,
     rows_deleted=WHOLE,
     loads_waiting=WHOLE,
@@ -40,8 +41,7 @@ CONDITION = record(
     problem=maybe(TEXT),
     streams=listed(record(name=TEXT, has_data=FLAG)),
 )
-ATTEMPT = record(
-    attempt_number=WHOLE,
+_ENDING = record(
     state=TEXT,
     scheduled_from=TEXT,
     started_at=INSTANT,
@@ -49,16 +49,9 @@ ATTEMPT = record(
     first_error_task_name=maybe(TEXT),
     first_error_message=maybe(TEXT),
 )
-GRAPH_RUN = record(
-    graph_run_group_id=TEXT,
-    root_task_name=TEXT,
-    state=TEXT,
-    scheduled_from=TEXT,
-    scheduled_time=INSTANT,
-    started_at=INSTANT,
-    ended_at=maybe(INSTANT),
-    first_error_task_name=maybe(TEXT),
-    first_error_message=maybe(TEXT),
+ATTEMPT = extended(_ENDING, attempt_number=WHOLE)
+GRAPH_RUN = extended(
+    _ENDING, graph_run_group_id=TEXT, root_task_name=TEXT, scheduled_time=INSTANT
 )
 BEGUN = document(
     graph_run=GRAPH_RUN, attempts=listed(ATTEMPT), task_runs=listed(TASK_RUN)
@@ -81,9 +74,8 @@ FINDING = record(
     found=TEXT,
     remedy=TEXT,
 )
-DRIFTED = record(
-    file_name=TEXT,
-    pipe_name=TEXT,
+DRIFTED = extended(
+    OF_PIPE,
     table_name=TEXT,
     held_at=INSTANT,
     reason=TEXT,
@@ -118,8 +110,8 @@ TENDING: dict[str, Schema] = {
         conditions=listed(CONDITION),
         streams=listed(STREAM),
         graph_runs=listed(
-            record(
-                **GRAPH_RUN["properties"],
+            extended(
+                GRAPH_RUN,
                 attempts=WHOLE,
                 tasks=listed(record(name=TEXT, state=TEXT, attempt_number=WHOLE)),
             )
@@ -154,9 +146,9 @@ TENDING: dict[str, Schema] = {
         open_count=WHOLE,
         alerts=listed(ALERT),
         next=maybe(TEXT),
-        rules=listed(record(**RULE["properties"], open=WHOLE, problem=maybe(TEXT))),
-        sinks=listed(record(**SINK["properties"], next_try_at=maybe(INSTANT))),
-        muted={"type": "object"},
+        rules=listed(extended(RULE, open=WHOLE, problem=maybe(TEXT))),
+        sinks=listed(extended(SINK, next_try_at=maybe(INSTANT))),
+        muted=OBJECT,
     ),
     "alert": document(
         shell=SHELL,
@@ -193,7 +185,7 @@ TENDING: dict[str, Schema] = {
         shell=SHELL,
         held=listed(DRIFTED),
         held_count=WHOLE,
-        failed=listed(record(load_seq=WHOLE, file_name=TEXT, pipe_name=TEXT)),
+        failed=listed(extended(OF_PIPE, load_seq=WHOLE)),
         pipes=listed(
             record(
                 pipe_name=TEXT,
@@ -216,22 +208,6 @@ TENDING: dict[str, Schema] = {
         versions=listed(record(name=TEXT, version=maybe(TEXT), use=TEXT)),
         service=maybe(record(running=FLAG, pid=WHOLE, since=maybe(INSTANT))),
         warehouse=maybe(record(path=TEXT, owner_pid=WHOLE)),
-        limits={"type": "object"},
-    ),
-    "quarantine_samples": document(
-        shell=SHELL,
-        count=WHOLE,
-        replayed=WHOLE,
-        rows=listed(
-            record(
-                model=TEXT,
-                rule=TEXT,
-                rules=listed(TEXT),
-                file_name=TEXT,
-                file_row=WHOLE,
-                load_seq=WHOLE,
-                values={"type": "object"},
-            )
-        ),
+        limits=OBJECT,
     ),
 }

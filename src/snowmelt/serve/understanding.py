@@ -12,6 +12,7 @@ UNDERSTANDING_GETS: dict[str, dict[str, type]] = {
     "profile": {"name": str},
     "quality": {"model": str, "status": str},
     "quality_test": {"test": str},
+    "search": {"text": str},
 }
 UNDERSTANDING_REQUIRED = {
     "table": ("name",),
@@ -40,11 +41,15 @@ class UnderstandingCommands(Protocol):
         ...
 
     def quality(self, model: str | None, status: str | None) -> Document:
-        """Every check and since when it fails, quarantine, accounts, audits."""
+        """Every check and since when it fails, accounts of rows, audits."""
         ...
 
     def quality_test(self, test: str) -> Document:
         """One check: its failing rows and how it ended in past runs."""
+        ...
+
+    def search(self, text: str | None) -> Document:
+        """What has a text in its name: dashboards, tables, columns, pipes, tasks."""
         ...
 
 
@@ -71,3 +76,6 @@ class UnderstandingQuestions:
 
     def quality_test(self, test: str) -> Document:
         return self._ask("quality_test", test=test)
+
+    def search(self, text: str | None) -> Document:
+        return self._ask("search", text=text)

@@ -5,34 +5,36 @@ from __future__ import annotations
 from snowmelt.serve.records import (
     ACCOUNT,
     ANYTHING,
+    COLUMN,
     FLAG,
     INSTANT,
     NUMBER,
+    OBJECT,
     SHELL,
     TEXT,
     WHOLE,
     Schema,
     document,
+    extended,
     listed,
     maybe,
     record,
 )
 
 STATE: Schema = {"enum": ["good", "warn", "bad", "none", "busy"]}
-NODE = record(
+_STANDING = record(state=STATE, told=TEXT, at=maybe(INSTANT), failed_at=maybe(INSTANT))
+NODE = extended(
+    _STANDING,
     id=TEXT,
     name=TEXT,
     layer=TEXT,
-    kind={"enum": ["files", "table", "model", "dashboard", "layer"]},
+    kind={"enum": ["files", "table", "model", "dashboard", "exposure", "layer"]},
     key=TEXT,
     selector=TEXT,
-    state=STATE,
-    told=TEXT,
-    at=maybe(INSTANT),
-    failed_at=maybe(INSTANT),
     rows=maybe(WHOLE),
 )
-TABLE = record(
+TABLE = extended(
+    _STANDING,
     key=TEXT,
     layer=TEXT,
     kind=TEXT,
@@ -41,10 +43,6 @@ TABLE = record(
     owner=TEXT,
     rows=maybe(WHOLE),
     columns=maybe(WHOLE),
-    state=STATE,
-    told=TEXT,
-    at=maybe(INSTANT),
-    failed_at=maybe(INSTANT),
     tests=WHOLE,
     tests_failed=WHOLE,
     tests_warned=WHOLE,
@@ -88,10 +86,8 @@ UNDERSTANDING_ANSWERS: dict[str, Schema] = {
         unique_key=listed(TEXT),
         key_columns=listed(TEXT),
         columns=listed(
-            record(
-                name=TEXT,
-                type=TEXT,
-                description=TEXT,
+            extended(
+                COLUMN,
                 personal={"enum": ["", "declared", "inherited"]},
                 is_masked=FLAG,
                 tests=listed(
@@ -104,6 +100,7 @@ UNDERSTANDING_ANSWERS: dict[str, Schema] = {
         history=listed(record(run_id=maybe(TEXT), at=maybe(INSTANT), rows=WHOLE)),
         reads=listed(TEXT),
         read_by=listed(TEXT),
+        shown_by=listed(record(name=TEXT, title=TEXT)),
     ),
     "profile": document(
         name=TEXT,
@@ -150,7 +147,7 @@ UNDERSTANDING_ANSWERS: dict[str, Schema] = {
         ),
         tests=listed(TEST),
         models=listed(TEXT),
-        quarantine=listed(record(model=TEXT, rule=TEXT, count=WHOLE)),
+        quarantined=WHOLE,
     ),
     "quality_test": document(
         shell=SHELL,
@@ -162,5 +159,17 @@ UNDERSTANDING_ANSWERS: dict[str, Schema] = {
         ),
         sql=TEXT,
         path=TEXT,
+    ),
+    "search": document(
+        shell=SHELL,
+        text=TEXT,
+        counts=OBJECT,
+        dashboards=listed(record(name=TEXT, title=TEXT, kind=TEXT, is_named=FLAG)),
+        tables=listed(record(key=TEXT, layer=TEXT, state=STATE, is_named=FLAG)),
+        columns=listed(
+            record(table=TEXT, layer=TEXT, column=TEXT, type=TEXT, is_named=FLAG)
+        ),
+        pipes=listed(record(name=TEXT, is_named=FLAG)),
+        tasks=listed(record(name=TEXT, is_named=FLAG)),
     ),
 }

@@ -23,6 +23,7 @@ from snowmelt.serve.pages import catalog, explore, operate, quality
 from snowmelt.serve.pages.acting import act
 from snowmelt.serve.pages.embedding import show_embedded
 from snowmelt.serve.pages.lineage import show_lineage
+from snowmelt.serve.pages.searching import search
 from snowmelt.serve.pages.site import Site
 from snowmelt.serve.pages.tending import TENDING_PAGES
 from snowmelt.serve.pages.trace import show_trace
@@ -40,7 +41,7 @@ PAGES: dict[str, Page] = {
     "/runs": operate.show_runs,
     "/runs/{run}": operate.show_run,
     "/pipes": operate.show_pipes,
-    "/search": operate.search,
+    "/search": search,
     "/counts": operate.show_counts,
     **TENDING_PAGES,
     "/lineage": show_lineage,
@@ -48,7 +49,6 @@ PAGES: dict[str, Page] = {
     "/catalog/{name}": catalog.show_table,
     "/catalog/{name}/profile": catalog.show_profile,
     "/quality": quality.show_quality,
-    "/quality/quarantine": quality.show_quarantine,
     "/quality/tests/{test}": quality.show_test,
     "/trace": show_trace,
     "/dashboards": explore.show_dashboards,
@@ -56,6 +56,7 @@ PAGES: dict[str, Page] = {
     "/d/{name}": explore.lead_to_dashboard,
     "/embed/{token}": show_embedded,
     "/dashboards/{name}/cards/{number:int}.csv": explore.card_csv,
+    "/dashboards/{name}/cards/{number:int}.xlsx": explore.card_xlsx,
 }
 """Path → the page there; an address says all that is chosen on it."""
 

@@ -36,7 +36,7 @@ from snowmelt.service.loop import Loop
 from snowmelt.service.moving import MovingAnswers
 from snowmelt.service.operating import Operating
 from snowmelt.service.pages.answers import PageAnswers
-from snowmelt.service.pages.shell import shell_document
+from snowmelt.service.pages.board_health import beside_board
 from snowmelt.service.pipe_status import asks_pipe_status
 from snowmelt.service.publishing.verbs import publications_document, publish_document
 from snowmelt.service.quarantining import Quarantining
@@ -123,8 +123,8 @@ class OwnCommands(PageAnswers, MovingAnswers):
         }
 
     def dashboard(self, name: str, filters: str | None = None) -> Document:
-        shell = partial(shell_document, self._loop)
-        return dashboard_document(self._parts, Look(name, filters, shell))
+        beside = partial(beside_board, self._loop)
+        return dashboard_document(self._parts, Look(name, filters, beside))
 
     def validate(self) -> Document:
         dbt = Dbt(self._parts.project.root, self._parts.project.warehouse_path)
@@ -193,8 +193,11 @@ class OwnCommands(PageAnswers, MovingAnswers):
 
     # Refused rows of silver.
 
-    def quarantine(self, model: str | None, rule: str | None, limit: int) -> Document:
-        return Quarantining(self._parts).rows(model, rule, limit)
+    def quarantine(
+        self, model: str | None, rule: str | None, limit: int, lines: bool | None = None
+    ) -> Document:
+        rows = Quarantining(self._parts).rows
+        return rows(model, rule, limit, lines=lines is not False)
 
     def quarantine_groups(self, model: str | None, rule: str | None) -> Document:
         return Quarantining(self._parts).groups(model, rule)

@@ -15,6 +15,7 @@ from snowmelt.serve.commands import Document
 from snowmelt.service.boards.answering import Answering, Asking, require_published
 from snowmelt.service.boards.checking import Checking
 from snowmelt.service.boards.memory import Memory, memory_of
+from snowmelt.service.boards.reads import models_known, names_metrics
 from snowmelt.service.boards.rendering import Rendering
 from snowmelt.service.documents import SCHEMA_VERSION
 from snowmelt.service.parts import Parts
@@ -25,21 +26,21 @@ from snowmelt.transform.project_digest import project_digest
 if TYPE_CHECKING:
     from snowmelt.warehouse.port import Session
 
-Shell = Callable[["Session"], Document]
+Beside = Callable[["Session", frozenset[str]], Document]
 
 
 @dataclass(frozen=True)
 class Look:
     """Who looks, and at what. `chosen`: of the filters, as an address says it.
 
-    `shell` reads what stands beside a page, from the same snapshot. `is_page`: it shows
-    the last dashboard that was right while its file is off, and the cards that can be
-    answered while others cannot.
+    `beside` reads what stands beside its cards, from the same snapshot: of the models
+    that it reads. `is_page`: it shows the last dashboard that was right while its file
+    is off, and the cards that can be answered while others cannot.
     """
 
     name: str
     chosen: str | None = None
-    shell: Shell | None = None
+    beside: Beside | None = None
     is_page: bool = False
 
 
@@ -66,7 +67,8 @@ def dashboard_document(parts: Parts, look: Look) -> Document:
             )
             cards = _cards(answering, dashboard, look)
             filters = answering.filters()
-        beside = look.shell(session) if look.shell else None
+        models = models_known(dashboard, answering.metrics)
+        beside = look.beside(session, models) if look.beside else {}
     return {
         "schema_version": SCHEMA_VERSION,
         "name": look.name,
@@ -78,7 +80,7 @@ def dashboard_document(parts: Parts, look: Look) -> Document:
         "cards": cards,
         "layout": [len(row) for row in dashboard.rows],
         "problem": problem.as_document() if problem is not None else None,
-        "shell": beside,
+        **beside,
     }
 
 
@@ -94,6 +96,7 @@ def _cards(answering: Answering, dashboard: Dashboard, look: Look) -> list[Docum
             cards.append(
                 {"card": shown, "columns": [], "rows": [], "sql": card.sql or ""}
                 | {"parameters": [], "models": [], "filters": [], "unfiltered": []}
+                | {"types": [], "row_of": None}
                 | {"problem": error.as_document()}
             )
     return cards
@@ -112,11 +115,7 @@ def relations_known(parts: Parts) -> Mapping[str, str]:
 
 def _metrics(memory: Memory, dashboard: Dashboard) -> Mapping[str, DefinedMetric]:
     """Return the metrics, if a card can name one: reading them takes its time."""
-    names_one = any(
-        card.metric is not None or "metric(" in (card.sql or "")
-        for card in dashboard.cards
-    )
-    return memory.metrics.all() if names_one else {}
+    return memory.metrics.all() if names_metrics(dashboard) else {}
 
 
 def check_dashboards(parts: Parts, graph: Graph) -> list[str]:

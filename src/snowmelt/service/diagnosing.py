@@ -23,7 +23,7 @@ from snowmelt.service.finding import Finding, Level, finding
 from snowmelt.service.lagging import longest_goal
 from snowmelt.service.loop import Loop
 from snowmelt.service.publishing.verbs import publish_findings
-from snowmelt.service.status import limits_document, problems_of
+from snowmelt.service.status import limits_document, noticed_of, problems_of
 from snowmelt.service.streaming import stuck_streams
 from snowmelt.warehouse.port import Session
 
@@ -155,6 +155,13 @@ class Diagnosing:
                 "See: snowmelt status",
             )
         ]
+        noticed = noticed_of(self._parts)
+        level = Level.WARN if noticed.changes else Level.PASS
+        told = _some(noticed.told()) or "settings and pipes are as it read them"
+        remedy = "Check them: snowmelt validate. A restart reads them."
+        found.append(
+            finding("files", Level.FAIL if noticed.problem else level, told, remedy)
+        )
         log = self._parts.pipeline_log
         told = log.problem or (f"{log.lost:,} rows lost" if log.lost else "written")
         level = Level.WARN if log.problem or log.lost else Level.PASS

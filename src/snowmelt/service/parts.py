@@ -16,6 +16,7 @@ from snowmelt.pipe.pending import PendingFiles
 from snowmelt.project.project import Project
 from snowmelt.service.lane import Lane, MakeLane
 from snowmelt.service.load_lanes import PipeLocks, Trial
+from snowmelt.service.noticing import Noticing
 from snowmelt.warehouse.port import Warehouse
 
 
@@ -39,5 +40,7 @@ class Parts:
     trial: Trial
     """Tries a file in a process of its own."""
     make_lane: MakeLane = Lane
+    noticing: Noticing | None = None
+    """Where a service runs: whether the project's files are what it works with."""
     pages: str = ""
     """Where pages are seen, or why there are none; empty where nobody asked."""

@@ -40,18 +40,23 @@ class Quarantining:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    def rows(self, model: str | None, rule: str | None, limit: int) -> Document:
-        """Return refused rows, one by one, with the lines of files still there."""
+    def rows(
+        self, model: str | None, rule: str | None, limit: int, *, lines: bool = True
+    ) -> Document:
+        """Return refused rows, one by one, with the lines of files still there.
+
+        Without `lines` no file is read for them: a page must not wait for that.
+        """
         with self._parts.warehouse.snapshot() as session:
             chosen = self._chosen(session, model)
             counts = count_refused(session, chosen, rule)
             found = refused_rows(session, chosen, rule=rule, limit=limit)
-            lines = self._lines(session, found)
+            known = self._lines(session, found) if lines else {}
         rows = as_documents(COLUMNS, found)
         for row in rows:
             row.pop("pipe_table")
             row["values"] = plain(json.loads(row.pop("refused_row")))
-            row["line"] = lines.get((row["load_seq"], row["file_row"]))
+            row["line"] = known.get((row["load_seq"], row["file_row"]))
         return {
             "schema_version": SCHEMA_VERSION,
             "count": counts["open"],

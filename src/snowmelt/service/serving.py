@@ -20,6 +20,7 @@ from snowmelt.serve.web_server import Opening
 from snowmelt.service.alerting import Alerting, has_to_alert
 from snowmelt.service.commands import OwnCommands
 from snowmelt.service.loop import Loop
+from snowmelt.service.noticing import Noticing
 from snowmelt.service.numbers import standing
 from snowmelt.service.opening import opened_patiently
 from snowmelt.service.publishing.sharing import Sharing
@@ -58,11 +59,14 @@ def serve(
     port = metrics_port or project.settings.observe.metrics_port
     with opened_patiently(project, clock, events) as parts:
         loop = _kept_up(Loop(parts), project)
-        with _stopped_by_signals(stopping, loop), _answering(loop, port, tell):
+        with (
+            _stopped_by_signals(stopping, loop),
+            _answering(loop, port, tell) as notice,
+        ):
             supervisor.ready()
             while not stopping.is_set():
                 loop.wake.clear()
-                _turn(loop, stopping, clock)
+                _turn(loop, stopping, clock, notice)
                 supervisor.alive()
                 clock.wait(loop.wake, loop.seconds_to_next())
             supervisor.stopping()
@@ -86,16 +90,20 @@ def _stopped_by_signals(stopping: threading.Event, loop: Loop) -> Iterator[None]
 @contextmanager
 def _answering(
     loop: Loop, port: int | None, tell: Callable[[Opening], None]
-) -> Iterator[None]:
+) -> Iterator[Callable[[], None]]:
     """Answer commands, browsers and scrapes, and watch the stage.
 
-    At its end everything that is under way ends, and nothing else begins.
+    Yield what notices, once in each round, that files of the project were written. At
+    its end everything that is under way ends, and nothing else begins.
     """
     parts = loop.parts
     metrics = Metrics(partial(standing, loop))
     parts.events.subscribe(metrics)
     commands = OwnCommands(loop, serving=True)
     windows = Windows(loop, commands, metrics)
+    lane = parts.make_lane("project", loop.wake.set)
+    noticing = Noticing(parts.project, parts.clock, lane, windows.refresh)
+    parts.noticing = noticing
     sharing = Sharing(parts, loop.note)
     parts.events.subscribe(sharing)
     end_numbers = metrics.serve(port)
@@ -103,9 +111,10 @@ def _answering(
     sharing.start()
     parts.stage.watch(loop.wake.set)
     try:
-        yield
+        yield noticing.turn
     finally:
         loop.stopping = True
+        noticing.close()
         parts.stage.unwatch()
         sharing.stop()
         loop.close()
@@ -128,10 +137,13 @@ def _kept_up(loop: Loop, project: Project) -> Loop:
     return loop
 
 
-def _turn(loop: Loop, stopping: threading.Event, clock: Clock) -> None:
+def _turn(
+    loop: Loop, stopping: threading.Event, clock: Clock, notice: Callable[[], None]
+) -> None:
     """Do one round; a round that cannot be done is told, and done a second later."""
     try:
         loop.turn()
+        notice()
     except Exception as error:
         log.exception("a round of the service could not be done")
         loop.note(f"a round of the service could not be done: {error}")

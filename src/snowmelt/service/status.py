@@ -23,7 +23,9 @@ from snowmelt.service.documents import (
 )
 from snowmelt.service.lagging import lag_document, longest_goal
 from snowmelt.service.loop import Loop
+from snowmelt.service.noticing import Noticed
 from snowmelt.service.pages.remembered import remembered
+from snowmelt.service.parts import Parts
 from snowmelt.service.pipe_status import (
     HistoryFacts,
     history_facts,
@@ -65,7 +67,8 @@ def status_document(loop: Loop, *, serving: bool) -> Document:
         "landing": project.location,
         "channel": plain(asdict(channel)) if channel else None,
         "problems": [*problems_of(loop), *stuck],
-        "warnings": list(loop.warnings),
+        "warnings": [*noticed_of(parts).told(), *loop.warnings],
+        "changed_files": noticed_of(parts).documents(),
         "log": {
             "rows_waiting": parts.pipeline_log.waiting,
             "rows_lost": parts.pipeline_log.lost,
@@ -106,6 +109,11 @@ def pipes_standing(loop: Loop, session: Session) -> list[Document]:
         pipe["held"] = held[name]
         pipe.update(pause_document(paused.get(name), now))
     return pipes
+
+
+def noticed_of(parts: Parts) -> Noticed:
+    """Return which files of the project are not what the service works with."""
+    return parts.noticing.noticed if parts.noticing is not None else Noticed()
 
 
 def pipe_statuses(loop: Loop) -> dict[str, Document]:

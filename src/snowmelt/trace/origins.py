@@ -14,7 +14,7 @@ from snowmelt.trace.closure import (
     listed,
 )
 from snowmelt.trace.models import BRONZE, Models, Relation
-from snowmelt.transform.graph import Node
+from snowmelt.transform.graph import Graph, Node
 from snowmelt.warehouse.port import Session
 
 LOADS_ONE_BY_ONE = 20
@@ -41,17 +41,17 @@ def key_columns(session: Session, models: Models, key: str) -> list[str]:
     known = {each.lower(): each for each in columns}
     named = [
         known[each.lower()]
-        for each in (named_by(models, node) if node is not None else ())
+        for each in (named_by(models.graph, node) if node is not None else ())
         if each.lower() in known
     ]
     return named or [each for each in columns if not each.startswith("_")][:KEYS_MAX]
 
 
-def named_by(models: Models, node: Node) -> tuple[str, ...]:
+def named_by(graph: Graph, node: Node) -> tuple[str, ...]:
     """Return the columns that a model, or a test of it, says name a row."""
     if node.unique_key:
         return node.unique_key
-    for each in models.graph.nodes.values():
+    for each in graph.nodes.values():
         test = each.test or {}
         if test.get("of") != node.id:
             continue

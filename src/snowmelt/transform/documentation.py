@@ -7,6 +7,7 @@ is no part of the graph; people read it, and what is about persons is marked the
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -45,11 +46,29 @@ class Note:
 
 
 @dataclass(frozen=True)
+class Exposure:
+    """Who reads models outside of dbt, as a project says it; `models` by name."""
+
+    name: str
+    label: str
+    type: str
+    models: tuple[str, ...]
+    description: str = ""
+    owner: str = ""
+    url: str = ""
+    path: str = ""
+
+
+@dataclass(frozen=True)
 class Documentation:
-    """A project's notes. `stamp` differs whenever they may."""
+    """A project's notes. `stamp` differs whenever they may.
+
+    `exposures`: those that people wrote; dashboards of ours know themselves better.
+    """
 
     stamp: tuple[int, int]
     notes: Mapping[str, Note]
+    exposures: tuple[Exposure, ...] = ()
 
     def of_key(self, key: str) -> Note | None:
         """Return the note of a relation, by its key (schema.name)."""
@@ -73,7 +92,37 @@ def read_documentation(
         if entry["resource_type"] in (*_MADE, "source", "test"):
             note = _note(entry)
             notes[note.id] = note
-    return Documentation(stamp, notes)
+    return Documentation(stamp, notes, _exposures(manifest))
+
+
+def _exposures(manifest: Mapping[str, Any]) -> tuple[Exposure, ...]:
+    """Return the exposures that were not written from dashboards."""
+    found = []
+    for entry in (manifest.get("exposures") or {}).values():
+        if "snowmelt" in _meta(entry):
+            continue
+        owner = entry.get("owner") or {}
+        ids = (entry.get("depends_on") or {}).get("nodes") or ()
+        read = [manifest["nodes"][each] for each in ids if each in manifest["nodes"]]
+        found.append(
+            Exposure(
+                name=entry["name"],
+                label=entry.get("label") or "",
+                type=entry.get("type") or "",
+                models=tuple(sorted(each["name"] for each in read)),
+                description=entry.get("description") or "",
+                owner=str(owner.get("name") or owner.get("email") or ""),
+                url=_web_address(entry.get("url")),
+                path=entry.get("original_file_path") or "",
+            )
+        )
+    return tuple(sorted(found, key=lambda each: each.name))
+
+
+def _web_address(given: object) -> str:
+    """Return an address that a browser may be led to; nothing for any other."""
+    text = given.strip() if isinstance(given, str) else ""
+    return text if re.fullmatch(r"https?://[^\s<>\"]+", text) else ""
 
 
 def _note(entry: Mapping[str, Any]) -> Note:

@@ -10,7 +10,9 @@ from urllib.parse import quote
 from snowmelt.project.cards import DRAWN_BY_SCRIPT
 from snowmelt.project.number_format import read_format
 from snowmelt.project.tile_maps import codes_of, tiles_of
+from snowmelt.serve.cells import MASK
 from snowmelt.serve.commands import Document
+from snowmelt.serve.pages.addresses import trace_href
 from snowmelt.serve.pages.wording import DASH, cell, is_number, number, short
 
 ROWS_SHOWN = 100
@@ -42,8 +44,11 @@ def card_view(each: Document, number_of: int, onward: str) -> Document:
         "description": card.get("description", ""),
         "write": write,
         "hrefs": [_href(card, columns, row, onward) for row in rows],
+        "traces": _traces(each),
         "problem": each.get("problem"),
     }
+    if not card.get("drill"):
+        shown["hrefs"] = shown["traces"]
     shown["table"] = _table(shown)
     if shown["problem"] is None:
         shown |= _DRAWN.get(kind, _plain)(shown)
@@ -77,6 +82,20 @@ def _href(
     ]
     both = "&".join(part for part in (query, *kept) if part)
     return f"/dashboards/{quote(name, safe='')}" + (f"?{both}" if both else "")
+
+
+def _traces(each: Document) -> list[str | None]:
+    """Return of each row where it is traced: which row of a table of gold it is."""
+    row_of, columns = each.get("row_of"), each["columns"]
+    if not row_of:
+        return [None] * len(each["rows"])
+    places = {key: columns.index(name) for key, name in row_of["columns"].items()}
+    hrefs: list[str | None] = []
+    for row in each["rows"]:
+        values = {key: row[place] for key, place in places.items()}
+        known = None not in values.values() and MASK not in values.values()
+        hrefs.append(trace_href(row_of["table"], values) if known else None)
+    return hrefs
 
 
 def _bare(value: Any) -> str:
@@ -121,7 +140,17 @@ def _table(shown: Document) -> Document:
             for row in rows[:ROWS_SHOWN]
         ],
         "left_out": max(len(rows) - ROWS_SHOWN, 0),
+        "linked": _linked(shown),
+        "is_traced": bool(card.get("drill")) and any(shown["traces"]),
     }
+
+
+def _linked(shown: Document) -> list[int]:
+    """Return the columns whose cells lead where their row leads."""
+    row_of, columns = shown.get("row_of"), shown["columns"]
+    if shown["card"].get("drill") or not row_of:
+        return [0]
+    return [columns.index(name) for name in row_of["columns"].values()]
 
 
 def _measures(card: Document) -> list[str]:

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from snowmelt.serve.commands import Document
-from snowmelt.serve.pages.addresses import chosen_of
+from snowmelt.serve.pages.addresses import chosen_of, first_rows_href, trace_href
 from snowmelt.serve.pages.drawing import line_points
 from snowmelt.serve.pages.site import Site
 from snowmelt.serve.pages.wording import is_number
@@ -66,6 +66,7 @@ async def show_table(site: Site, request: Request) -> Response:
         rows=rows,
         numeric=numeric,
         masked=masked,
+        sql_href=first_rows_href(table["key"]),
         is_gold=table["layer"] == "gold",
         points=line_points([each["rows"] for each in document["history"]]),
         around="/lineage?" + urlencode({"select": f"1+{_selector(table)}+1"}),
@@ -87,12 +88,6 @@ def _trace_of(
     if any(value is None for value in values.values()):
         return None
     return trace_href(key, values)
-
-
-def trace_href(key: str, values: Document) -> str:
-    """Return the address of a row's trace."""
-    words = [f"{name}={value}" for name, value in values.items() if value is not None]
-    return "/trace?" + urlencode({"table": key, "key": words}, doseq=True)
 
 
 async def show_profile(site: Site, request: Request) -> Response:

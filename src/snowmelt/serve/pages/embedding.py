@@ -75,7 +75,7 @@ def _narrowed(found: Document, locked: list[str]) -> Document:
     cards = []
     for each in found["cards"]:
         card = {key: value for key, value in each["card"].items() if key != "drill"}
-        shown = {**each, "card": card}
+        shown = {**each, "card": card, "row_of": None}
         if "problem" in each:
             shown["problem"] = {"where": "", "problem": "", "remedy": ""}
         cards.append(shown)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import shlex
-from urllib.parse import parse_qsl
+from collections.abc import Sequence
+from urllib.parse import parse_qsl, urlencode
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -16,17 +18,7 @@ from snowmelt.serve.commands import Document
 from snowmelt.serve.pages.cards import card_view
 from snowmelt.serve.pages.site import Site
 from snowmelt.serve.pages.wording import link
-
-
-def health_of(shell: Document) -> Document:
-    """Return whether what a dashboard shows is current, in a word."""
-    if shell["run_id"] is None:
-        return {"word": "nothing published", "level": ""}
-    if shell["last_run_failed"]:
-        return {"word": "older: the last run failed", "level": "bad"}
-    if shell["failed_files"] or shell["held"]:
-        return {"word": "current, some files wait", "level": "warn"}
-    return {"word": "current", "level": "good"}
+from snowmelt.serve.spreadsheet import XLSX, xlsx_of
 
 
 async def show_dashboards(site: Site, request: Request) -> Response:
@@ -37,7 +29,6 @@ async def show_dashboards(site: Site, request: Request) -> Response:
         "dashboards.html",
         heading="Dashboards",
         section="/dashboards",
-        health=health_of(document["shell"]),
         **document,
     )
 
@@ -84,7 +75,8 @@ def board_view(document: Document, onward: str) -> Document:
         "description": document["description"],
         "run_id": document["run_id"],
         "shell": document["shell"],
-        "health": health_of(document["shell"]),
+        "health": document["health"]
+        | {"reasons": with_hrefs(document["health"]["reasons"])},
         "problem": document["problem"],
         "filters": filters,
         "chosen": document["chosen"],
@@ -94,6 +86,24 @@ def board_view(document: Document, onward: str) -> Document:
             for place, each in enumerate(document["cards"])
         ],
     }
+
+
+def with_hrefs(reasons: Sequence[Document]) -> list[Document]:
+    """Return why a dashboard is not current, each with where that is looked at."""
+    return [{**each, "href": _href(each)} for each in reasons]
+
+
+def _href(reason: Document) -> str:
+    name = reason["name"]
+    places = {
+        "check": "/quality?status=fail",
+        "warns": "/quality?status=warn",
+        "model": link("catalog", name),
+        "lag": link("catalog", name),
+        "run": "/runs",
+        "files": "/files?" + urlencode({"pipe": name}),
+    }
+    return places.get(reason["kind"], "/pipes")
 
 
 def in_words(found: Document) -> str:
@@ -132,21 +142,39 @@ def _same_as(name: str, chosen: str) -> str:
 
 async def card_csv(site: Site, request: Request) -> Response:
     """Answer `/dashboards/NAME/cards/NUMBER.csv`: all rows of one card."""
+    card, run_id = await _card(site, request)
+    content = "".join(write_csv([card["columns"], *card["rows"]]))
+    kind = "text/csv; charset=utf-8; header=present"
+    return with_tag(request, _file(request, content.encode(), "csv", kind, run_id))
+
+
+async def card_xlsx(site: Site, request: Request) -> Response:
+    """Answer `/dashboards/NAME/cards/NUMBER.xlsx`: the same for spreadsheets."""
+    card, run_id = await _card(site, request)
+    cells = card["columns"], card["types"], card["rows"]
+    content = await run_in_threadpool(xlsx_of, *cells)
+    return _file(request, content, "xlsx", XLSX, run_id)
+
+
+async def _card(site: Site, request: Request) -> tuple[Document, str]:
+    """Return a card as it is chosen, and of which run it is."""
     name, place = request.path_params["name"], request.path_params["number"]
     document = await site.ask("board", name=name, filters=request.url.query)
     cards = document["cards"]
     if place >= len(cards):
         raise UsageError(f"card {place}", "there is no such card", "See the dashboard.")
-    content = "".join(write_csv([cards[place]["columns"], *cards[place]["rows"]]))
-    answer = Response(
-        content,
-        media_type="text/csv; charset=utf-8; header=present",
-        headers={
-            "Content-Disposition": f'attachment; filename="card_{place}.csv"',
-            "X-Snowmelt-Run": document["run_id"],
-        },
-    )
-    return with_tag(request, answer)
+    return cards[place], document["run_id"]
+
+
+def _file(
+    request: Request, content: bytes, ending: str, kind: str, run_id: str
+) -> Response:
+    name = f"card_{request.path_params['number']}.{ending}"
+    headers = {
+        "Content-Disposition": f'attachment; filename="{name}"',
+        "X-Snowmelt-Run": run_id,
+    }
+    return Response(content, media_type=kind, headers=headers)
 
 
 def with_tag(request: Request, answer: Response) -> Response:

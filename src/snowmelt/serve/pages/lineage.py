@@ -11,6 +11,7 @@ from starlette.responses import Response
 from snowmelt.errors import UsageError
 from snowmelt.serve.commands import Document
 from snowmelt.serve.pages.addresses import chosen_of
+from snowmelt.serve.pages.explore import with_hrefs
 from snowmelt.serve.pages.lineage_drawing import around, draw
 from snowmelt.serve.pages.site import Site
 from snowmelt.serve.pages.wording import link
@@ -33,6 +34,7 @@ async def show_lineage(site: Site, request: Request) -> Response:
     centre = document["centre"]
     nodes = [{**each, "href": _href(each, fold)} for each in document["nodes"]]
     here = centre["id"] if centre else None
+    is_reader = centre is not None and centre["kind"] in ("dashboard", "exposure")
     column, fed = await _column(site, centre, chosen["column"])
     return await site.page(
         request,
@@ -48,6 +50,7 @@ async def show_lineage(site: Site, request: Request) -> Response:
         fed=fed,
         here=here,
         links=_links(centre),
+        reasons=with_hrefs(centre["reasons"]) if centre and is_reader else [],
         reaches=_reaches(centre),
         layers=[_layer(each, document, select) for each in document["layers"]],
         needed=sum(each["bad"] + each["warn"] for each in document["layers"]),
@@ -73,6 +76,8 @@ def _links(node: Document | None) -> list[tuple[str, str]]:
     key, kind = node["key"], node["kind"]
     if kind == "dashboard":
         return [("Dashboard", link("dashboards", key))]
+    if kind == "exposure":
+        return [("Open it", node["url"])] if node["url"] else []
     if kind == "files":
         return [("Files", "/files?" + urlencode({"pipe": key})), ("Pipe", "/pipes")]
     found = [("In the catalog", link("catalog", key))]

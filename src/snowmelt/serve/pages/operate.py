@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from snowmelt.serve.cells import MASK
 from snowmelt.serve.commands import Document
@@ -51,6 +51,7 @@ def _attention_href(each: Document) -> str:
     name = each["name"]
     pages = {
         "run": link("runs", name),
+        "check": link("quality", "tests", name),
         "file": link("files", name),
         "files": "/files?" + urlencode({"status": "Load failed"}),
         "pipe": "/pipes",
@@ -60,6 +61,7 @@ def _attention_href(each: Document) -> str:
         "quarantine": "/rejects#quarantine",
         "task": link("tasks", name) if name else "/tasks",
         "alert": link("alerts", name),
+        "config": "/pipes#changed",
     }
     return pages.get(each["kind"], "/pipes")
 
@@ -185,27 +187,3 @@ async def show_counts(site: Site, request: Request) -> Response:
     return await site.page(
         request, "counts.html", heading="Counts", section=section, shell=shell
     )
-
-
-async def search(site: Site, request: Request) -> Response:
-    """Answer `/search`: lead to what has this name, else to files that contain it."""
-    asked = request.query_params.get("q", "").strip()[:200]
-    tasks, is_here = await site.ask("tasks"), not (await site.ask("shell"))["target"]
-    listed = await site.ask("dashboards") if is_here else {"dashboards": []}
-    catalog = await site.ask("catalog") if is_here else {"tables": []}
-    files = await site.ask(
-        "files", pipe=None, status=None, name=None, before=None, limit=1
-    )
-    for each in listed["dashboards"]:
-        if asked.lower() in (each["name"].lower(), each["title"].lower()):
-            return RedirectResponse(link("dashboards", each["name"]), 303)
-    if asked in files["pipes"]:
-        return RedirectResponse("/files?" + urlencode({"pipe": asked}), 303)
-    if asked in {each["name"] for each in tasks["tasks"]} and not tasks["is_default"]:
-        return RedirectResponse(link("tasks", asked), 303)
-    for each in catalog["tables"]:
-        if asked.lower() in (each["key"].lower(), each["key"].split(".")[1].lower()):
-            return RedirectResponse(link("catalog", each["key"]), 303)
-    if len(asked) == 36 and asked.count("-") == 4:
-        return RedirectResponse(link("runs", asked), 303)
-    return RedirectResponse("/files?" + urlencode({"name": asked}), 303)

@@ -12,12 +12,13 @@ from snowmelt.errors import UsageError
 from snowmelt.serve.commands import Document
 from snowmelt.serve.pages.addresses import chosen_of
 from snowmelt.serve.pages.drawing import Bar, waterfall_bars, waterfall_height
+from snowmelt.serve.pages.quarantine import quarantine_href
 from snowmelt.serve.pages.site import Site
 from snowmelt.serve.pages.wording import link
 
 TESTS_SHOWN = 100
 GOLD_SHOWN = 8
-ROWS_SHOWN = 100
+SOURCES_SHOWN = 20
 TREND_WIDTH, TREND_HEIGHT = 600, 90
 LEVELS = ("fail", "warn", "pass", "unknown")
 
@@ -43,6 +44,7 @@ async def show_quality(site: Site, request: Request) -> Response:
         section="/quality",
         chosen=chosen,
         source=source,
+        losses=_losses(sources)[:SOURCES_SHOWN],
         bars=bars,
         bars_height=waterfall_height(bars),
         columns=_trend(document["trend"]),
@@ -50,11 +52,17 @@ async def show_quality(site: Site, request: Request) -> Response:
         passing=passing[:TESTS_SHOWN],
         passing_count=len(passing),
         left_out=max(0, len(tests) - TESTS_SHOWN, len(passing) - TESTS_SHOWN),
-        quarantined=sum(each["count"] for each in document["quarantine"]),
         checks=sum(counts.values()),
         **{
             name: document[name]
-            for name in ("shell", "counts", "audits", "sources", "models", "quarantine")
+            for name in (
+                "shell",
+                "counts",
+                "audits",
+                "sources",
+                "models",
+                "quarantined",
+            )
         },
     )
 
@@ -70,6 +78,26 @@ def _source(sources: list[Document], name: str | None) -> Document | None:
     ]
     found = named or lossy or sources
     return found[0] if found else None
+
+
+def _losses(sources: list[Document]) -> list[Document]:
+    """Return of each pipe what did not reach silver, most first."""
+    found = []
+    for each in sources:
+        models = [account["model"] for account in each["accounts"]]
+        waiting = sum(account["quarantined_open"] for account in each["accounts"])
+        href = quarantine_href(models[0]) if len(models) == 1 else "/rejects#quarantine"
+        found.append(
+            {
+                "pipe_name": each["pipe_name"],
+                "records": each["parsed_records"],
+                "refused": each["rejected_records"] - each["replayed_rows"],
+                "quarantined": waiting,
+                "quarantine_href": href,
+            }
+        )
+    found.sort(key=lambda each: -each["refused"] - each["quarantined"])
+    return found
 
 
 def _bars(source: Document) -> list[Bar]:
@@ -90,22 +118,17 @@ def _bars(source: Document) -> list[Bar]:
         "file": files,
         "bad": "/rejects?" + urlencode({"pipe": pipe}),
         "bronze": link("catalog", source["table"]),
-        "warn": _quarantine_href(accounts[0]["model"], None) if accounts else "",
+        "warn": quarantine_href(accounts[0]["model"]) if accounts else "",
         "silver": silver,
         "out": silver,
     }
     gold = [
-        (each["key"], each["rows"], link("catalog", each["key"]))
+        (each["key"].partition(".")[2], each["rows"], link("catalog", each["key"]))
         for each in source["gold"][:GOLD_SHOWN]
         if each["rows"] is not None
     ]
     found = {**source, **summed, "models": len(accounts)}
     return waterfall_bars(found, hrefs, gold, rest="not published yet")
-
-
-def _quarantine_href(model: str, rule: str | None) -> str:
-    kept = {"model": model} | ({"rule": rule} if rule else {})
-    return "/quality/quarantine?" + urlencode(kept)
 
 
 def _trend(runs: list[Document]) -> list[Document]:
@@ -149,31 +172,3 @@ async def show_test(site: Site, request: Request) -> Response:
 
 def _as_row(row: Any) -> Document:
     return row if isinstance(row, dict) else {"value": row}
-
-
-async def show_quarantine(site: Site, request: Request) -> Response:
-    """Answer `/quality/quarantine`: refused rows, whole, with file and line."""
-    chosen = chosen_of(request, "model", "rule")
-    document = await site.ask(
-        "quarantine", model=chosen["model"], rule=chosen["rule"], limit=ROWS_SHOWN
-    )
-    columns = list(
-        dict.fromkeys(
-            name
-            for row in document["rows"]
-            for name in row["values"]
-            if not name.startswith("_")
-        )
-    )
-    return await site.page(
-        request,
-        "quality_quarantine.html",
-        heading="Quarantine",
-        section="/quality",
-        shell=await site.ask("shell"),
-        chosen=chosen,
-        columns=columns,
-        count=document["count"],
-        replayed=document["replayed"],
-        rows=document["rows"],
-    )

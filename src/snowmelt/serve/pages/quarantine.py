@@ -1,4 +1,4 @@
-"""Quarantined rows on the page of rejects: by model and rule, and rows of one."""
+"""Rows in quarantine, on the page of rejects: by model and rule, and rows of one."""
 
 from __future__ import annotations
 
@@ -26,27 +26,28 @@ async def quarantine_part(
         nothing = {"quarantine": [], "quarantine_count": 0, "refused": None}
         return {**nothing, "of_rule": chosen}
     found = await site.ask("quarantine_groups", model=None, rule=None)
-    groups = [
-        {
-            **each,
-            "href": "/rejects?"
-            + urlencode({"model": each["model"], "rule": each["rule"]})
-            + "#quarantine",
-        }
-        for each in found["groups"]
-    ]
     rows: Document | None = None
     if chosen["model"] or chosen["rule"]:
-        rows = await site.ask("quarantine_samples", **chosen, limit=ROWS_SHOWN)
+        rows = await site.ask("quarantine", **chosen, limit=ROWS_SHOWN, lines=False)
         rows = {**rows, "columns": _columns(rows["rows"])}
     return {
-        "quarantine": groups,
+        "quarantine": [
+            {**each, "href": quarantine_href(each["model"], each["rule"])}
+            for each in found["groups"]
+        ],
         "quarantine_count": found["count"],
         "refused": rows,
         "of_rule": chosen,
     }
 
 
+def quarantine_href(model: str, rule: str | None = None) -> str:
+    """Return where the refused rows of a model are, or of one of its rules."""
+    kept = {"model": model} | ({"rule": rule} if rule else {})
+    return f"/rejects?{urlencode(kept)}#quarantine"
+
+
 def _columns(rows: list[Document]) -> list[str]:
     """Return the columns that any of these rows has, in their order."""
-    return list(dict.fromkeys(name for row in rows for name in row["values"]))
+    names = dict.fromkeys(name for row in rows for name in row["values"])
+    return [name for name in names if not name.startswith("_")]

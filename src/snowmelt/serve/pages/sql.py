@@ -23,13 +23,14 @@ from snowmelt.serve.guard import identity_of, refusal
 from snowmelt.serve.pages.site import Site
 from snowmelt.serve.pages.wording import is_number
 from snowmelt.serve.questions import SQL_LENGTH_MAX, Answer, Download, Questions
+from snowmelt.serve.spreadsheet import XLSX
 
 ROWS_SHOWN = 500
 CELL_LENGTH_SHOWN = 400
 BYTES_SHOWN = 1_000_000
 KINDS = {
     "csv": "text/csv; charset=utf-8; header=present",
-    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "xlsx": XLSX,
     "parquet": "application/vnd.apache.parquet",
 }
 Answering = Callable[[Request], Awaitable[Response]]

@@ -9,8 +9,7 @@ from starlette.responses import Response
 
 from snowmelt.errors import SnowmeltError, UsageError
 from snowmelt.serve.commands import Document
-from snowmelt.serve.pages.addresses import chosen_of, whole
-from snowmelt.serve.pages.catalog import trace_href
+from snowmelt.serve.pages.addresses import chosen_of, trace_href, whole
 from snowmelt.serve.pages.site import Site
 
 ROWS_SHOWN = 20

@@ -45,6 +45,7 @@ WORDS = {
     "success": "built",
 }
 _QUOTED = re.compile(r"'([^']+)'")
+_INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d(?:\.\d+)?(?:\+00:00)?)")
 _NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][+-]?\d+)?")
 SHORT = ((10**9, "B"), (10**6, "M"), (10**4, "k"))
 BYTES = ((1 << 30, "GB"), (1 << 20, "MB"), (1 << 10, "kB"))
@@ -92,10 +93,14 @@ def is_number(value: object) -> bool:
 
 
 def cell(value: object) -> str:
-    """Write a value of a table: midnights as days, decimals with their thousands."""
+    """Write a value of a table: midnights as days, instants as people write them,
+    decimals with their thousands.
+    """
     if isinstance(value, str):
         if re.fullmatch(r"\d{4}-\d\d-\d\dT00:00:00(\+00:00)?", value):
             return value[:10]
+        if found := _INSTANT.fullmatch(value):
+            return f"{found[1]} {found[2]}"
         if re.fullmatch(r"-?\d{4,}\.\d+", value):
             whole, _, rest = value.partition(".")
             return f"{int(whole):,}.{rest}"
@@ -199,6 +204,11 @@ def marked(text: str, error: str) -> Markup:
     return Markup("{}<mark>{}</mark>{}").format(before, value, after)
 
 
+def path(text: str) -> Markup:
+    """Write a path that may be broken into lines behind each slash."""
+    return Markup("/<wbr>").join(text.split("/"))
+
+
 def link(*parts: object) -> str:
     """Return a path made of parts, none of which can lead elsewhere."""
     return "/" + "/".join(quote(str(part), safe="") for part in parts)
@@ -215,6 +225,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "badge": badge,
     "command": command,
     "plural": plural,
+    "path": path,
     "marked": marked,
     "quoted": shlex.quote,
 }

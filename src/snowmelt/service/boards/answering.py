@@ -180,16 +180,25 @@ class Answering:
             document: Document = {
                 "card": shown,
                 "columns": table.columns,
+                "types": table.types,
                 "rows": [plain(row) for row in table.rows],
                 "sql": query.sql,
                 "parameters": [plain(each) for each in query.bound],
                 "models": list(query.models),
                 "filters": sorted(query.filters),
                 "unfiltered": self._unfiltered(query),
+                "row_of": self._row_of(query, table.columns),
             }
             if card.compare is not None:
                 document["comparison"] = self._comparison(card, query, table)
             return document
+
+    def _row_of(self, query: Query, columns: Sequence[str]) -> Document | None:
+        """Return the table of which each row of a result is one, and its key here."""
+        memory = self.asking.memory
+        return memory.rows_of.find(
+            self.asking.session, memory.known.graph(), query.sql, query.models, columns
+        )
 
     def _shown(self, card: Card) -> Document:
         """Return what a card says; of a metric, with what the metric says."""

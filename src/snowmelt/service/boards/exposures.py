@@ -15,11 +15,9 @@ import yaml
 
 from snowmelt.errors import ConfigError
 from snowmelt.project.dashboards import FOLDER, dashboard_names, load_dashboard
-from snowmelt.project.filters import Choice
 from snowmelt.project.metrics import DefinedMetric, MetricFiles
 from snowmelt.project.project import Project
-from snowmelt.service.boards.answering import told_of
-from snowmelt.service.boards.rendering import Rendering
+from snowmelt.service.boards.reads import models_read
 from snowmelt.transform.dbt_project import read_dbt_project
 
 NAME = "exposures.yml"
@@ -28,16 +26,6 @@ _HEAD = (
     "# What is edited here is lost: edit the dashboards. sha256: "
 )
 _MARK = re.compile(re.escape(_HEAD) + r"([0-9a-f]{64})\n")
-
-
-class _Everything(dict[str, str]):
-    """Every name is a model: dbt says which are not there."""
-
-    def __contains__(self, name: object) -> bool:
-        return isinstance(name, str)
-
-    def __missing__(self, name: str) -> str:
-        return name
 
 
 def exposures_path(root: Path) -> Path:
@@ -100,12 +88,7 @@ def _exposure(
     project: Project, name: str, metrics: Mapping[str, DefinedMetric]
 ) -> dict[str, object]:
     dashboard = load_dashboard(project.root, name)
-    choices = {each.name: Choice(each) for each in dashboard.filters}
-    rendering = Rendering(_Everything(), metrics, choices)
-    models = {each.model for each in dashboard.filters}
-    for card in dashboard.cards:
-        with told_of(card):
-            models |= set(rendering.query(card).models)
+    models = models_read(dashboard, metrics)
     owner = dashboard.owner.model_dump(exclude_none=True)
     exposure: dict[str, object] = {
         "name": "dashboard_" + re.sub(r"\W", "_", name),

@@ -20,6 +20,7 @@ from snowmelt.gold.run_history import published_run
 from snowmelt.project.metrics import MetricFiles
 from snowmelt.service.boards.definitions import Definitions
 from snowmelt.service.boards.rendering import Query
+from snowmelt.service.boards.rows_of import RowsOf
 from snowmelt.transform.build import RECORDINGS
 from snowmelt.transform.graph import Graph
 from snowmelt.transform.recording import load_recordings
@@ -159,6 +160,7 @@ class Memory:
     known: KnownGraph
     answers: Answers = field(default_factory=Answers)
     versions: ModelVersions = field(default_factory=ModelVersions)
+    rows_of: RowsOf = field(default_factory=RowsOf)
 
     def key(
         self, query: Query, relations: Mapping[str, str], versions: Versions, loads: int

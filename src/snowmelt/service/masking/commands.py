@@ -27,7 +27,7 @@ Mask = Callable[[Masks, Document], None]
 HARMLESS = frozenset(
     (
         *("shell", "tables", "streams", "advise", "dashboards", "lineage"),
-        *("pipes", "trace_columns", "catalog", "connections", "cost"),
+        *("pipes", "trace_columns", "catalog", "connections", "cost", "search"),
     )
 )
 """Verbs whose answers have names, numbers and times, and no value of a row."""
@@ -44,6 +44,8 @@ def _run(masks: Masks, run: Document | None) -> None:
 def _status(masks: Masks, found: Document) -> None:
     found["problems"] = [masked_text(each) for each in found["problems"]]
     found["warnings"] = [masked_text(each) for each in found["warnings"]]
+    for each in found["changed_files"]:
+        masks.text(each, "problem")
     found["held"] = masks.free(found["held"])
     found["pending"] = masks.free(found["pending"])
     _run(masks, found["last_run"])
@@ -51,9 +53,9 @@ def _status(masks: Masks, found: Document) -> None:
 
 def _health(masks: Masks, found: Document) -> None:
     for each in found["attention"]:
-        if each["kind"] in ("run", "file", "held"):
+        if each["kind"] in ("run", "check", "file", "held"):
             masks.text_after_name(each, "told")
-        elif each["kind"] == "service":
+        elif each["kind"] in ("service", "config"):
             masks.text(each, "told")
     _run(masks, found["last_run"])
     masks.loads(found["recent"])
@@ -197,7 +199,6 @@ def _quality(masks: Masks, found: Document) -> None:
         masks.text(each, "message")
     for each in found["audits"]:
         masks.text(each, "error")
-    _quarantine_groups(masks, {"groups": found["quarantine"]})
 
 
 def _quality_test(masks: Masks, found: Document) -> None:
@@ -280,7 +281,6 @@ MASKED: dict[str, Mask] = {
     "drift": _free,
     **dict.fromkeys(("task_board", "graph_run", "task_detail"), _free),
     **dict.fromkeys(("alert_board", "alert", "deliveries", "drift_board"), _free),
-    "quarantine_samples": _quarantine,
     "table": _table,
     "profile": _profile,
     "quality": _quality,

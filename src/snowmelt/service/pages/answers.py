@@ -10,6 +10,7 @@ from snowmelt.serve.commands import Document
 from snowmelt.service.boards.sharing import Sharing
 from snowmelt.service.connecting import connections_document
 from snowmelt.service.dashboarding import Look, dashboard_document
+from snowmelt.service.pages.board_health import beside_board
 from snowmelt.service.pages.dashboards import dashboards_document
 from snowmelt.service.pages.files import file_document, files_document
 from snowmelt.service.pages.health import health_document
@@ -93,8 +94,8 @@ class PageAnswers(TendingAnswers, UnderstandingAnswers):
         return dashboards_document(self._loop)
 
     def board(self, name: str, filters: str | None) -> Document:
-        shell = partial(shell_document, self._loop)
-        look = Look(name, filters, shell, is_page=True)
+        beside = partial(beside_board, self._loop)
+        look = Look(name, filters, beside, is_page=True)
         return dashboard_document(self._loop.parts, look)
 
     def share(

@@ -11,9 +11,11 @@ from snowmelt.serve.commands import Document
 from snowmelt.service.documents import SCHEMA_VERSION, as_documents, plain
 from snowmelt.service.loop import Loop
 from snowmelt.service.masking.personal import personal_of
+from snowmelt.service.pages.dashboards import known_boards
 from snowmelt.service.pages.lineage import known_graph, lineage_document
 from snowmelt.service.pages.noted import documentation
 from snowmelt.service.pages.shell import shell_document
+from snowmelt.trace.origins import named_by
 from snowmelt.transform.documentation import Note
 from snowmelt.transform.graph import Graph, Node
 from snowmelt.warehouse.port import Session
@@ -119,6 +121,7 @@ def table_document(loop: Loop, name: str) -> Document:
         "history": history,
         "reads": _reads(loop, graph, node),
         "read_by": _read_by(loop, graph, table),
+        "shown_by": _shown_by(loop, node),
     }
 
 
@@ -269,17 +272,8 @@ def _keys(graph: Graph, node: Node | None, columns: list[str]) -> list[str]:
     if node is None:
         return []
     known = {each.lower(): each for each in columns}
-    named = list(node.unique_key)
-    for test in tests_of(graph, node) if not named else ():
-        about = test.test or {}
-        arguments = about.get("arguments") or {}
-        if about.get("kind") == "unique" and arguments.get("column_name"):
-            named = [str(arguments["column_name"]).strip('"')]
-            break
-        if about.get("kind") == "unique_combination":
-            named = [str(each) for each in arguments.get("columns", ())]
-            break
-    found = [known[each.lower()] for each in named if each.lower() in known]
+    named = [each.strip('"').lower() for each in named_by(graph, node)]
+    found = [known[each] for each in named if each in known]
     return found or [each for each in columns if not each.startswith("_")][:KEYS_MAX]
 
 
@@ -330,6 +324,15 @@ def _reads(loop: Loop, graph: Graph, node: Node | None) -> list[str]:
         elif above is not None:
             found.append(above.key)
     return list(dict.fromkeys(found))
+
+
+def _shown_by(loop: Loop, node: Node | None) -> list[Document]:
+    """Return the dashboards that read a model."""
+    return [
+        {"name": each.name, "title": each.title}
+        for each in known_boards(loop)
+        if node is not None and node.name in each.models
+    ]
 
 
 def _read_by(loop: Loop, graph: Graph, table: Document) -> list[str]:

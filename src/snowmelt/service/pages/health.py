@@ -23,6 +23,7 @@ from snowmelt.service.pages.lineage import lineage_document
 from snowmelt.service.pages.remembered import remembered
 from snowmelt.service.pages.shell import failed_files, shell_document
 from snowmelt.service.standing import explain_held
+from snowmelt.service.status import noticed_of
 from snowmelt.warehouse.port import Session
 
 RECENT = 8
@@ -90,6 +91,11 @@ def _of_service(loop: Loop) -> list[Document]:
                 "snowmelt status",
             )
         )
+    noticed = noticed_of(loop.parts)
+    level, command = "warn", "snowmelt up"
+    if noticed.problem is not None:
+        level, command = "bad", "snowmelt validate"
+    told += [_told(level, "config", "", each, command) for each in noticed.told()]
     return told
 
 
@@ -104,13 +110,21 @@ def _of_run(run: Document | None) -> list[Document]:
     return [
         _told(
             "warn",
-            "run",
-            run["run_id"],
-            f"{each['node']} warns: {each['message'] or each['status']}",
+            "check",
+            each["node"],
+            f"{each['node']} warns: {_finding(each)}",
             "snowmelt status",
         )
         for each in run["failures"][:NAMED]
     ]
+
+
+def _finding(warning: Document) -> str:
+    """Say what a check found; of dbt's tests how many rows, without its own words."""
+    message, rows = str(warning["message"] or ""), warning["failures"]
+    if rows and (not message or message.startswith("Got ")):
+        return "1 row" if rows == 1 else f"{rows:,} rows"
+    return message or str(warning["status"])
 
 
 def _of_files(failed: list[Document]) -> list[Document]:

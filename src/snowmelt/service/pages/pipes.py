@@ -6,7 +6,7 @@ from snowmelt.serve.commands import Document
 from snowmelt.service.documents import SCHEMA_VERSION
 from snowmelt.service.loop import Loop
 from snowmelt.service.pages.shell import shell_document
-from snowmelt.service.status import pipes_standing
+from snowmelt.service.status import noticed_of, pipes_standing
 
 
 def pipes_document(loop: Loop) -> Document:
@@ -16,4 +16,5 @@ def pipes_document(loop: Loop) -> Document:
             "schema_version": SCHEMA_VERSION,
             "shell": shell_document(loop, session),
             "pipes": pipes_standing(loop, session),
+            "changed_files": noticed_of(loop.parts).documents(),
         }

@@ -1,4 +1,4 @@
-"""Quality: tests and since when they fail, quarantine, accounts of rows, audits."""
+"""Quality: tests and since when they fail, accounts of rows, audits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from snowmelt.service.pages.lineage import known_graph
 from snowmelt.service.pages.noted import documentation
 from snowmelt.service.pages.remembered import remembered
 from snowmelt.service.pages.shell import shell_document
-from snowmelt.service.quarantining import Quarantining
 from snowmelt.transform.graph import Graph, Node
 from snowmelt.transform.node_result import CHECKS
 from snowmelt.warehouse.port import Session
@@ -123,6 +122,7 @@ def quality_document(loop: Loop, model: str | None, status: str | None) -> Docum
             "trend": _trend(session),
             "audits": _audits(session),
             "sources": _sources(loop, graph, totals, accounts, sizes),
+            "quarantined": sum(each["quarantined_open"] for each in accounts),
         }
     document["tests"] = [
         each
@@ -131,7 +131,6 @@ def quality_document(loop: Loop, model: str | None, status: str | None) -> Docum
         and (status is None or each["level"] == status)
     ]
     document["models"] = sorted({each["model"] for each in tests if each["model"]})
-    document["quarantine"] = Quarantining(loop.parts).groups(None, None)["groups"]
     return document
 
 

@@ -1,22 +1,12 @@
-"""Samples of what was refused for one reason, across files: records, and rows."""
+"""Samples of the records that were refused for one reason, across files."""
 
 from __future__ import annotations
 
-import json
-
 from snowmelt.bronze.rejects import OPEN, REASON
-from snowmelt.errors import UsageError
 from snowmelt.serve.commands import Document
-from snowmelt.service.documents import (
-    SCHEMA_VERSION,
-    as_documents,
-    plain,
-    reject_document,
-)
+from snowmelt.service.documents import SCHEMA_VERSION, reject_document
 from snowmelt.service.loop import Loop
 from snowmelt.service.pages.shell import shell_document
-from snowmelt.transform.quarantine import COLUMNS as ROW_COLUMNS
-from snowmelt.transform.quarantine import count_refused, quarantines, refused_rows
 
 LIMIT_MAX = 200
 COLUMNS = (
@@ -57,37 +47,4 @@ def samples_document(
         "shell": shell,
         "count": count,
         "rejects": samples,
-    }
-
-
-def quarantine_samples_document(
-    loop: Loop, model: str | None, rule: str | None, limit: int
-) -> Document:
-    """Return open rows that a rule refused, oldest first, and how many there are.
-
-    No file is read for them: a page must not wait for that. `quarantine` has the
-    lines, too. Raises UsageError for a model that has no quarantine.
-    """
-    limit = max(1, min(limit, LIMIT_MAX))
-    with loop.parts.warehouse.snapshot() as session:
-        shell = shell_document(loop, session)
-        known = quarantines(session)
-        chosen = [each for each in known if model in (None, each.model)]
-        if not chosen and known:
-            names = ", ".join(each.model for each in known)
-            raise UsageError(
-                f"model {model}", "no such model has a quarantine", f"Known: {names}."
-            )
-        counts = count_refused(session, chosen, rule)
-        found = refused_rows(session, chosen, rule=rule, only_open=True, limit=limit)
-    rows = as_documents(ROW_COLUMNS, found)
-    for row in rows:
-        row.pop("pipe_table")
-        row["values"] = plain(json.loads(row.pop("refused_row")))
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "shell": shell,
-        "count": counts["open"],
-        "replayed": counts["replayed"],
-        "rows": rows,
     }

@@ -11,7 +11,6 @@ from snowmelt.service.pages.alerts import (
     deliveries_document,
 )
 from snowmelt.service.pages.drift import drift_board_document
-from snowmelt.service.pages.rejects import quarantine_samples_document
 from snowmelt.service.pages.tasks import (
     board_document,
     run_detail_document,
@@ -83,8 +82,3 @@ class TendingAnswers:
 
     def doctor(self, fresh: bool | None = None) -> Document:
         return self._diagnosing.document(fresh=fresh is not False)
-
-    def quarantine_samples(
-        self, model: str | None, rule: str | None, limit: int
-    ) -> Document:
-        return quarantine_samples_document(self._loop, model, rule, limit)

@@ -8,6 +8,7 @@ from snowmelt.serve.commands import Document
 from snowmelt.service.pages.catalog import catalog_document, table_document
 from snowmelt.service.pages.profiles import profile_document
 from snowmelt.service.pages.quality import quality_document, test_document
+from snowmelt.service.pages.searching import search_document
 from snowmelt.service.pages.whole_lineage import whole_lineage_document
 
 if TYPE_CHECKING:
@@ -36,3 +37,6 @@ class UnderstandingAnswers:
 
     def quality_test(self, test: str) -> Document:
         return test_document(self._loop, test)
+
+    def search(self, text: str | None) -> Document:
+        return search_document(self._loop, text)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
 from typing import Any
 
-from snowmelt.errors import ConfigError
-from snowmelt.project.dashboards import FOLDER, dashboard_names, load_dashboard
 from snowmelt.serve.commands import Document
+from snowmelt.service.boards.standing import Standing
 from snowmelt.service.documents import SCHEMA_VERSION
 from snowmelt.service.loop import Loop
+from snowmelt.service.pages.board_health import standing_of
+from snowmelt.service.pages.board_nodes import LAYER, board_nodes
 from snowmelt.service.pages.lineage import known_graph, lineage_document
 from snowmelt.service.pages.noted import documentation
 from snowmelt.service.pages.selecting import Named, select
@@ -21,8 +21,7 @@ WHOLE_MAX = 60
 """So many nodes are shown when nothing is chosen; more are folded up by layer."""
 SHOWN_MAX = 150
 """Of more nodes than these that are chosen, those that are fine are left out."""
-FILES, DASHBOARDS = "files", "dashboards"
-_REF = re.compile(r"\bref\(\s*['\"](\w+)['\"](?:\s*,\s*['\"](\w+)['\"])?")
+FILES = "files"
 _WORST = {"bad": 0, "warn": 1, "busy": 2, "none": 3, "good": 4}
 
 
@@ -36,9 +35,10 @@ def whole_lineage_document(
     nothing.
     """
     with loop.parts.warehouse.snapshot() as session:
-        shell = shell_document(loop, session)
         found = lineage_document(loop, session)
-    nodes, edges = _with_ends(loop, found["nodes"], found["edges"])
+        shell = shell_document(loop, session)
+        standing = standing_of(loop, session, found)
+    nodes, edges = _with_ends(loop, standing, found["nodes"], found["edges"])
     layers = _layers(nodes)
     ids = {each["id"] for each in nodes}
     begin = _centre(chosen)
@@ -67,7 +67,7 @@ def whole_lineage_document(
 
 
 def _with_ends(
-    loop: Loop, nodes: list[Document], edges: list[list[str]]
+    loop: Loop, standing: Standing, nodes: list[Document], edges: list[list[str]]
 ) -> tuple[list[Document], list[list[str]]]:
     """Add where files come from, and the dashboards that read the models."""
     parts = loop.parts
@@ -91,7 +91,7 @@ def _with_ends(
             node["path"] = f"pipes/{name}.yml"
             files.append(_files_node(name, patterns[name], node, pending[name]))
             edges = [*edges, [f"files:{name}", node["id"]]]
-    boards, reads = _dashboards(loop, {each["id"] for each in nodes})
+    boards, reads = board_nodes(loop, standing, {each["id"] for each in nodes})
     return [*files, *nodes, *boards], [*edges, *reads]
 
 
@@ -114,63 +114,6 @@ def _files_node(name: str, pattern: str, table: Document, pending: int) -> Docum
     }
 
 
-@dataclass
-class _Boards:
-    """Dashboards by the state of their files, read again when one changed."""
-
-    stamp: object = None
-    found: list[tuple[str, str, int, frozenset[str], str]] = field(default_factory=list)
-
-
-_BOARDS = _Boards()
-
-
-def _dashboards(loop: Loop, there: set[str]) -> tuple[list[Document], list[list[str]]]:
-    root = loop.parts.project.root
-    files = sorted((root / FOLDER).glob("*.yml")) + sorted(root.glob("queries/*.sql"))
-    stamp = (root, tuple((str(each), each.stat().st_mtime_ns) for each in files))
-    if stamp != _BOARDS.stamp:
-        _BOARDS.found = [_read_board(loop, name) for name in dashboard_names(root)]
-        _BOARDS.stamp = stamp
-    nodes, edges = [], []
-    for name, title, cards, read, problem in _BOARDS.found:
-        told = problem or ("1 card" if cards == 1 else f"{cards} cards")
-        nodes.append(
-            {
-                "id": f"dashboard:{name}",
-                "name": title,
-                "layer": DASHBOARDS,
-                "kind": "dashboard",
-                "key": name,
-                "selector": f"exposure:{name}",
-                "state": "bad" if problem else "none",
-                "told": told,
-                "at": None,
-                "failed_at": None,
-                "rows": None,
-                "description": "",
-                "owner": "",
-                "path": f"{FOLDER}/{name}.yml",
-            }
-        )
-        models = [f"model:{model}" for model in sorted(read)]
-        edges += [[each, f"dashboard:{name}"] for each in models if each in there]
-    return nodes, edges
-
-
-def _read_board(loop: Loop, name: str) -> tuple[str, str, int, frozenset[str], str]:
-    try:
-        board = load_dashboard(loop.parts.project.root, name)
-    except ConfigError as error:
-        return name, name, 0, frozenset(), f"broken: {error.problem}"
-    read = {
-        found[2] or found[1]
-        for card in board.cards
-        for found in _REF.finditer(card.sql or "")
-    }
-    return name, board.title, len(board.cards), frozenset(read), ""
-
-
 def _named(node: Document) -> Named:
     name, key = str(node["name"]).lower(), str(node["key"]).lower()
     kind = node["kind"]
@@ -179,12 +122,13 @@ def _named(node: Document) -> Named:
         "files": ("pipe",),
         "model": ("model",),
         "dashboard": ("exposure", "dashboard"),
+        "exposure": ("exposure",),
     }[kind]
     names = {key} | ({name} if kind in ("table", "model") else set())
     if kind == "model":
         names.add(node["id"].partition(":")[2].lower())
     known = {*methods, f"layer:{node['layer']}", f"state:{node['state']}"}
-    rank = {"model": 0, "table": 1, "files": 2, "dashboard": 3}[kind]
+    rank = {"model": 0, "table": 1, "files": 2}.get(kind, 3)
     return Named(node["id"], tuple(sorted(names)), frozenset(known), rank)
 
 
@@ -210,7 +154,7 @@ def _centre_node(name: str | None, nodes: list[Document]) -> Document | None:
 
 def _layers(nodes: list[Document]) -> list[Document]:
     """Return the layers there are, in the order of the flow, with what is in them."""
-    order = {FILES: 0, "bronze": 1, "gold": 8, DASHBOARDS: 9}
+    order = {FILES: 0, "bronze": 1, "gold": 8, LAYER: 9}
     found: dict[str, list[Document]] = {}
     for node in nodes:
         found.setdefault(node["layer"], []).append(node)

@@ -30,7 +30,8 @@ ANSWERED = frozenset(
         *("status", "history", "log", "rejects", "reject_groups", "why", "streams"),
         *("tasks", "task_history", "runs", "run_detail", "query", "cost", "doctor"),
         *("alerts", "alert_history", "test_alerts", "mute_alerts"),
-        *("health", "shell", "files", "file", "reject_samples"),
+        *("health", "shell", "search"),
+        *("pipes", "files", "file", "reject_samples"),
         *("task_board", "graph_run", "task_detail"),
         *("alert_board", "alert", "deliveries"),
     )

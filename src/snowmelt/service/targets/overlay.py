@@ -56,14 +56,20 @@ def _judge_conditions(facts: Facts, conditions: list[Document]) -> None:
         each["holds"] = holds(condition, lambda name: news.get(name, False))
 
 
-def _status(facts: Facts, scope: Scope, document: Document) -> Document:
+def _pipes(facts: Facts, scope: Scope, document: Document) -> Document:
     for pipe in document["pipes"]:
         status = facts.statuses.get(pipe["pipe_name"])
         if status is not None:
-            pipe["pipe_status"] = status
             pipe["execution_state"] = status.get("executionState", "RUNNING")
             pipe["pending"] = status.get("pendingFileCount", 0)
             pipe["oldest_pending"] = status.get("oldestFileTimestamp")
+    return document
+
+
+def _status(facts: Facts, scope: Scope, document: Document) -> Document:
+    _pipes(facts, scope, document)
+    for pipe in document["pipes"]:
+        pipe["pipe_status"] = facts.statuses.get(pipe["pipe_name"], pipe["pipe_status"])
     document["problems"] += _lines([*problems_of(facts), *stale_of(facts)])
     document["warnings"] += _lines(warnings_of(facts))
     document["target"] = facts.target
@@ -150,7 +156,16 @@ def _board(facts: Facts, scope: Scope, document: Document) -> Document:
     return document
 
 
+def _search(facts: Facts, scope: Scope, document: Document) -> Document:
+    """Leave out what only this machine has: its tables and dashboards."""
+    for kind in ("dashboards", "tables", "columns"):
+        document[kind], document["counts"][kind] = [], 0
+    return document
+
+
 OVERLAYS: dict[str, Overlay] = {
+    "pipes": _pipes,
+    "search": _search,
     "status": _status,
     "streams": _streams,
     "tasks": _tasks,
