@@ -8,6 +8,8 @@ from snowmelt.errors import SnowmeltError, UnreachableError
 from snowmelt.observe.metrics import Metrics
 from snowmelt.serve.api import make_app
 from snowmelt.serve.commands import Commands, Document
+from snowmelt.serve.dbt_cloud.routes import dbt_cloud_routes
+from snowmelt.serve.errands import errand_routes
 from snowmelt.serve.live import Broadcast
 from snowmelt.serve.pages.connect import connect_routes
 from snowmelt.serve.pages.site import Site
@@ -15,12 +17,15 @@ from snowmelt.serve.pages.sql import sql_routes
 from snowmelt.serve.server_thread import SocketServer
 from snowmelt.serve.sessions import Sessions
 from snowmelt.serve.shares import Shares
+from snowmelt.serve.tokens import Tokens
 from snowmelt.serve.users import Users
 from snowmelt.serve.web import make_web_app
 from snowmelt.serve.web_server import Opening, WebDoor, WebServer, open_door
 from snowmelt.service.action_log import WarehouseActionLog, recording
 from snowmelt.service.asking.asking import Asking
 from snowmelt.service.boards.preview import Preview
+from snowmelt.service.errands.desk import Desk
+from snowmelt.service.errands.project import DbtFacts
 from snowmelt.service.loop import Loop
 from snowmelt.service.masking.commands import masked
 from snowmelt.service.masking.veil import PersonalVeil
@@ -36,6 +41,7 @@ class Windows:
         self._pages: WebServer | None = None
         self._preview: Preview | None = None
         self._warming = Warming(loop.parts)
+        self._desk = Desk(loop)
         self._door: WebDoor | None = None
         self._refresh: Callable[[], None] = lambda: None
         self.opening = Opening()
@@ -54,6 +60,7 @@ class Windows:
 
     def start(self, tell: Callable[[Opening], None]) -> None:
         """Answer from now on, and say where."""
+        self._desk.start()
         self._socket.start()
         if self._pages is not None:
             self._pages.start()
@@ -64,6 +71,7 @@ class Windows:
 
     def stop(self) -> None:
         """Answer what was asked, then stop."""
+        self._desk.stop()
         if self._preview is not None:
             self._preview.stop()
         if self._pages is not None:
@@ -81,7 +89,8 @@ class Windows:
         try:
             users = Users(parts.project.users_path)
             sessions = Sessions(parts.project.session_key_path, users, parts.clock)
-            door = open_door(config, sessions, users)
+            tokens = Tokens(parts.project.tokens_path)
+            door = open_door(config, sessions, users, tokens)
         except SnowmeltError as error:
             self.opening = Opening(problem=str(error))
             return
@@ -105,6 +114,8 @@ class Windows:
         more = [
             *sql_routes(site, Asking(parts, PersonalVeil(parts))),
             *connect_routes(site),
+            *errand_routes(self._desk),
+            *dbt_cloud_routes(self._desk, DbtFacts(self._loop)),
         ]
         app = make_web_app(site, metrics.read, GoldTables(parts), more)
         self._door, self._pages = door, WebServer(app, door.bound, broadcast)

@@ -1,0 +1,1 @@
+"""Snowmelt in Dagster: assets of pipes and gold, a sensor of what a service did."""
