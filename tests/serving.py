@@ -96,14 +96,16 @@ def serving(
 
 
 def write_port(root: Path) -> int:
-    """Give a project's pages a port that is free."""
+    """Give a project's pages a port that is free, and let proxies lead to them."""
     settings, port = root / "snowmelt.yml", free_port()
     kept = [
         line
         for line in settings.read_text().splitlines()
         if not line.startswith("serve:")
     ]
-    settings.write_text("\n".join([*kept, f"serve: {{port: {port}}}", ""]))
+    settings.write_text(
+        "\n".join([*kept, f"serve: {{port: {port}, names: [127.0.0.1]}}", ""])
+    )
     return port
 
 

@@ -66,15 +66,15 @@ class Airflow:
 
     def start(self, *words: str) -> subprocess.Popen[bytes]:
         """Start a part of Airflow that goes on until it is ended."""
-        log = (self.home / f"{words[0]}.log").open("ab")
-        return subprocess.Popen(
-            [AIRFLOW_BIN / "airflow", *words],
-            env=self.environment,
-            cwd=self.home,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+        with (self.home / f"{words[0]}.log").open("ab") as log:
+            return subprocess.Popen(
+                [AIRFLOW_BIN / "airflow", *words],
+                env=self.environment,
+                cwd=self.home,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
 
     def python(self, script: Path, *words: str, seconds: float = 300) -> str:
         """Run a script in Airflow's environment, and return what it says."""

@@ -1,4 +1,4 @@
-"""Airflow's own `dags test` of each example, against a service that runs on loopback."""
+"""Airflow's own `dags test` of each example, against a service on loopback."""
 
 from __future__ import annotations
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from airflow.sdk import Asset, AssetWatcher
 
+from snowmelt.airflow.happenings import HappeningsTrigger
 from snowmelt.airflow.hooks import DEFAULT
-from snowmelt.airflow.triggers import HappeningsTrigger
 
 
 def snowmelt_asset(

@@ -104,6 +104,7 @@ class SnowmeltRunOperator(BaseOperator):
         found = self._ask(context)
         self._errand = found["errand"]
         context["ti"].xcom_push(key="errand", value=self._errand)
+        context["ti"].xcom_push(key=LINK, value=f"{remote.url}/runs")
         deadline = self._deadline()
         if found["has_ended"]:
             return self._finish(context, found)

@@ -58,7 +58,10 @@ def get_provider_info() -> dict[str, Any]:
         "triggers": [
             {
                 "integration-name": "Snowmelt",
-                "python-modules": ["snowmelt.airflow.triggers"],
+                "python-modules": [
+                    "snowmelt.airflow.triggers",
+                    "snowmelt.airflow.happenings",
+                ],
             }
         ],
     }

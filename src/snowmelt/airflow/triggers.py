@@ -1,4 +1,4 @@
-"""What a triggerer waits for, without a worker: errands, files, and what happens."""
+"""What a triggerer waits for, without a worker: errands and files."""
 
 from __future__ import annotations
 
@@ -7,25 +7,18 @@ from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
-from airflow.sdk import Asset
-from airflow.triggers.base import BaseEventTrigger, BaseTrigger, TriggerEvent
+from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from snowmelt.airflow.hooks import SnowmeltHook
 from snowmelt.clock import SystemClock
 from snowmelt.remote import (
-    Remote,
     ServiceError,
     cancel_errand,
     find_errand,
     what_arrived,
-    what_happened,
 )
 
 FIRST_LOOK_SECONDS = 0.5
-REST_SECONDS = 2.0
-"""So long a position is not written down after its events were told: until then the
-triggerer has stored them, or dies and tells them again."""
-POSITION = "snowmelt_position"
 
 
 class ErrandTrigger(BaseTrigger):
@@ -125,89 +118,6 @@ class FilesTrigger(BaseTrigger):
                 await asyncio.sleep(self.poll_interval)
         except (ServiceError, ValueError) as error:
             yield TriggerEvent({"problem": str(error)})
-
-
-class HappeningsTrigger(BaseEventTrigger):
-    """Tells of every load and publication, for watchers of an asset.
-
-    Where it is stands in the state store of the asset (Airflow 3.3), a moment after
-    the triggerer has stored what it was told. So nothing is lost by a triggerer that
-    dies; what it had stored in that moment is told again, with the same `id`.
-    """
-
-    def __init__(
-        self,
-        conn_id: str,
-        asset: str,
-        kinds: list[str] | None = None,
-        pipe: str | None = None,
-        start: str = "now",
-        poll_interval: float = 5.0,
-    ) -> None:
-        super().__init__()
-        self.conn_id, self.asset, self.kinds = conn_id, asset, kinds
-        self.pipe, self.start, self.poll_interval = pipe, start, poll_interval
-
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return what makes the same trigger elsewhere."""
-        names = ("conn_id", "asset", "kinds", "pipe", "start", "poll_interval")
-        return (
-            "snowmelt.airflow.triggers.HappeningsTrigger",
-            {name: getattr(self, name) for name in names},
-        )
-
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield each happening after the position that is written down, for ever."""
-        remote = await SnowmeltHook(self.conn_id).get_conn_async()
-        position = await self._begin(remote)
-        while True:
-            question = what_happened(position, self.kinds, self.pipe)
-            try:
-                page = await remote.ask_async(question)
-            except ServiceError as error:
-                if error.status in (401, 403, 422):
-                    raise
-                self.log.warning("Snowmelt cannot be asked: %s", error)
-                await asyncio.sleep(self.poll_interval)
-                continue
-            for each in page["happenings"]:
-                yield TriggerEvent(each)
-            if page["next"] != position:
-                position = page["next"]
-                if page["happenings"]:
-                    await asyncio.sleep(REST_SECONDS)
-                await self._write_down(position)
-            if not page["more"]:
-                await asyncio.sleep(self.poll_interval)
-
-    async def _begin(self, remote: Remote) -> str | None:
-        """Return the position to go on from; at the very first time, where to begin."""
-        store = self._store()
-        if store is None:
-            self.log.warning(
-                "Airflow keeps no state of assets: after a restart of the triggerer "
-                "events begin anew from %r",
-                self.start,
-            )
-        else:
-            known = await store.aget(POSITION)
-            if known:
-                return str(known)
-        if self.start != "now":
-            return None
-        position = str((await remote.ask_async(what_happened("now")))["next"])
-        await self._write_down(position)
-        return position
-
-    async def _write_down(self, position: str) -> None:
-        store = self._store()
-        if store is not None:
-            await store.aset(POSITION, position)
-
-    def _store(self) -> Any:
-        """Return where Airflow keeps what is known of the asset; None before 3.3."""
-        stores = getattr(self, "asset_state_store", None)
-        return None if stores is None else stores[Asset(name=self.asset)]
 
 
 def is_past(deadline: str | None) -> bool:

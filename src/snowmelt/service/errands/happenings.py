@@ -57,8 +57,9 @@ def happenings_document(
 ) -> Document:
     """Return what happened after a position, oldest first.
 
-    `next` is the position after what was looked at; `more`: there is more to look at
-    already. `after` is a position, or `now`; without it, from the beginning.
+    Each has the `position` after it; `next` is the one after what was looked at.
+    `more`: there is more already. `after` is a position, or `now`; without it, from the
+    beginning.
     """
     if after == NOW:
         ((load_seq, run_id),) = session.rows(_LAST)
@@ -74,6 +75,7 @@ def happenings_document(
             load_seq = each["load_seq"]
         else:
             run_id = each["run_id"]
+        each["position"] = _position(load_seq, run_id)
     wanted = [
         each
         for each in taken
@@ -86,13 +88,16 @@ def happenings_document(
 def _document(
     found: list[Document], position: tuple[int, str | None], *, more: bool
 ) -> Document:
-    load_seq, run_id = position
     return {
         "schema_version": SCHEMA_VERSION,
         "happenings": found,
-        "next": f"{load_seq}.{run_id or ''}",
+        "next": _position(*position),
         "more": more,
     }
+
+
+def _position(load_seq: int, run_id: str | None) -> str:
+    return f"{load_seq}.{run_id or ''}"
 
 
 def _read(after: str | None) -> tuple[int, str | None]:
