@@ -50,7 +50,21 @@ test-long: lint  ## The long forms: more kills, more random histories.
 	@$(BIN)/uv pip install --quiet --python .venv-cloud/bin/python --require-hashes -r tests/cloud/requirements.lock
 	@touch $@
 
-test-cloud: setup .venv-cloud/.ready  ## Models on a double of Snowflake, in an environment of its own.
+.venv-airflow/.ready: tests/orchestrators/airflow.lock pyproject.toml | .venv/.ready
+	@$(call beside,.venv-airflow,tests/orchestrators/airflow.lock)
+
+.venv-dagster/.ready: tests/orchestrators/dagster.lock pyproject.toml | .venv/.ready
+	@$(call beside,.venv-dagster,tests/orchestrators/dagster.lock)
+
+# An environment of an orchestrator: its own libraries, and Snowmelt without any of ours.
+define beside
+	test -x $(1)/bin/python || $(PYTHON) -m venv $(1); \
+	$(BIN)/uv pip install --quiet --python $(1)/bin/python --require-hashes -r $(2) && \
+	$(BIN)/uv pip install --quiet --python $(1)/bin/python --no-deps --no-build-isolation -e . && \
+	touch $(1)/.ready
+endef
+
+test-cloud: setup .venv-cloud/.ready .venv-airflow/.ready .venv-dagster/.ready  ## Snowflake's double, Airflow, Dagster: in their own environments.
 	@$(BIN)/python -m pytest -m cloud
 
 bench: setup     ## Speed, as ratios against raw DuckDB in the same run.
@@ -70,4 +84,4 @@ lock: setup      ## Resolve the dependencies anew.
 	  --python-version 3.11 --extra dev -o requirements.lock pyproject.toml
 
 clean:           ## Remove everything that was made here.
-	@rm -rf .venv .venv-cloud .demo node_modules src/snowmelt/serve/static .mypy_cache .pytest_cache .ruff_cache .hypothesis bench/.data
+	@rm -rf .venv .venv-cloud .venv-airflow .venv-dagster .demo node_modules src/snowmelt/serve/static .mypy_cache .pytest_cache .ruff_cache .hypothesis bench/.data

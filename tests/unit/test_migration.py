@@ -35,6 +35,7 @@ VERSION_1 = Path(__file__).with_name("schema_1.sql")
 VERSION_2 = Path(__file__).with_name("schema_2.sql")
 VERSION_3 = Path(__file__).with_name("schema_3.sql")
 VERSION_4 = Path(__file__).with_name("schema_4.sql")
+VERSION_5 = Path(__file__).with_name("schema_5.sql")
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 PROJECT = {
     "snowmelt.yml": "{version: 1, name: old, landing: {settle: 0s, refresh_every: 1h}}",
@@ -191,6 +192,11 @@ def write_version_4(path: Path) -> None:
     write_empty(path, "4", VERSION_4)
 
 
+def write_version_5(path: Path) -> None:
+    """Make a warehouse as version 5 made it: its own tables, and nothing in them."""
+    write_empty(path, "5", VERSION_5)
+
+
 def write_empty(path: Path, version: str, tables: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     config: dict[str, Any] = {"storage_compatibility_version": STORAGE_VERSION}
@@ -253,7 +259,11 @@ def relations(warehouse: DuckDBWarehouse) -> dict[str, list[tuple[Any, ...]]]:
 
 
 @pytest.mark.parametrize(
-    "write", [write_version_1, write_version_2, write_version_3, write_version_4]
+    "write",
+    [
+        *(write_version_1, write_version_2, write_version_3, write_version_4),
+        write_version_5,
+    ],
 )
 def test_a_migrated_file_is_made_like_a_new_one(
     tmp_path: Path, write: Callable[[Path], None]

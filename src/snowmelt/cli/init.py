@@ -20,33 +20,68 @@ if TYPE_CHECKING:
     "directory", type=click.Path(path_type=Path, file_okay=False), required=False
 )
 @click.option("--template", default=None, help="Which template; asked for without it.")
+@click.option("--airflow", is_flag=True, help="Write a DAG for Airflow, too.")
+@click.option("--github", is_flag=True, help="Write a workflow for GitHub, too.")
 @click.option("--no-input", is_flag=True, help="Never ask; name what is missing.")
 @json_option
 def command(
-    directory: Path | None, template: str | None, no_input: bool, as_json: bool
+    directory: Path | None,
+    template: str | None,
+    airflow: bool,
+    github: bool,
+    no_input: bool,
+    as_json: bool,
 ) -> None:
     """Make a project in DIRECTORY from a template, or adopt a dbt project.
 
     Where a dbt project stands, here without DIRECTORY, it is adopted: what is missing
-    is added. Nothing is ever overwritten.
+    is added. Nothing is ever overwritten. In a project that Snowmelt has made already
+    `--airflow` and `--github` add only what they name.
     """
     from snowmelt.project.adopt import is_dbt_project
 
     place = directory or Path()
-    if template is None and is_dbt_project(place):
-        _adopt(place, as_json)
+    more = {"airflow": airflow, "github": github}
+    if template is None and any(more.values()) and _is_made(place):
+        _add(place, more, as_json)
+    elif template is None and is_dbt_project(place):
+        _adopt(place, more, as_json)
     elif directory is None:
         raise click.UsageError("Missing argument 'DIRECTORY': no dbt project is here.")
     else:
-        _make(directory, template, no_input, as_json)
+        template = template or _ask_template(no_input)
+        _make(directory, template, more, as_json)
 
 
-def _make(directory: Path, template: str | None, no_input: bool, as_json: bool) -> None:
-    from snowmelt.project.new import make_project, template_names
+def _is_made(place: Path) -> bool:
+    from snowmelt.project.project import SETTINGS_FILE
 
-    if template is None:
-        template = _ask(template_names(), no_input)
+    return (place / SETTINGS_FILE).exists()
+
+
+def _add(directory: Path, more: dict[str, bool], as_json: bool) -> None:
+    from snowmelt.project.extras import write_extras
+
+    made = write_extras(directory, None, **more)
+    if as_json:
+        document = {"schema_version": 1, "directory": str(directory), "files": made}
+        output.show_json(document)
+        return
+    output.show(f"Added: {', '.join(made)}.")
+
+
+def _ask_template(no_input: bool) -> str:
+    from snowmelt.project.new import template_names
+
+    return _ask(template_names(), no_input)
+
+
+def _make(directory: Path, template: str, more: dict[str, bool], as_json: bool) -> None:
+    from snowmelt.project.extras import write_extras
+    from snowmelt.project.new import make_project
+
     made = make_project(directory, template)
+    made += write_extras(directory, template, **more)
     _open(directory)
     if as_json:
         output.show_json(
@@ -61,11 +96,13 @@ def _make(directory: Path, template: str | None, no_input: bool, as_json: bool) 
     output.show("  snowmelt up               # or once: snowmelt run")
 
 
-def _adopt(directory: Path, as_json: bool) -> None:
+def _adopt(directory: Path, more: dict[str, bool], as_json: bool) -> None:
     from snowmelt.project.adopt import adopt_project
+    from snowmelt.project.extras import write_extras
     from snowmelt.project.project import SETTINGS_FILE
 
     adoption = adopt_project(directory)
+    adoption.added.extend(write_extras(directory, None, **more))
     if SETTINGS_FILE in adoption.added:
         _open(directory)
     if as_json:

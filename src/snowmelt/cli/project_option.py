@@ -60,13 +60,10 @@ def connected(
     `whatever_files_say`: a service answers although files of the project are off by
     now. Raises ConfigError for those otherwise.
     """
-    from snowmelt.clock import SystemClock
-    from snowmelt.errors import ConfigError, InUseError
+    from snowmelt.errors import ConfigError
     from snowmelt.project.project import find_project, load_project, socket_of
     from snowmelt.serve.client import connect_service
-    from snowmelt.service.opening import WAIT_SECONDS_MAX
 
-    clock, own = SystemClock(), _own
     try:
         project = load_project(directory)
     except ConfigError:
@@ -77,7 +74,19 @@ def connected(
                 raise
             yield client
         return
-    target = chosen_target()
+    with _whoever_answers(project, sink) as commands:
+        yield commands
+
+
+@contextmanager
+def _whoever_answers(project: Project, sink: Any) -> Iterator[Commands]:
+    """Yield the service that runs, or own the warehouse, or the file of the target."""
+    from snowmelt.clock import SystemClock
+    from snowmelt.errors import InUseError
+    from snowmelt.serve.client import connect_service
+    from snowmelt.service.opening import WAIT_SECONDS_MAX
+
+    clock, own, target = SystemClock(), _own, chosen_target()
     if target is not None:
         from snowmelt.service.targets.answering import answered_there, observed
 

@@ -52,13 +52,15 @@ class Publication:
         run = self._begin(Order(digest, rebuild=rebuild))
         return run.commit() if run else None
 
-    def stage(self, digest: str, reason: str) -> StagedRun | None:
+    def stage(
+        self, digest: str, reason: str, *, rebuild: bool = False
+    ) -> StagedRun | None:
         """Begin a run that its caller builds stage by stage; None when nothing is due.
 
         Waits as `publish` does, and lets no other run begin until it is committed or
         abandoned: that is its caller's to do, in time.
         """
-        return self._begin(Order(digest, reason))
+        return self._begin(Order(digest, reason, rebuild=rebuild))
 
     def _begin(self, order: Order) -> StagedRun | None:
         with ExitStack() as held:

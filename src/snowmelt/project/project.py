@@ -106,6 +106,11 @@ class Project:
         return self.state / "users.json"
 
     @property
+    def tokens_path(self) -> Path:
+        """Which programs may ask, and which may act."""
+        return self.state / "tokens.json"
+
+    @property
     def shares_path(self) -> Path:
         """Which dashboards are shown by links."""
         return self.state / "shares.json"

@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from snowmelt.serve.sessions import Identity, Sessions, same_text
+from snowmelt.serve.tokens import Tokens
 from snowmelt.serve.users import Role
 
 WHO: ContextVar[Identity | None] = ContextVar("who", default=None)
@@ -30,6 +31,8 @@ BODY_BYTES_MAX = 64 * 1024
 BODY_SECONDS_MAX = 10.0
 FORM_FIELDS_MAX = 20
 READING = ("GET", "HEAD")
+SCHEMES = ("bearer", "token")
+"""How programs give a token; `Token` is how clients of dbt Cloud do."""
 PUBLIC = ("/favicon.ico", "/healthz", "/readyz", "/login", "/start", "/session")
 PUBLIC_FOLDERS = ("/static/", "/badge/", "/embed/")
 MACHINES = ("/api/", "/events", "/metrics", "/session")
@@ -66,6 +69,7 @@ class Door:
     hosts: Sequence[str] = ("localhost",)
     any_address: bool = False
     token: str | None = None
+    tokens: Tokens | None = None
     cookie: str = field(default="")
 
     def __post_init__(self) -> None:
@@ -99,10 +103,11 @@ class Door:
         given = headers.get("authorization", "")
         if given:
             scheme, _, token = given.partition(" ")
-            fits = self.token and same_text(token.strip(), self.token)
-            if scheme.lower() == "bearer" and fits:
+            if scheme.lower() not in SCHEMES:
+                return None
+            if self.token and same_text(token.strip(), self.token):
                 return Identity("token", Role.VIEWER, "token")
-            return None
+            return self.tokens.identify(token.strip()) if self.tokens else None
         cookie = read_cookie(headers, self.cookie)
         return self.sessions.read(cookie) if cookie else None
 

@@ -20,6 +20,7 @@ from snowmelt.serve.guard import Door
 from snowmelt.serve.live import Broadcast
 from snowmelt.serve.server_thread import ServerThread
 from snowmelt.serve.sessions import Sessions
+from snowmelt.serve.tokens import Tokens
 from snowmelt.serve.users import Users
 
 PORTS_TRIED = 20
@@ -98,9 +99,13 @@ def _listening(port: int, root: Path) -> Iterator[str]:
                 yield f"socket:[{parts[9]}]"
 
 
-def require_keys(config: ServeConfig, users: Users) -> None:
+def require_keys(
+    config: ServeConfig, users: Users, tokens: Tokens | None = None
+) -> None:
     """Raise ConfigError when others would reach pages that ask nobody who they are."""
     if config.is_loopback or config.token or users.all():
+        return
+    if tokens is not None and tokens.all():
         return
     raise ConfigError(
         "snowmelt.yml: serve: host",
@@ -132,14 +137,19 @@ class WebDoor:
         return {"schema_version": 1, "url": self.url, "link": link}
 
 
-def open_door(config: ServeConfig, sessions: Sessions, users: Users) -> WebDoor:
+def open_door(
+    config: ServeConfig,
+    sessions: Sessions,
+    users: Users,
+    tokens: Tokens | None = None,
+) -> WebDoor:
     """Bind the pages' port.
 
     Raises ConfigError and UnreachableError that say why there are no pages.
     """
     if not Assets().are_built:
         raise UnreachableError("pages", LACKING)
-    require_keys(config, users)
+    require_keys(config, users, tokens)
     bound = bind(config)
     port = int(bound.getsockname()[1])
     names = ["localhost", *(name.lower() for name in config.names)]
@@ -151,6 +161,7 @@ def open_door(config: ServeConfig, sessions: Sessions, users: Users) -> WebDoor:
         tuple(names),
         any_address=not config.is_loopback,
         token=config.token,
+        tokens=tokens,
     )
     return WebDoor(config, bound, door)
 

@@ -38,10 +38,14 @@ class Loading:
     makes sure of these. Without one, a verb for some files loads no others.
     """
 
-    def __init__(self, loop: Loop, *, serving: bool) -> None:
+    def __init__(
+        self, loop: Loop, *, serving: bool, given_up: threading.Event | None = None
+    ) -> None:
+        """`given_up`: nobody waits for this any more, once it is set."""
         self._loop = loop
         self._parts = loop.parts
         self._serving = serving
+        self._given_up = given_up or threading.Event()
 
     def run(self, on_error: str | None) -> Document:
         """Load all that is pending, build, test, publish."""
@@ -161,7 +165,7 @@ class Loading:
         are files that keep arriving at a service. Without one, what was loaded until
         then is published once, not in parts that each cost a run.
         """
-        clock, never = self._parts.clock, threading.Event()
+        clock = self._parts.clock
         longest = self._parts.project.settings.landing.settle_max.total_seconds()
         give_up_at = clock.monotonic() + longest
         while True:
@@ -175,7 +179,8 @@ class Loading:
                     raise UnreachableError("the service", "it is stopping")
                 if late and self._loop.run_lane.idle and self._loop.load_lanes.idle:
                     return
-                clock.wait(never, 0.02)
+                if clock.wait(self._given_up, 0.02):
+                    raise RunError("run", "nobody waits for it any more")
                 continue
             self._loop.wake.clear()
             self._loop.turn()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from snowmelt.warehouse.port import Session
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 STEPS = Path(__file__).with_name("migrations")
 """`from_1.sql` makes a file of version 1 one of version 2."""

@@ -439,6 +439,27 @@ create table snowmelt.action_log (
     ended_at timestamptz not null
 );
 
+-- what programs asked this service to do, in the order they asked
+-- what: run, refresh, rebuild, audit, tasks; asked, answer: JSON
+-- state: QUEUED, EXECUTING, SUCCEEDED, FAILED, CANCELLED
+create table snowmelt.errands (
+    errand bigint not null,
+    key varchar,
+    what varchar not null,
+    asked varchar not null,
+    cause varchar,
+    who varchar not null,
+    state varchar not null,
+    tries bigint not null,
+    asked_at timestamptz not null,
+    began_at timestamptz,
+    ended_at timestamptz,
+    run_id varchar,
+    graph_run_group_id varchar,
+    answer varchar,
+    problem varchar
+);
+
 create index load_history_file_name on snowmelt.load_history (file_name);
 create index load_history_content on snowmelt.load_history (content_sha256);
 create index staged_files_file_name on snowmelt.staged_files (file_name);

@@ -1,0 +1,232 @@
+"""Asking a service for a run: once, however often Airflow tries, and told how it ended.
+
+The key of what is asked is written into the task's state store (Airflow 3.3) before it
+is asked for. So a worker that dies, before the answer or after it, is followed by one
+that is told of the same errand; when the errand has ended the key is forgotten, and a
+task that is cleared or tried again asks for another.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.exceptions import AirflowException
+from airflow.sdk import BaseOperator, BaseOperatorLink
+
+from snowmelt.airflow.hooks import DEFAULT, SnowmeltHook
+from snowmelt.airflow.triggers import ErrandTrigger, is_past
+from snowmelt.clock import SystemClock
+from snowmelt.remote import (
+    Document,
+    ServiceError,
+    ask_errand,
+    cancel_errand,
+    find_errand,
+)
+
+if TYPE_CHECKING:
+    from airflow.sdk.definitions.context import Context
+
+KEY = "snowmelt_key"
+LINK = "snowmelt_page"
+SINCE_DAG_RUN = "{{ dag_run.start_date.isoformat() if dag_run.start_date else '' }}"
+_FIELDS = ("pipe", "prefix", "select", "since", "task", "config")
+_LOOKS_BACK = ("run", "refresh")
+
+
+class SnowmeltRunError(AirflowException):
+    """A run failed: the first file, model or test that did, with file and line."""
+
+
+class SnowmeltRunLink(BaseOperatorLink):
+    """Leads to the run's page."""
+
+    name = "Snowmelt run"
+    xcom_key = LINK
+
+    def get_link(self, operator: Any, *, ti_key: Any) -> str:
+        """Return the page that the task noted."""
+        from airflow.sdk.execution_time.xcom import XCom
+
+        del operator
+        value = XCom.get_value(key=LINK, ti_key=ti_key)
+        return str(value or "")
+
+
+class SnowmeltRunOperator(BaseOperator):
+    """Asks a service to load and publish, and waits without a worker until it has.
+
+    `what`: `run` (all that has landed), `refresh` (of one pipe, or below a prefix),
+    `rebuild`, `audit`, `tasks` (the graph of snowmelt.yml, or one task of it); without
+    it, whichever fits the other arguments.
+
+    `select` is in dbt's syntax and says what has to be there afterwards: a run builds
+    all that is due, for gold is published as a whole. `since`: files that the service
+    loaded by itself since then belong to the run, so that one that failed fails it; by
+    default since this run of the DAG began.
+
+    Returns the errand: `errand`, `run_id`, and what came of it as `answer`.
+    """
+
+    template_fields: Sequence[str] = (*_FIELDS, "what", "cause", "conn_id")
+    operator_extra_links = (SnowmeltRunLink(),)
+    ui_color = "#dff1f5"
+
+    def __init__(
+        self,
+        *,
+        what: str | None = None,
+        pipe: str | None = None,
+        prefix: str | None = None,
+        select: list[str] | None = None,
+        task: str | None = None,
+        config: dict[str, Any] | None = None,
+        since: str | None = SINCE_DAG_RUN,
+        cause: str = "Airflow: {{ dag.dag_id }}.{{ task.task_id }}, {{ run_id }}",
+        conn_id: str = DEFAULT,
+        deferrable: bool = True,
+        poll_interval: float = 5.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.what, self.pipe, self.prefix, self.select = what, pipe, prefix, select
+        self.task, self.config, self.since, self.cause = task, config, since, cause
+        self.conn_id, self.deferrable = conn_id, deferrable
+        self.poll_interval = poll_interval
+        self._errand: int | None = None
+
+    def execute(self, context: Context) -> Any:
+        """Ask, and wait."""
+        remote = SnowmeltHook(self.conn_id).get_conn()
+        found = self._ask(context)
+        self._errand = found["errand"]
+        context["ti"].xcom_push(key="errand", value=self._errand)
+        context["ti"].xcom_push(key=LINK, value=f"{remote.url}/runs")
+        deadline = self._deadline()
+        if found["has_ended"]:
+            return self._finish(context, found)
+        if self.deferrable:
+            self.defer(
+                trigger=ErrandTrigger(
+                    self.conn_id, found["errand"], self.poll_interval, deadline
+                ),
+                method_name="execute_complete",
+            )
+        clock, never = SystemClock(), _never()
+        while not found["has_ended"]:
+            if is_past(deadline):
+                self._time_out(found["errand"])
+            clock.wait(never, min(1.0, self.poll_interval))
+            found = remote.ask(find_errand(found["errand"]))["errand"]
+        return self._finish(context, found)
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        """Go on when the trigger has seen the errand's end."""
+        if "problem" in event:
+            raise AirflowException(event["problem"])
+        if event.get("timeout"):
+            self._time_out(event["errand"]["errand"])
+        return self._finish(context, event["errand"])
+
+    def on_kill(self) -> None:
+        """Cancel what was asked for: nobody waits for it any more."""
+        if self._errand is not None:
+            self._cancel(self._errand, "its Airflow task was ended")
+
+    # Asking once.
+
+    def _ask(self, context: Context) -> Document:
+        """Ask under the key of this task; return the errand it is."""
+        wish = self._wish()
+        store = context.get("task_state_store")
+        if store is None:
+            return self._ask_without_store(context, wish)
+        for _ in range(2):
+            key = store.get(KEY)
+            if not key:
+                key = f"{_name(context)}/{uuid.uuid4()}"
+                store.set(KEY, key)
+            try:
+                return self._said(wish | {"key": key})
+            except ServiceError as error:
+                if error.where != "key":
+                    raise
+                # the task was changed since: what it asked for then goes on by itself
+                self.log.warning("another errand is asked for: %s", error)
+                store.delete(KEY)
+        raise AirflowException("no key was good for what is asked")
+
+    def _ask_without_store(self, context: Context, wish: Document) -> Document:
+        """Before Airflow 3.3 a key is the task's name; a failed try is tried anew."""
+        key, number = _name(context), context["ti"].try_number
+        found = self._said(wish | {"key": key})
+        if number > 1 and found["state"] in ("FAILED", "CANCELLED"):
+            return self._said(wish | {"key": f"{key}#{number}"})
+        return found
+
+    def _said(self, wish: Document) -> Document:
+        remote = SnowmeltHook(self.conn_id).get_conn()
+        answer = remote.ask(ask_errand(wish))
+        found: Document = answer["errand"]
+        verb = "asked for" if answer["created"] else "waiting for"
+        self.log.info("%s errand %s: %s", verb, found["errand"], found["what"])
+        return found
+
+    def _wish(self) -> Document:
+        what = self.what or self._fitting()
+        wish = {name: getattr(self, name) or None for name in _FIELDS}
+        if what not in _LOOKS_BACK:
+            wish["since"] = None
+        return {"what": what, "cause": self.cause} | wish
+
+    def _fitting(self) -> str:
+        if self.task or self.config:
+            return "tasks"
+        return "refresh" if self.pipe or self.prefix else "run"
+
+    # The end.
+
+    def _finish(self, context: Context, found: Document) -> Document:
+        store = context.get("task_state_store")
+        if store is not None:
+            store.delete(KEY)
+        if found["run_id"]:
+            remote = SnowmeltHook(self.conn_id).get_conn()
+            page = f"{remote.url}/runs/{found['run_id']}"
+            context["ti"].xcom_push(key=LINK, value=page)
+        told = f"errand {found['errand']} ({found['what']}) {found['state'].lower()}"
+        if found["state"] != "SUCCEEDED":
+            raise SnowmeltRunError(f"{told}: {found['problem']}")
+        self.log.info("%s: %s", told, found["answer"])
+        return {name: found[name] for name in ("errand", "run_id", "answer")}
+
+    def _deadline(self) -> str | None:
+        limit: timedelta | None = self.execution_timeout
+        return (SystemClock().now() + limit).isoformat() if limit else None
+
+    def _time_out(self, errand: int) -> NoReturn:
+        self._cancel(errand, "its Airflow task took too long")
+        limit = self.execution_timeout
+        raise AirflowException(f"errand {errand} took longer than {limit}: cancelled")
+
+    def _cancel(self, errand: int, reason: str) -> None:
+        try:
+            remote = SnowmeltHook(self.conn_id).get_conn()
+            remote.ask(cancel_errand(errand, reason))
+        except ServiceError as error:
+            self.log.warning("errand %s could not be cancelled: %s", errand, error)
+
+
+def _name(context: Context) -> str:
+    """Return the name of a task of a DAG run, whichever try it is."""
+    ti = context["ti"]
+    return f"airflow/{ti.dag_id}/{ti.run_id}/{ti.task_id}/{ti.map_index}"
+
+
+def _never() -> Any:
+    import threading
+
+    return threading.Event()

@@ -1,0 +1,194 @@
+"""What dbt Cloud's administrative API calls things, made of errands.
+
+The shapes are those of https://docs.getdbt.com/dbt-cloud/api-v2 as far as clients read
+them: Airflow's provider
+(https://airflow.apache.org/docs/apache-airflow-providers-dbt-cloud/) is what is tested.
+"""
+
+from __future__ import annotations
+
+import shlex
+import zlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from snowmelt.errors import UsageError
+from snowmelt.serve.commands import Document
+
+ACCOUNT = PROJECT = ENVIRONMENT = 1
+"""A service is one account with one project in one environment."""
+STATUSES = {"QUEUED": 1, "EXECUTING": 3, "SUCCEEDED": 10, "FAILED": 20, "CANCELLED": 30}
+HUMANIZED = {1: "Queued", 3: "Running", 10: "Success", 20: "Error", 30: "Cancelled"}
+OF_STATUS = {number: state for state, number in STATUSES.items()}
+NON_TERMINAL_STARTING = 2
+"""dbt Cloud's `Starting`, which no errand has."""
+BUILDING = ("build", "run", "test", "seed", "snapshot")
+_PIPE_IDS_FROM = 1_000_000
+_SELECTS = ("--select", "-s", "--models", "-m")
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something that can be triggered. `id` stays the same as long as its name does."""
+
+    id: int
+    name: str
+    what: str
+    steps: tuple[str, ...]
+    asked: tuple[tuple[str, Any], ...] = ()
+
+    def fits(self, errand: Document) -> bool:
+        """Is an errand a run of this job?"""
+        pipe = errand["asked"].get("pipe")
+        return errand["what"] == self.what and pipe == dict(self.asked).get("pipe")
+
+
+def jobs_of(pipes: list[str], *, has_tasks: bool) -> list[Job]:
+    """Return the jobs of a project: four of every project's, and one for each pipe."""
+    jobs = [
+        Job(1, "run", "run", ("snowmelt run", "dbt build")),
+        Job(2, "rebuild", "rebuild", ("dbt build --full-refresh",)),
+        Job(3, "audit", "audit", ("snowmelt audit",)),
+    ]
+    if has_tasks:
+        jobs.append(Job(4, "tasks", "tasks", ("snowmelt tasks run",)))
+    for pipe in pipes:
+        number = _PIPE_IDS_FROM + zlib.crc32(pipe.encode())
+        steps = (f"snowmelt refresh --pipe {pipe}", "dbt build")
+        jobs.append(Job(number, f"refresh {pipe}", "refresh", steps, (("pipe", pipe),)))
+    return jobs
+
+
+def job_document(job: Job) -> Document:
+    """Return a job as dbt Cloud shows one."""
+    return {
+        "id": job.id,
+        "account_id": ACCOUNT,
+        "project_id": PROJECT,
+        "environment_id": ENVIRONMENT,
+        "name": job.name,
+        "execute_steps": list(job.steps),
+        "state": 1,
+        "triggers": {"schedule": False, "custom_branch_only": False},
+    }
+
+
+def run_document(errand: Document, jobs: list[Job], base: str) -> Document:
+    """Return an errand as dbt Cloud shows a run. `base`: where the pages are."""
+    status = STATUSES[errand["state"]]
+    job = next((each for each in jobs if each.fits(errand)), None)
+    run_id, created_at = errand["run_id"], errand["asked_at"]
+    began_at, ended_at = errand["began_at"], errand["ended_at"]
+    return {
+        "id": errand["errand"],
+        "account_id": ACCOUNT,
+        "project_id": PROJECT,
+        "environment_id": ENVIRONMENT,
+        "job_id": job.id if job else None,
+        "job_definition_id": job.id if job else None,
+        "trigger_id": errand["errand"],
+        "trigger": {"id": errand["errand"], "cause": errand["cause"]},
+        "job": job_document(job) if job else None,
+        "status": status,
+        "status_humanized": HUMANIZED[status],
+        "status_message": errand["problem"],
+        "in_progress": status in (1, 3),
+        "is_complete": errand["has_ended"],
+        "is_success": status == STATUSES["SUCCEEDED"],
+        "is_error": status == STATUSES["FAILED"],
+        "is_cancelled": status == STATUSES["CANCELLED"],
+        "git_branch": None,
+        "git_sha": None,
+        "href": f"{base}/runs/{run_id}" if run_id else f"{base}/runs",
+        "created_at": created_at,
+        "updated_at": ended_at or began_at or created_at,
+        "started_at": began_at,
+        "dequeued_at": began_at,
+        "finished_at": ended_at,
+        "duration": _between(created_at, ended_at),
+        "queued_duration": _between(created_at, began_at),
+        "run_duration": _between(began_at, ended_at),
+        "snowmelt_run_id": run_id,
+    }
+
+
+def _between(start: str | None, end: str | None) -> str:
+    if start is None or end is None:
+        return "00:00:00"
+    passed = datetime.fromisoformat(end) - datetime.fromisoformat(start)
+    seconds = max(0, int(passed / timedelta(seconds=1)))
+    return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+
+
+def wish_of(job: Job, given: dict[str, Any]) -> dict[str, Any]:
+    """Return the errand that a trigger's body asks for.
+
+    Raises UsageError for what is asked and cannot be done: a run that does something
+    else than its caller thinks is worse than none.
+    """
+    cause = given.get("cause")
+    if not isinstance(cause, str) or not cause:
+        raise UsageError("cause", "This field is required.")
+    for name, value in given.items():
+        if name not in ("cause", "steps_override") and value not in (None, False, []):
+            told = "runs have the project's own branch, schemas, target and threads"
+            raise UsageError(str(name)[:80], f"it cannot be overridden here: {told}")
+    what, asked = job.what, dict(job.asked)
+    steps = given.get("steps_override")
+    if steps is not None:
+        if job.what != "run":
+            raise UsageError("steps_override", f"job '{job.name}' takes no steps")
+        what, asked = _of_steps(steps)
+    return {"what": what, "asked": asked, "key": None, "cause": cause[:1000]}
+
+
+def _of_steps(steps: Any) -> tuple[str, dict[str, Any]]:
+    """Return what dbt commands come to: one run of all that is due, or a rebuild."""
+    if not isinstance(steps, list) or not steps:
+        raise UsageError("steps_override", "write a list of dbt commands")
+    select: list[str] = []
+    whole, anew = False, False
+    for step in steps:
+        chosen, full_refresh = _of_step(step)
+        select += chosen
+        whole = whole or not chosen
+        anew = anew or full_refresh
+    if anew and select:
+        raise UsageError(
+            "steps_override",
+            "a full refresh of a selection cannot be published on its own",
+            "Leave --select away: everything is built anew from bronze.",
+        )
+    if anew:
+        return "rebuild", {}
+    return "run", {} if whole else {"select": select}
+
+
+def _of_step(step: Any) -> tuple[list[str], bool]:
+    """Return what a dbt command selects, and if it is to build anew."""
+    try:
+        words = shlex.split(step) if isinstance(step, str) else []
+    except ValueError:
+        words = []
+    if words[:1] != ["dbt"] or words[1:2] == [] or words[1] not in BUILDING:
+        known = ", ".join(f"dbt {each}" for each in BUILDING)
+        raise UsageError(
+            "steps_override", f"'{str(step)[:80]}' is no step here", f"One of: {known}."
+        )
+    select: list[str] = []
+    anew, selecting = False, False
+    for word in words[2:]:
+        name, has_value, value = word.partition("=")
+        if name in _SELECTS:
+            selecting = not has_value
+            select += [value] if has_value else []
+        elif word == "--full-refresh":
+            anew, selecting = True, False
+        elif word.startswith("-"):
+            raise UsageError("steps_override", f"'{word[:40]}' is no option here")
+        elif selecting:
+            select.append(word)
+        else:
+            raise UsageError("steps_override", f"'{word[:40]}' is not understood")
+    return select, anew

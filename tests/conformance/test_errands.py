@@ -1,0 +1,216 @@
+"""Errands: asked for once, done to their end, told of with what failed and where."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from serving import Serving, serving, until
+from shop import Shop
+from small_project import ORDERS, VISITS, Warm
+
+
+def row(number: int, day: int = 1) -> bytes:
+    return f"{ORDERS}n{number},c1,aa,open,2.00,2024-02-{day:02d},\n".encode()
+
+
+def ask(client: httpx.Client, **wish: Any) -> dict[str, Any]:
+    answer = client.post("/api/v1/errands", json=wish)
+    assert answer.status_code == 200, answer.text
+    document: dict[str, Any] = answer.json()
+    return document
+
+
+def ended(client: httpx.Client, errand: int) -> dict[str, Any]:
+    def look() -> Any:
+        found = client.get(f"/api/v1/errands/{errand}").json()["errand"]
+        return found if found["has_ended"] else None
+
+    found: dict[str, Any] = until(look, f"errand {errand} does not end")
+    return found
+
+
+def do(client: httpx.Client, **wish: Any) -> dict[str, Any]:
+    return ended(client, ask(client, **wish)["errand"]["errand"])
+
+
+@pytest.fixture(scope="module")
+def service(warm: Warm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
+    root = tmp_path_factory.mktemp("errands") / "shop"
+    shutil.copytree(warm.root, root, symlinks=True)
+    visits = root / "pipes" / "visits.yml"
+    visits.write_text(visits.read_text().replace("continue", "skip_file"))
+    with serving(root) as running:
+        yield running
+
+
+@pytest.fixture
+def client(service: Serving) -> Iterator[httpx.Client]:
+    with service.client() as client:
+        yield client
+
+
+def test_a_run_loads_builds_and_says_what_came_of_it(
+    service: Serving, client: httpx.Client
+) -> None:
+    since = datetime.now(UTC).isoformat()  # noqa: TID251 - the service's clock, too
+    Shop(service.root).land_bytes("orders_first.csv", row(1))
+    errand = do(client, what="run", cause="a test", since=since)
+    assert errand["state"] == "SUCCEEDED", errand
+    assert errand["answer"]["files"] == ["orders_first.csv"]
+    assert errand["answer"]["run"]["run_id"] == errand["run_id"]
+    assert errand["who"] == "for-operator"
+
+
+def test_a_key_is_asked_for_once_whatever_became_of_the_answer(
+    client: httpx.Client,
+) -> None:
+    first = ask(client, what="run", key="once")
+    again = [ask(client, what="run", key="once") for _ in range(5)]
+    assert first["created"] is True
+    assert {each["created"] for each in again} == {False}
+    assert {each["errand"]["errand"] for each in again} == {first["errand"]["errand"]}
+    refused = client.post("/api/v1/errands", json={"what": "rebuild", "key": "once"})
+    assert refused.status_code == 422
+    assert "asks for something else" in refused.json()["error"]["problem"]
+
+
+def test_a_file_that_fails_is_named_with_its_line(
+    service: Serving, client: httpx.Client
+) -> None:
+    since = datetime.now(UTC).isoformat()  # noqa: TID251 - the service's clock, too
+    bad = f"{VISITS}1,c1,2\n2,c1,many\n"
+    Shop(service.root).land_bytes("visits_broken.csv", bad.encode())
+    until(
+        lambda: client.get("/api/v1/arrived?pipe=visits").json()["failed"],
+        "the service does not look at it by itself",
+    )
+    assert do(client, what="refresh", pipe="visits")["state"] == "SUCCEEDED"
+    errand = do(client, what="refresh", pipe="visits", since=since)
+    assert errand["state"] == "FAILED"
+    (failed,) = errand["answer"]["failed_loads"]
+    assert (failed["file"], failed["line"]) == ("visits_broken.csv", 3)
+    assert errand["problem"].startswith("visits_broken.csv:3: pages: ")
+    arrived = client.get("/api/v1/arrived?pipe=visits&name=visits_br*.csv").json()
+    assert (arrived["loaded"], arrived["failed"]) == (0, 1)
+    (service.root / "landing" / "visits_broken.csv").unlink()
+
+
+@pytest.mark.long
+def test_a_selection_is_dbts_and_says_how_each_of_it_stands(
+    client: httpx.Client,
+) -> None:
+    errand = do(client, what="run", select=["orders+"])
+    assert errand["state"] == "SUCCEEDED", errand
+    assert "orders" in [each["node"] for each in errand["answer"]["selected"]]
+    nothing = do(client, what="run", select=["no_such_model"])
+    assert nothing["state"] == "FAILED"
+    assert "no_such_model" in nothing["problem"]
+
+
+def test_what_happened_is_told_once_and_in_order(
+    service: Serving, client: httpx.Client
+) -> None:
+    start = client.get("/api/v1/happenings?after=now").json()
+    assert start["happenings"] == []
+    for number in range(3):
+        Shop(service.root).land_bytes(f"orders_told_{number}.csv", row(10 + number))
+        assert do(client, what="run")["state"] == "SUCCEEDED"
+    told: list[dict[str, Any]] = []
+    position = start["next"]
+    while True:
+        given = {"after": position, "limit": 1}
+        page = client.get("/api/v1/happenings", params=given).json()
+        told += page["happenings"]
+        position = page["next"]
+        if not page["more"]:
+            break
+    files = [each["file"] for each in told if each["kind"] == "loaded"]
+    assert files == [f"orders_told_{number}.csv" for number in range(3)]
+    assert len({each["id"] for each in told}) == len(told)
+    assert [each["kind"] for each in told].count("published") >= 1
+    whole = client.get("/api/v1/happenings", params={"after": start["next"]}).json()
+    assert [each["id"] for each in whole["happenings"]] == [e["id"] for e in told]
+    loads = {"after": start["next"], "kinds": "loaded", "pipe": "orders"}
+    only = client.get("/api/v1/happenings", params=loads).json()
+    assert [each["file"] for each in only["happenings"]] == files
+
+
+def test_viewers_see_what_happened_and_ask_for_nothing(service: Serving) -> None:
+    with service.client(service.viewer) as viewer:
+        told = viewer.get("/api/v1/happenings?kinds=load_failed")
+        assert told.status_code == 200
+        assert all("problem" not in each for each in told.json()["happenings"])
+        assert viewer.post("/api/v1/errands", json={"what": "run"}).status_code == 403
+        assert viewer.get("/api/v1/errands/1").status_code == 403
+    with service.client("smt_for-operator_wrong") as stranger:
+        assert stranger.get("/api/v1/happenings").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("wish", "told"),
+    [
+        ({}, "say what is to be done"),
+        ({"what": "dance"}, "say what is to be done"),
+        ({"what": "run", "pipe": "orders"}, "'run' takes select, since"),
+        ({"what": "refresh", "pipe": "ordres"}, "no such pipe"),
+        ({"what": "run", "select": [""]}, "write selectors"),
+        ({"what": "run", "since": "yesterday"}, "yesterday"),
+        ({"what": "run", "mood": 1}, "there is no such argument"),
+        ({"what": "tasks"}, "snowmelt.yml has none"),
+        ({"what": "run", "key": "k" * 501}, "more than 500"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    client: httpx.Client, wish: dict[str, Any], told: str
+) -> None:
+    answer = client.post("/api/v1/errands", json=wish)
+    assert answer.status_code == 422, answer.text
+    assert told in answer.json()["error"]["problem"]
+
+
+@pytest.mark.long
+def test_a_rebuild_can_be_cancelled_and_gold_stays(client: httpx.Client) -> None:
+    before = client.get("/api/v1/happenings?after=now").json()["next"]
+    errand = ask(client, what="rebuild")["errand"]["errand"]
+    until(
+        lambda: client.get(f"/api/v1/errands/{errand}").json()["errand"]["began_at"],
+        "it does not begin",
+    )
+    answer = client.post(f"/api/v1/errands/{errand}/cancel", json={"reason": "no"})
+    assert answer.status_code == 200
+    found = ended(client, errand)
+    if found["state"] == "SUCCEEDED":
+        pytest.skip("it was over before it was cancelled")
+    assert found["state"] == "CANCELLED"
+    assert found["problem"] == "for-operator cancelled it: no"
+    since = client.get("/api/v1/happenings", params={"after": before}).json()
+    assert "published" not in [each["kind"] for each in since["happenings"]]
+    assert client.post("/api/v1/errands/99999/cancel", json={}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "what", ["run", pytest.param("rebuild", marks=pytest.mark.long)]
+)
+def test_a_killed_service_goes_on_with_what_it_was_asked(
+    warm: Warm, tmp_path: Path, what: str
+) -> None:
+    root = tmp_path / "shop"
+    shutil.copytree(warm.root, root, symlinks=True)
+    with serving(root) as first, first.client() as client:
+        ask(client, what=what, key="of a try that lost its worker")
+        first.kill()
+    Shop(root).land_bytes("orders_meanwhile.csv", row(77))
+    with serving(root) as second, second.client() as client:
+        asked = ask(client, what=what, key="of a try that lost its worker")
+        assert asked["created"] is False
+        found = ended(client, asked["errand"]["errand"])
+        assert found["state"] == "SUCCEEDED", found
+        listed = client.get("/api/v1/errands").json()["errands"]
+        assert [each["key"] for each in listed] == [found["key"]]
