@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from snowmelt.deploy.naming import Names
@@ -14,7 +14,7 @@ from snowmelt.project.project import Project
 class ObservedProject(Project):
     """What is kept of a target is below `.snowmelt/targets`; who may look is shared."""
 
-    names: Names
+    names: Names = field(kw_only=True)
 
     @property
     def target_name(self) -> str:
@@ -66,4 +66,6 @@ def observed_project(
     settings = project.settings.model_copy(
         update={"serve": serve, "alerts": alerts.model_copy(update={"rules": ours})}
     )
-    return ObservedProject(project.root, settings, project.pipes, names)
+    return ObservedProject(
+        project.root, settings, project.pipes, project.read_as, names=names
+    )

@@ -1,6 +1,6 @@
 """Run in Airflow's environment: one operator, in a process that may die at any point.
 
-asking.py STORE DEFERRABLE DIES ARGUMENTS: prints what came of it as JSON.
+dying_operator.py STORE DEFERRABLE DIES ARGUMENTS: prints what came of it as JSON.
 """
 
 from __future__ import annotations
