@@ -107,6 +107,7 @@ class Account:
         self.before: Callable[[str], None] = lambda statement: None
         self.now = datetime(2026, 6, 1, tzinfo=UTC)
         self.access = "success"
+        self.region = "PUBLIC.AWS_EU_CENTRAL_1"
 
     # -- the session
 
@@ -730,6 +731,9 @@ class Account:
             answer = getattr(self, f"_system_{match[1].lower()}")(*arguments)
             label = statement.rpartition(" AS ")[2].lower()
             return [{label: answer}]
+        if "CURRENT_REGION" in statement:
+            self._allowed("CURRENT_REGION")
+            return [{"region": self.region}]
         if "POLICY_REFERENCES" in statement:
             return self._policy_references(reader)
         if match := _MOVED.fullmatch(statement):

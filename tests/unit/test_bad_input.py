@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from shipped import deployed_into, states
+from shipped import deployed_into, states, wanted
 from snowflake_account import Account, Stopped, Thing
 from snowmelt.aws import AwsCallError
 from snowmelt.deploy.applying import StepError, apply_plan
 from snowmelt.deploy.aws.refusals import refusal_of
+from snowmelt.deploy.opening import with_region
 from snowmelt.deploy.snowflake.session import AccountError
 from snowmelt.deploy.steps import Action
 from snowmelt.snowflake import Login, _sign_in_remedy
@@ -189,6 +190,31 @@ def test_an_edition_without_policies_is_enough_for_who_asks_for_none() -> None:
     [unknown] = [s for s in plan.steps if s.action is Action.UNKNOWN]
     assert unknown.address.kind == "masking_policy"
     assert "Enterprise Edition" in unknown.remedy
+
+
+@pytest.mark.parametrize(
+    ("region", "told"),
+    [
+        ("AWS_EU_CENTRAL_1", ""),
+        ("PUBLIC.AWS_EU_CENTRAL_1", ""),
+        ("AWS_US_WEST_2", "the account is in us-west-2, the bucket in eu-central-1"),
+        ("AZURE_WESTEUROPE", "the account is in AZURE_WESTEUROPE, the bucket in eu-c"),
+    ],
+)
+def test_an_account_in_another_region_is_remarked(region: str, told: str) -> None:
+    project, account = states()["first"], Account()
+    account.region = region
+    names, deployment = wanted(project.root)
+    remarks = with_region(deployment, project, names, account).remarks
+    new = remarks[len(deployment.remarks) :]
+    lines = (project.root / "snowmelt.yml").read_text().splitlines()
+    at = next(i for i, line in enumerate(lines, 1) if "region:" in line)
+    assert [each.where for each in new] == (
+        [f"snowmelt.yml:{at}: targets.prod.aws.region"] if told else []
+    )
+    assert all(each.told.startswith(told) for each in new)
+    account.denied = {"CURRENT_REGION"}
+    assert with_region(deployment, project, names, account) is deployment
 
 
 def test_half_applied_the_plan_says_what_is_left() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from shipped import account_history
 from snowflake_gate import grammar_problems, problems, read_statements, rule_problems
+from snowmelt.deploy.snowflake.kept_history import COPIES, TASKS
 
 VALID = read_statements("valid.sql")
 REFUSED = read_statements("refused.sql")
@@ -29,6 +30,8 @@ _NAMES = {
     *("STREAM_NAME", "ROW_COUNT", "READ_AT", "TURN", "RUN_ID", "STEP", "OBJECT"),
     *("STARTED_AT", "ENDED_AT", "ROWS_IN", "ROWS_OUT", "ROWS_REJECTED", "BYTES"),
     *("ERROR", "DETAILS", "EMAIL", "AMOUNT", "CITY", "PAYLOAD", "NOTE"),
+    *COPIES,
+    *TASKS,
 }
 
 

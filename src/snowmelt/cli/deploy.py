@@ -168,6 +168,7 @@ def _opened(
         connect,
         names_of,
         open_deployment,
+        with_region,
     )
     from snowmelt.project.project import load_project
 
@@ -181,7 +182,8 @@ def _opened(
     open_deployment(project, names, NoSession(), clock)
     session = connect(project, names, clock)
     try:
-        yield open_deployment(project, names, session, clock)
+        deployment = open_deployment(project, names, session, clock)
+        yield with_region(deployment, project, names, session)
     finally:
         session.close()
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from snowmelt.clock import Clock
 from snowmelt.deploy.aws.opening import open_aws
 from snowmelt.deploy.aws.resources import aws_resources
-from snowmelt.deploy.deployment import Deployment
+from snowmelt.deploy.deployment import Deployment, Remark
 from snowmelt.deploy.naming import Names
 from snowmelt.deploy.provider import Provider
 from snowmelt.deploy.resource import Owner
 from snowmelt.deploy.snowflake.manifest import manifest
 from snowmelt.deploy.snowflake.places import Findings
 from snowmelt.deploy.snowflake.provider import SnowflakeProvider
+from snowmelt.deploy.snowflake.regions import told_of_region
 from snowmelt.deploy.snowflake.session import AccountError, Row, Session
 from snowmelt.errors import ConfigError, UsageError
 from snowmelt.project.project import SETTINGS_FILE, Project
@@ -86,6 +88,18 @@ def open_deployment(
         "snowflake": SnowflakeProvider(session, names, clock),
     }
     return Deployment(names.owner, desired, providers, tuple(findings.remarks))
+
+
+def with_region(
+    deployment: Deployment, project: Project, names: Names, session: Session
+) -> Deployment:
+    """Add to its remarks that the account is elsewhere than the bucket, if it is."""
+    told = told_of_region(session, names)
+    if not told:
+        return deployment
+    location = ("targets", names.owner.target, "aws", "region")
+    where = place_of(project.root / SETTINGS_FILE, location, SETTINGS_FILE)
+    return replace(deployment, remarks=(*deployment.remarks, Remark(where, told)))
 
 
 def connect(project: Project, names: Names, clock: Clock) -> AccountSession:

@@ -104,4 +104,5 @@ def _meta_of(column: Column) -> dict[str, dict[str, dict[str, object]]]:
     """Return a column's meta where dbt has it: below `config`."""
     if "meta" not in column.model_fields_set:
         return {}
-    return {"config": {"meta": column.meta.model_dump(mode="json")}}
+    told = column.meta.model_dump(mode="json", exclude_none=True)
+    return {"config": {"meta": told}}
