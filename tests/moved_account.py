@@ -98,6 +98,11 @@ class MovedAccount:
         """Tell the engine itself."""
         self._con.execute(statement, values)
 
+    def truncate(self, table: str) -> None:
+        """Empty a table, and forget what was copied into it."""
+        self._con.execute(f"truncate table {table}")
+        self._copied = {each for each in self._copied if each[0] != table}
+
     def close(self) -> None:
         """End the session: what is open is gone."""
         self._open.clear()

@@ -29,13 +29,15 @@ from snowmelt.deploy import opening
 from snowmelt.deploy.aws.calls import LiveCalls
 from snowmelt.deploy.migration.migration import Manner
 from snowmelt.deploy.migration.opening import open_migration
-from snowmelt.deploy.migration.reports import last_move
+from snowmelt.deploy.migration.reports import last_move, one_at_a_time
 from snowmelt.deploy.migration.shelf import Shelf
-from snowmelt.errors import ConfigError, SnowmeltError, UnreachableError
+from snowmelt.errors import ConfigError, SnowmeltError, UnreachableError, UsageError
 from snowmelt.project.project import load_project
 from snowmelt.serve.api import make_app
 from snowmelt.serve.client import ServiceClient
 from snowmelt.service.commands import OwnCommands
+
+PIPE_TABLES = [f"SHOP.BRONZE.{each['name'].upper()}__ALL" for each in PIPES]
 
 
 @pytest.fixture(scope="module")
@@ -157,6 +159,18 @@ def test_rows_that_a_pipe_copied_there_are_not_shipped_over(move: Move) -> None:
     move.require_same()
 
 
+@pytest.mark.long
+def test_a_file_that_was_sent_again_there_is_named_and_no_error(move: Move) -> None:
+    move.require_moved()
+    move.account.ask(
+        "insert into shop.bronze.orders__all (id, _file, _file_row, _content_key, "
+        "_version_at) values (9, 'raw/orders/b.csv', 1, 'e1', '2099-01-01')"
+    )
+    orders = move.move()["orders"]
+    assert orders.differing == ("orders/b.csv",)
+    assert "sent again there" in orders.remedy
+
+
 def test_a_column_of_another_type_there_is_refused(move: Move) -> None:
     table = "SHOP.BRONZE.ORDERS__ALL"
     known = dict(move.account.tables[table])
@@ -188,6 +202,12 @@ def test_a_table_that_was_emptied_by_hand_is_told(move: Move) -> None:
     with pytest.raises(SnowmeltError) as refused:
         move.move()
     assert "0 files processed" in refused.value.problem
+    table = refused.value.where.partition(":")[0]
+    assert f"TRUNCATE TABLE {table}" in refused.value.remedy
+    for each in ("SHOP.SNOWMELT.MIGRATED_LOADS", *PIPE_TABLES):
+        move.account.truncate(each)
+    move.require_moved()
+    move.require_same()
 
 
 def test_a_pipe_that_would_load_what_is_shipped_is_refused(
@@ -317,3 +337,15 @@ def test_a_bucket_that_refuses_is_told(code: str, told: str) -> None:
     with pytest.raises(SnowmeltError) as refused:
         Shelf(calls, "moved", "raw/").names("orders")
     assert told in refused.value.remedy
+
+
+def test_two_do_not_move_at_once(filled: Shop) -> None:
+    project = filled.parts.project
+    with (
+        one_at_a_time(project, "prod"),
+        pytest.raises(UsageError, match="another process moves"),
+        one_at_a_time(project, "prod"),
+    ):
+        raise AssertionError("both went on")
+    with one_at_a_time(project, "prod"), one_at_a_time(project, "test"):
+        pass

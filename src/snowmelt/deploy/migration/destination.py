@@ -205,9 +205,19 @@ class Destination:
             f"{parcel.table}: {parcel.path}",
             f"{loaded:,} of {parcel.digest.rows:,} rows would be copied: {said}",
             "The account remembers for 64 days what it copied into a table. Was the "
-            "table emptied by hand? Then make it anew: drop it, `snowmelt deploy "
-            f"apply`, DELETE FROM {self._files} WHERE TABLE_NAME = "
-            f"{sql.text(parcel.table)}, and migrate again.",
+            f"table emptied by hand? {self.anew(parcel.table)}",
+        )
+
+    def anew(self, table: str) -> str:
+        """Say how a table is shipped anew.
+
+        TRUNCATE forgets what was copied
+        (https://docs.snowflake.com/en/sql-reference/sql/truncate-table).
+        """
+        return (
+            f"To ship it anew: TRUNCATE TABLE {table}, which takes what pipes copied "
+            f"with it; DELETE FROM {self._files} WHERE TABLE_NAME = {sql.text(table)}; "
+            "and migrate again."
         )
 
     def _record(self, table: str, path: str, last: Cut, digest: Digest) -> None:
