@@ -63,6 +63,8 @@ class MovedAccount:
     """Beginnings of statements that are refused, and what is said."""
     repeats: bool = False
     """Is each record sent twice, since the first answer is lost?"""
+    copies_commit: bool = False
+    """Is a COPY there at once, whatever becomes of the transaction?"""
     tables: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     before: Callable[[str], None] = lambda statement: None
 
@@ -191,6 +193,9 @@ class MovedAccount:
             Path(file.name).write_bytes(self.body(self.folder + found[1]))
             (count,) = self._insert(statement, table, file.name)
         self._open.add(key)
+        if self.copies_commit:
+            self._con.execute("commit; begin")
+            self._copied |= self._open
         return [{"file": found[1], "status": "LOADED", "rows_loaded": count}]
 
     def _insert(self, statement: str, table: str, path: str) -> tuple[int]:

@@ -103,9 +103,22 @@ def test_what_comes_later_is_added(tmp_path: Path, server: S3Server) -> None:
         move.require_same()
 
 
-@pytest.mark.parametrize("step", [5, pytest.param(1, marks=pytest.mark.long)])
-def test_killed_wherever_it_ends_the_same(move: Move, step: int) -> None:
-    """Killed before a statement, or before its answer; each time a little later."""
+@pytest.mark.parametrize(
+    ("step", "copies_commit"),
+    [
+        (5, False),
+        pytest.param(1, False, marks=pytest.mark.long),
+        pytest.param(1, True, marks=pytest.mark.long),
+    ],
+)
+def test_killed_wherever_it_ends_the_same(
+    move: Move, step: int, copies_commit: bool
+) -> None:
+    """Killed before a statement, or before its answer; each time a little later.
+
+    Even were a COPY no part of the transaction that it is in.
+    """
+    move.account.copies_commit = copies_commit
     account, killed, done = move.account, 0, False
     while not done:
         account.kills_after = killed % 2 == 1
