@@ -106,7 +106,7 @@ def test_what_comes_later_is_added(tmp_path: Path, server: S3Server) -> None:
 @pytest.mark.parametrize(
     ("step", "copies_commit"),
     [
-        (5, False),
+        (7, False),
         pytest.param(1, False, marks=pytest.mark.long),
         pytest.param(1, True, marks=pytest.mark.long),
     ],
@@ -135,6 +135,7 @@ def test_killed_wherever_it_ends_the_same(
     assert not list(move.shop.parts.project.spool.glob("moving-*"))
 
 
+@pytest.mark.long
 def test_a_row_that_changed_there_is_found_and_its_file_named(move: Move) -> None:
     move.move()
     move.account.ask("update shop.bronze.orders__all set share = 0.2 where id = 1")
