@@ -63,6 +63,8 @@ class MovedAccount:
     """Beginnings of statements that are refused, and what is said."""
     repeats: bool = False
     """Is each record sent twice, since the first answer is lost?"""
+    copies_commit: bool = False
+    """Is a COPY there at once, whatever becomes of the transaction?"""
     tables: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     before: Callable[[str], None] = lambda statement: None
 
@@ -97,6 +99,11 @@ class MovedAccount:
     def tell(self, statement: str, values: Sequence[object]) -> None:
         """Tell the engine itself."""
         self._con.execute(statement, values)
+
+    def truncate(self, table: str) -> None:
+        """Empty a table, and forget what was copied into it."""
+        self._con.execute(f"truncate table {table}")
+        self._copied = {each for each in self._copied if each[0] != table}
 
     def close(self) -> None:
         """End the session: what is open is gone."""
@@ -186,6 +193,9 @@ class MovedAccount:
             Path(file.name).write_bytes(self.body(self.folder + found[1]))
             (count,) = self._insert(statement, table, file.name)
         self._open.add(key)
+        if self.copies_commit:
+            self._con.execute("commit; begin")
+            self._copied |= self._open
         return [{"file": found[1], "status": "LOADED", "rows_loaded": count}]
 
     def _insert(self, statement: str, table: str, path: str) -> tuple[int]:

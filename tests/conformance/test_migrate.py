@@ -29,13 +29,15 @@ from snowmelt.deploy import opening
 from snowmelt.deploy.aws.calls import LiveCalls
 from snowmelt.deploy.migration.migration import Manner
 from snowmelt.deploy.migration.opening import open_migration
-from snowmelt.deploy.migration.reports import last_move
+from snowmelt.deploy.migration.reports import last_move, one_at_a_time
 from snowmelt.deploy.migration.shelf import Shelf
-from snowmelt.errors import ConfigError, SnowmeltError, UnreachableError
+from snowmelt.errors import ConfigError, SnowmeltError, UnreachableError, UsageError
 from snowmelt.project.project import load_project
 from snowmelt.serve.api import make_app
 from snowmelt.serve.client import ServiceClient
 from snowmelt.service.commands import OwnCommands
+
+PIPE_TABLES = [f"SHOP.BRONZE.{each['name'].upper()}__ALL" for each in PIPES]
 
 
 @pytest.fixture(scope="module")
@@ -101,9 +103,22 @@ def test_what_comes_later_is_added(tmp_path: Path, server: S3Server) -> None:
         move.require_same()
 
 
-@pytest.mark.parametrize("step", [5, pytest.param(1, marks=pytest.mark.long)])
-def test_killed_wherever_it_ends_the_same(move: Move, step: int) -> None:
-    """Killed before a statement, or before its answer; each time a little later."""
+@pytest.mark.parametrize(
+    ("step", "copies_commit"),
+    [
+        (7, False),
+        pytest.param(1, False, marks=pytest.mark.long),
+        pytest.param(1, True, marks=pytest.mark.long),
+    ],
+)
+def test_killed_wherever_it_ends_the_same(
+    move: Move, step: int, copies_commit: bool
+) -> None:
+    """Killed before a statement, or before its answer; each time a little later.
+
+    Even were a COPY no part of the transaction that it is in.
+    """
+    move.account.copies_commit = copies_commit
     account, killed, done = move.account, 0, False
     while not done:
         account.kills_after = killed % 2 == 1
@@ -120,6 +135,7 @@ def test_killed_wherever_it_ends_the_same(move: Move, step: int) -> None:
     assert not list(move.shop.parts.project.spool.glob("moving-*"))
 
 
+@pytest.mark.long
 def test_a_row_that_changed_there_is_found_and_its_file_named(move: Move) -> None:
     move.move()
     move.account.ask("update shop.bronze.orders__all set share = 0.2 where id = 1")
@@ -157,6 +173,18 @@ def test_rows_that_a_pipe_copied_there_are_not_shipped_over(move: Move) -> None:
     move.require_same()
 
 
+@pytest.mark.long
+def test_a_file_that_was_sent_again_there_is_named_and_no_error(move: Move) -> None:
+    move.require_moved()
+    move.account.ask(
+        "insert into shop.bronze.orders__all (id, _file, _file_row, _content_key, "
+        "_version_at) values (9, 'raw/orders/b.csv', 1, 'e1', '2099-01-01')"
+    )
+    orders = move.move()["orders"]
+    assert orders.differing == ("orders/b.csv",)
+    assert "sent again there" in orders.remedy
+
+
 def test_a_column_of_another_type_there_is_refused(move: Move) -> None:
     table = "SHOP.BRONZE.ORDERS__ALL"
     known = dict(move.account.tables[table])
@@ -188,6 +216,12 @@ def test_a_table_that_was_emptied_by_hand_is_told(move: Move) -> None:
     with pytest.raises(SnowmeltError) as refused:
         move.move()
     assert "0 files processed" in refused.value.problem
+    table = refused.value.where.partition(":")[0]
+    assert f"TRUNCATE TABLE {table}" in refused.value.remedy
+    for each in ("SHOP.SNOWMELT.MIGRATED_LOADS", *PIPE_TABLES):
+        move.account.truncate(each)
+    move.require_moved()
+    move.require_same()
 
 
 def test_a_pipe_that_would_load_what_is_shipped_is_refused(
@@ -317,3 +351,15 @@ def test_a_bucket_that_refuses_is_told(code: str, told: str) -> None:
     with pytest.raises(SnowmeltError) as refused:
         Shelf(calls, "moved", "raw/").names("orders")
     assert told in refused.value.remedy
+
+
+def test_two_do_not_move_at_once(filled: Shop) -> None:
+    project = filled.parts.project
+    with (
+        one_at_a_time(project, "prod"),
+        pytest.raises(UsageError, match="another process moves"),
+        one_at_a_time(project, "prod"),
+    ):
+        raise AssertionError("both went on")
+    with one_at_a_time(project, "prod"), one_at_a_time(project, "test"):
+        pass

@@ -110,6 +110,7 @@ def sender(tmp_path: Path, server: S3Server) -> Sender:
     return Sender(load_project(tmp_path), bucket, Pipes())
 
 
+@pytest.mark.long
 def test_new_files_need_no_account(sender: Sender) -> None:
     sent = sender.send(a=b"id\n1\n", b=b"id\n2\n")
     assert sent.landed == ["orders/a.csv", "orders/b.csv"]
@@ -136,6 +137,7 @@ def test_another_content_under_a_known_name_is_copied_beside_the_pipe(
         assert not problems(statement), statement
 
 
+@pytest.mark.long
 def test_what_the_pipe_does_not_know_it_copies_itself(sender: Sender) -> None:
     sender.send(a=b"id\n1\n")
     sent = sender.send(a=b"id\n2\n")
@@ -158,6 +160,7 @@ def test_stopped_between_put_and_copy_it_is_copied_the_next_time(
     assert len(sender.pipes.copied) == 2
 
 
+@pytest.mark.long
 def test_a_file_that_was_moved_is_not_sent_again(sender: Sender) -> None:
     content = hashlib.sha256(b"id\n1\n").hexdigest()
     sender.moved = {"orders/a.csv": content}

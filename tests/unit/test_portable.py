@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from snowmelt.deploy.portable.checking import Place, unportable
+from shipped import make_project
+from snowmelt.cli import main
+from snowmelt.deploy.portable.checking import (
+    Place,
+    unportable,
+    unportable_warnings,
+)
 from snowmelt.deploy.portable.linting import findings_in
 from snowmelt.deploy.portable.template import macros_in, sql_of
 
@@ -147,3 +155,39 @@ def test_macros_of_one_engine_are_its_own() -> None:
 """
     assert macros_in(text) == {"default__a", "duckdb__b", "snowflake__a", "default__c"}
     assert [each.line for each in findings_in(sql_of(text, macros_in(text)))] == [5]
+
+
+def test_a_project_with_a_target_is_warned_and_each_place_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = make_project(tmp_path, **{"models/gold/sales.sql": MODEL})
+    [warning] = unportable_warnings(project)
+    assert warning.startswith("models/gold/sales.sql:6: //: // is no operator there")
+    assert warning.endswith(
+        "and 1 other: not the same on prod; snowmelt validate --target prod names each"
+    )
+    told = checked(tmp_path, capsys, 1)
+    assert [(each["file"], each["line"]) for each in told["not_portable"]] == [
+        ("models/gold/sales.sql", 6),
+        ("models/gold/sales.sql", 12),
+    ]
+    assert told["remarks"][0]["where"].startswith("snowmelt.yml:4")
+    (tmp_path / "models/gold/sales.sql").write_text("select 1 as one")
+    assert unportable_warnings(project) == []
+    assert checked(tmp_path, capsys, 0)["not_portable"] == []
+
+
+def checked(
+    root: Path, capsys: pytest.CaptureFixture[str], code: int
+) -> dict[str, Any]:
+    with pytest.raises(SystemExit) as ended:
+        main(["validate", "--target", "prod", "--project-dir", str(root), "--json"])
+    assert (ended.value.code or 0) == code
+    told: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return told
+
+
+def test_a_project_without_a_target_is_not_looked_at(tmp_path: Path) -> None:
+    settings = "version: 1\nname: shop\n"
+    files = {"models/gold/sales.sql": MODEL, "snowmelt.yml": settings}
+    assert unportable_warnings(make_project(tmp_path, **files)) == []

@@ -41,11 +41,18 @@ def command(target: str, directory: Path, as_json: bool, **given: Any) -> int:
     here is not loaded there again. Deploy first: snowmelt deploy apply.
     """
     from snowmelt.clock import SystemClock
-    from snowmelt.deploy.migration.reports import document_of, write_report
+    from snowmelt.deploy.migration.reports import (
+        document_of,
+        one_at_a_time,
+        write_report,
+    )
     from snowmelt.project.project import load_project
 
     project, clock = load_project(directory), SystemClock()
-    with _opened(project, target, directory, given) as migration:
+    with (
+        one_at_a_time(project, target),
+        _opened(project, target, directory, given) as migration,
+    ):
         began_at, waiting = clock.now(), migration.waiting()
         if waiting:
             files = output.count(waiting, "file")

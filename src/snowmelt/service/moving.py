@@ -48,7 +48,7 @@ class MovingAnswers:
             pipe = self._pipe(session, given)
             if not given.columns:
                 return {"columns": local_columns(pipe)}
-            both = _known_among(session, pipe, given.without)
+            both = _known_among(session, pipe, given)
             source = self._source(session, given, without=both)
             pieces = source.cut(session, given.after, given.rows_max)
             return {
@@ -108,16 +108,16 @@ def _told(digest: Digest) -> dict[str, int]:
     return {"rows": digest.rows, "low": digest.low, "high": digest.high}
 
 
-def _known_among(session: Session, pipe: Pipe, files: tuple[str, ...]) -> list[str]:
-    """Return which of some files this machine has rows of."""
-    if not files:
+def _known_among(session: Session, pipe: Pipe, wish: Wish) -> list[str]:
+    """Return which files that are there already this machine has yet to ship."""
+    if not wish.without:
         return []
-    listed = ", ".join(f"({literal(each)})" for each in files)
+    listed = ", ".join(f"({literal(each)})" for each in wish.without)
     rows = session.rows(
-        "select distinct file_name from snowmelt.load_history "
-        f"where {_TABLE} and row_count > 0 "
+        f"select distinct file_name from snowmelt.load_history where {_TABLE} "
+        f"and row_count > 0 and load_seq > $3 "
         f"and file_name in (from (values {listed})) order by 1",
-        [pipe.schema_name, pipe.table_name],
+        [pipe.schema_name, pipe.table_name, wish.after[0]],
     )
     return [str(name) for (name,) in rows]
 

@@ -129,10 +129,23 @@ class Destination:
         )
 
     def receive(self, parcel: Parcel) -> None:
-        """Copy a file and record that it arrived, in one transaction."""
+        """Copy a file and record that it arrived, in one transaction.
+
+        A file that the table knows may be there without a record: its answer was lost
+        and it was sent again, or COPY did not belong to the transaction. Since digests
+        add up, what is there tells.
+        """
         with self._transaction():
-            self._require_all(parcel, self.session.rows(self.copy(parcel)))
+            told = self.session.rows(self.copy(parcel))
+            loaded = sum(int(row.get("rows_loaded") or 0) for row in told)
+            if loaded != parcel.digest.rows and (loaded or not self._has(parcel)):
+                raise self._incomplete(parcel, loaded, told)
             self._record(parcel.table, parcel.path, parcel.piece.last, parcel.digest)
+
+    def _has(self, parcel: Parcel) -> bool:
+        """Are a file's rows there, and not on record?"""
+        known = self.shipped().get(parcel.table, Shipped()).digest
+        return self.arrived(parcel.table, parcel.columns) == known + parcel.digest
 
     def keys_of(self, table: str, keys: Sequence[str]) -> list[str]:
         """Return which content keys a table has rows of."""
@@ -195,19 +208,27 @@ class Destination:
             )
         )
 
-    def _require_all(self, parcel: Parcel, told: Sequence[Row]) -> None:
-        """Refuse what is not the whole file: then nothing of it stays."""
-        loaded = sum(int(row.get("rows_loaded") or 0) for row in told)
-        if loaded == parcel.digest.rows:
-            return
+    def _incomplete(
+        self, parcel: Parcel, loaded: int, told: Sequence[Row]
+    ) -> SnowmeltError:
         said = "; ".join(str(row.get("status")) for row in told) or "nothing"
-        raise SnowmeltError(
+        return SnowmeltError(
             f"{parcel.table}: {parcel.path}",
             f"{loaded:,} of {parcel.digest.rows:,} rows would be copied: {said}",
             "The account remembers for 64 days what it copied into a table. Was the "
-            "table emptied by hand? Then make it anew: drop it, `snowmelt deploy "
-            f"apply`, DELETE FROM {self._files} WHERE TABLE_NAME = "
-            f"{sql.text(parcel.table)}, and migrate again.",
+            f"table emptied by hand? {self.anew(parcel.table)}",
+        )
+
+    def anew(self, table: str) -> str:
+        """Say how a table is shipped anew.
+
+        TRUNCATE forgets what was copied
+        (https://docs.snowflake.com/en/sql-reference/sql/truncate-table).
+        """
+        return (
+            f"To ship it anew: TRUNCATE TABLE {table}, which takes what pipes copied "
+            f"with it; DELETE FROM {self._files} WHERE TABLE_NAME = {sql.text(table)}; "
+            "and migrate again."
         )
 
     def _record(self, table: str, path: str, last: Cut, digest: Digest) -> None:

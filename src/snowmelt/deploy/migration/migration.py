@@ -258,7 +258,8 @@ class Migration:
             arrived = self.there.arrived(each.table, each.columns)
             proof = Proof(each.name, each.table, (recorded, arrived), None)
             if recorded != arrived:
-                proof = replace(proof, remedy=_ALTERED)
+                remedy = f"{_ALTERED} {self.there.anew(each.table)}"
+                proof = replace(proof, remedy=remedy)
             yield self._with_live(each, proof) if each.view else proof
 
     def _with_live(self, moved: Moved, proof: Proof) -> Proof:
@@ -284,12 +285,12 @@ class Migration:
         )
         if not differing:
             return proof
-        example = sql.text(self.folder + differing[0])
         return replace(
             proof,
-            remedy=f"{len(differing):,} files have other rows there. Was one changed "
-            "meanwhile, migrate again. Else its rows there are not ours: "
-            f"DELETE FROM {moved.table} WHERE _FILE = {example}, and migrate again.",
+            remedy=f"{len(differing):,} files have other rows there. Was one "
+            "loaded here meanwhile, migrate again. Was one sent again there, its newer "
+            "version counts, as it should. Else somebody changed it. "
+            + self.there.anew(moved.table),
         )
 
 

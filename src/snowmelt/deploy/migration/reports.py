@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from snowmelt.deploy.migration.migration import Moved, Proof
+from snowmelt.errors import UsageError
 from snowmelt.project.project import Project
 
 
@@ -37,6 +40,26 @@ def write_report(
     path = folder / f"{target}-{began_at:%Y%m%dT%H%M%S}.json"
     path.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
     return path
+
+
+@contextmanager
+def one_at_a_time(project: Project, target: str) -> Iterator[None]:
+    """Let nobody else move to this target from here for the length of a block.
+
+    Two who copy one piece at a time would not see each other's record before they end.
+    """
+    folder = _folder(project)
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f"{target}.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise UsageError(
+                f"--to {target}",
+                "another process moves this project there now",
+                "Wait until it has ended; then this one goes on where it came to.",
+            ) from None
+        yield
 
 
 def last_move(project: Project, target: str) -> int | None:

@@ -66,7 +66,8 @@ def unportable_warnings(project: Project) -> list[str]:
     found = unportable(project.root) if target else []
     if not found:
         return []
-    others = f" and {len(found) - 1} others" if len(found) > 1 else ""
+    more = len(found) - 1
+    others = f" and {more:,} other{'' if more == 1 else 's'}" if more else ""
     return [
         f"{found[0]}{others}: not the same on {target}; "
         f"snowmelt validate --target {target} names each"
