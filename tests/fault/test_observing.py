@@ -3,52 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
-from observed_account import FILES
 
+from observed_account import FILES, observing
 from ports import free_port
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(120)]
-_NEVER = threading.Event()
-SCRIPT = Path(__file__).with_name("observed_account.py")
 PAGES = (
     *("/", "/files", "/files/1", "/rejects", "/runs", "/pipes", "/tasks"),
     *("/tasks/build", "/tasks/runs/g1", "/alerts", "/cost", "/cost?days=30"),
     *("/doctor", "/search?q=orders"),
 )
-
-
-@contextmanager
-def observing(root: Path, port: int) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
-    """Run the process; yield it with the link to its pages."""
-    tests = Path(__file__).parents[1]
-    paths = [str(tests), os.environ.get("PYTHONPATH", "")]
-    told = root / "told.txt"
-    with told.open("wb") as stderr:
-        process = subprocess.Popen(
-            [sys.executable, SCRIPT, str(root), str(port)],
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
-            stderr=stderr,
-        )
-    try:
-        while not (link := re.search(r"Pages: (\S+)", told.read_text())):
-            assert process.poll() is None, told.read_text()
-            _NEVER.wait(0.1)
-        yield process, link[1]
-    finally:
-        process.kill()
-        process.wait()
 
 
 def asked(root: Path, *words: str) -> dict[str, object]:

@@ -561,3 +561,39 @@ def test_runs_are_in_their_order_and_one_that_was_not_published_failed(
         "from snowmelt.pipeline_log "
         "where run_id in (select run_id from snowmelt.run_history)"
     ) == [(6, 3, '{"tables": ["gold.sales"]}')]
+
+
+def test_hours_are_summed_up_as_if_all_statements_were_read_at_once(
+    there: Harvest,
+) -> None:
+    account = there.account
+    node = json.dumps({"node": "model.shop.sales"})
+    for number in range(60):
+        ended = account.now - timedelta(minutes=7 * number)
+        account.remember_query(
+            f"q{number}",
+            at=ended - timedelta(minutes=number % 90),
+            end_time=ended,
+            execution_time=number % 90 * 50_000,
+            query_tag=node if number % 3 else "",
+        )
+    late = account.told["QUERY_HISTORY_BY_WAREHOUSE"][::2]
+    known = account.told["QUERY_HISTORY_BY_WAREHOUSE"][1::2]
+    account.told["QUERY_HISTORY_BY_WAREHOUSE"] = known[:9]
+    there()
+    account.told["QUERY_HISTORY_BY_WAREHOUSE"] = known + late[20:]
+    there()
+    account.told["QUERY_HISTORY_BY_WAREHOUSE"] = known + late
+    there()
+    known_ids = {id_ for (id_,) in there.rows("select query_id from account.queries")}
+    read = [e for e in (*known, *late) if e["QUERY_ID"] in known_ids]
+    assert there.rows("select sum(seconds), sum(statements) from account.uses") == [
+        (
+            pytest.approx(sum(each["EXECUTION_TIME"] for each in read) / 1000),
+            len(read),
+        )
+    ]
+    assert there.rows(
+        "select max(seconds) <= 3600 * 60, count(*) = count(distinct (node, hour)) "
+        "from account.uses where node is not null"
+    ) == [(True, True)]

@@ -12,7 +12,6 @@ https://docs.snowflake.com/en/user-guide/cost-understanding-compute
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -31,13 +30,13 @@ def credits_per_hour(size: str) -> float | None:
 
 @dataclass(frozen=True)
 class Hour:
-    """What a warehouse was billed for."""
+    """What a warehouse was billed for, and for how long statements ran in it."""
 
     warehouse: str
     start: datetime
-    end: datetime
     credits: float
-    size: str = ""
+    size: str
+    seconds_run: float
 
     @property
     def seconds_up(self) -> float:
@@ -45,61 +44,16 @@ class Hour:
         rate = credits_per_hour(self.size)
         return self.credits / rate * _HOUR_SECONDS if rate else 0.0
 
+    @property
+    def rate(self) -> float:
+        """What a second of a statement took.
 
-@dataclass(frozen=True)
-class Use:
-    """How long the statements of a node ran in an hour; of no node without one."""
+        Statements run side by side: together they may take longer than it was up.
+        """
+        together = max(self.seconds_run, self.seconds_up)
+        return self.credits / together if together else 0.0
 
-    warehouse: str
-    node: str | None
-    hour: datetime
-    seconds: float
-    statements: int
-    bytes_scanned: int
-
-
-@dataclass(frozen=True)
-class Share:
-    """What a node took. Idle time is of no node, and has no statements."""
-
-    warehouse: str
-    node: str | None
-    credits: float
-    seconds: float
-    statements: int
-    bytes_scanned: int
-
-
-def attribute(hours: Sequence[Hour], uses: Iterable[Use]) -> list[Share]:
-    """Share what was billed, the dearest first."""
-    of_hour: dict[tuple[str, datetime], list[Use]] = {}
-    for use in uses:
-        of_hour.setdefault((use.warehouse, use.hour), []).append(use)
-    found: dict[tuple[str, str | None, bool], Share] = {}
-    for hour in hours:
-        at_work = of_hour.get((hour.warehouse, hour.start), [])
-        # statements run side by side: together they may take longer than it was up
-        ran = sum(use.seconds for use in at_work)
-        together = max(ran, hour.seconds_up)
-        for use in at_work:
-            share = use.seconds / together if together else 0.0
-            _add(found, use, hour.credits * share)
-        idle = hour.credits * (1 - ran / together if together else 1.0)
-        _add(found, Use(hour.warehouse, None, hour.start, 0.0, 0, 0), idle)
-    return sorted(found.values(), key=lambda each: (-each.credits, each.node or ""))
-
-
-def _add(
-    found: dict[tuple[str, str | None, bool], Share], use: Use, credits: float
-) -> None:
-    is_idle = use.node is None and not use.statements and not use.seconds
-    key = (use.warehouse, use.node, is_idle)
-    known = found.get(key, Share(use.warehouse, use.node, 0.0, 0.0, 0, 0))
-    found[key] = Share(
-        use.warehouse,
-        use.node,
-        known.credits + credits,
-        known.seconds + use.seconds,
-        known.statements + use.statements,
-        known.bytes_scanned + use.bytes_scanned,
-    )
+    @property
+    def idle(self) -> float:
+        """What was billed while nothing ran."""
+        return max(0.0, self.credits - self.rate * self.seconds_run)

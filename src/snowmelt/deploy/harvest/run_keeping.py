@@ -129,7 +129,59 @@ def keep_queries(session: Session, rows: list[Row]) -> Collection[datetime]:
         _COST_COLUMNS,
         [[getattr(each, name) for name in _COST_COLUMNS] for each in found],
     )
+    _sum_up(session, found)
     return [each.started_at for each in found if each.ended_at is None]
+
+
+def _sum_up(session: Session, queries: Sequence[QueryFacts]) -> None:
+    """Sum up anew the hours in which these statements ran.
+
+    A statement is taken to have run at its end, for as long as it did: before, it
+    waited for the warehouse, or was compiled.
+    """
+    ends = [each.ended_at or each.started_at for each in queries]
+    begins = [
+        end - timedelta(seconds=each.execution_seconds)
+        for end, each in zip(ends, queries, strict=True)
+    ]
+    given = [min(begins), max(ends)]
+    session.execute(
+        "delete from account.uses where hour between "
+        "date_trunc('hour', $1::timestamptz) and date_trunc('hour', $2::timestamptz)",
+        given,
+    )
+    session.execute(_SUMMED_UP, given)
+
+
+_SUMMED_UP = """
+    insert into account.uses
+    with ran as (
+        select
+            warehouse_name, node, bytes_scanned,
+            coalesce(ended_at, started_at) as ended,
+            ended - to_milliseconds((execution_seconds * 1000)::bigint) as began
+        from account.queries
+        where coalesce(ended_at, started_at) >= date_trunc('hour', $1::timestamptz)
+    ),
+
+    parts as (
+        select *, unnest(generate_series(
+            date_trunc('hour', began), date_trunc('hour', ended), interval 1 hour
+        )) as hour
+        from ran where began <= date_trunc('hour', $2::timestamptz) + interval 1 hour
+    )
+
+    select
+        warehouse_name, node, hour,
+        sum(greatest(0, epoch(least(ended, hour + interval 1 hour))
+            - epoch(greatest(began, hour)))),
+        count(*) filter (date_trunc('hour', ended) = hour),
+        coalesce(sum(bytes_scanned) filter (date_trunc('hour', ended) = hour), 0)
+    from parts
+    where hour between
+        date_trunc('hour', $1::timestamptz) and date_trunc('hour', $2::timestamptz)
+    group by all
+"""
 
 
 def _query(query: QueryFacts, runs: Sequence[RunFacts]) -> list[Any]:

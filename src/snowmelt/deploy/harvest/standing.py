@@ -1,4 +1,4 @@
-"""How an account stands, in one word, so that it can be told whether anything happened.
+"""How an account stands, in one word, so that a change of it is seen.
 
 All of it is told by the account's services without a warehouse.
 """

@@ -79,6 +79,17 @@ _TABLES = (
         credits_cloud_services double not null
     )
     """,
+    # the same summed up: how long statements of a node ran, hour by hour
+    """
+    create table if not exists account.uses (
+        warehouse_name varchar not null,
+        node varchar,
+        hour timestamptz not null,
+        seconds double not null,
+        statements bigint not null,
+        bytes_scanned bigint not null
+    )
+    """,
     """
     create table if not exists account.pipe_usage (
         pipe_name varchar not null,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from snowmelt.deploy.harvest.attributing import Hour, Share, Use, attribute
+from snowmelt.deploy.harvest.attributing import Hour
 from snowmelt.serve.commands import Document
 from snowmelt.service.documents import SCHEMA_VERSION, plain
 from snowmelt.service.targets.facts import facts_of
@@ -29,7 +28,7 @@ def cost_document(observing: Observing, days: int) -> Document:
     with observing.parts.warehouse.snapshot() as session:
         pipes = _pipes(session, since)
         hours = _hours(session, since)
-        shares = attribute(hours, _uses(session, since))
+        shares = _shares(session, hours)
         by_day = _by_day(session, since)
     warehouse = sum(hour.credits for hour in hours)
     of_pipes = sum(each["credits_used"] for each in pipes)
@@ -47,7 +46,7 @@ def cost_document(observing: Observing, days: int) -> Document:
         },
         "pipes": pipes,
         "warehouses": _warehouses(hours, shares),
-        "models": [_model(each) for each in shares if each.node],
+        "models": [_model(each) for each in shares if each["node"]],
         "by_day": by_day,
         "note": SHARED,
     }
@@ -82,93 +81,103 @@ def _pipes(session: Session, since: datetime) -> list[Document]:
 
 
 def _hours(session: Session, since: datetime) -> list[Hour]:
+    """Return what the warehouse was billed for, hour by hour."""
     rows = session.rows(
-        "select warehouse_name, start_time, end_time, credits_used, coalesce(("
-        "select arg_max(warehouse_size, started_at) from account.queries "
-        "where queries.warehouse_name = metering.warehouse_name), '') "
-        "from account.metering as metering where end_time > $1 order by start_time",
-        [since],
+        """
+        with ran as (
+            select warehouse_name, hour, sum(seconds) as seconds
+            from account.uses where hour >= $1 - interval 1 hour group by all
+        ),
+
+        sizes as (
+            select warehouse_name, arg_max(warehouse_size, started_at) as size
+            from account.queries where started_at >= $1 group by all
+        )
+
+        select
+            metering.warehouse_name, start_time, credits_used,
+            coalesce(sizes.size, $2), coalesce(ran.seconds, 0)
+        from account.metering as metering
+        left join ran
+            on ran.warehouse_name = metering.warehouse_name
+            and ran.hour = metering.start_time
+        left join sizes on sizes.warehouse_name = metering.warehouse_name
+        where end_time > $1
+        order by start_time
+        """,
+        [since, ""],
     )
     return [Hour(*row) for row in rows]
 
 
-def _uses(session: Session, since: datetime) -> list[Use]:
-    """Return how long models' statements ran, in each hour that they did.
+_SHARE_COLUMNS = (
+    *("warehouse_name", "node", "credits_used", "seconds", "statements"),
+    "bytes_scanned",
+)
 
-    Summed up by the engine: one row for a model and an hour, however many statements.
-    """
+
+def _shares(session: Session, hours: Sequence[Hour]) -> list[dict[str, Any]]:
+    """Return what each node took of the hours, the dearest first."""
+    rates = [
+        {"name": each.warehouse, "at": each.start.isoformat(), "rate": each.rate}
+        for each in hours
+    ]
     rows = session.rows(
         """
-        with parts as (
+        with told as (select unnest($1::json[]) as each),
+
+        rates as (
             select
-                warehouse_name, node, execution_seconds, bytes_scanned,
-                coalesce(ended_at, started_at) as ended,
-                ended - to_milliseconds((execution_seconds * 1000)::bigint) as began,
-                unnest(generate_series(
-                    date_trunc('hour', began), date_trunc('hour', ended),
-                    interval 1 hour
-                )) as hour
-            from account.queries
-            where coalesce(ended_at, started_at) > $1
+                each ->> 'name' as warehouse_name,
+                (each ->> 'at')::timestamptz as hour,
+                (each ->> 'rate')::double as rate
+            from told
         )
 
         select
-            warehouse_name, node, hour,
-            sum(greatest(0, epoch(least(ended, hour + interval 1 hour))
-                - epoch(greatest(began, hour)))),
-            count(*) filter (date_trunc('hour', ended) = hour),
-            sum(bytes_scanned) filter (date_trunc('hour', ended) = hour)
-        from parts group by all
+            warehouse_name, node, sum(seconds * rate), sum(seconds),
+            sum(statements)::bigint, sum(bytes_scanned)::bigint
+        from account.uses join rates using (warehouse_name, hour)
+        group by all order by 3 desc, 2
         """,
-        [since],
+        [rates],
     )
-    return [
-        Use(name, node, hour, float(seconds), int(count), int(scanned or 0))
-        for name, node, hour, seconds, count, scanned in rows
-    ]
+    return [dict(zip(_SHARE_COLUMNS, row, strict=True)) for row in rows]
 
 
-def _model(share: Share) -> Document:
-    kind, _, rest = str(share.node).partition(".")
+def _model(share: dict[str, Any]) -> Document:
+    kind, _, rest = str(share["node"]).partition(".")
     return {
-        "node": str(share.node),
+        "node": share["node"],
         "name": rest.split(".")[1] if rest.count(".") else rest,
         "resource_type": kind,
-        "credits_used": _rounded(share.credits),
-        "seconds": round(share.seconds, 3),
-        "statements": share.statements,
-        "bytes_scanned": share.bytes_scanned,
+        "credits_used": _rounded(share["credits_used"]),
+        "seconds": round(share["seconds"], 3),
+        "statements": share["statements"],
+        "bytes_scanned": share["bytes_scanned"],
     }
 
 
-@dataclass
-class _Sum:
-    credits: float = 0.0
-    models: float = 0.0
-    others: float = 0.0
-
-
-def _warehouses(hours: Sequence[Hour], shares: Sequence[Share]) -> list[Document]:
+def _warehouses(
+    hours: Sequence[Hour], shares: Sequence[dict[str, Any]]
+) -> list[Document]:
     """Return what a warehouse was billed for, and what of it nobody's statement ran."""
-    sums: dict[str, _Sum] = {}
-    for hour in hours:
-        sums.setdefault(hour.warehouse, _Sum()).credits += hour.credits
-    for share in shares:
-        found = sums[share.warehouse]
-        if share.node:
-            found.models += share.credits
-        elif share.statements or share.seconds:
-            found.others += share.credits
-    return [
-        {
-            "warehouse_name": name,
-            "credits_used": _rounded(each.credits),
-            "credits_models": _rounded(each.models),
-            "credits_others": _rounded(each.others),
-            "credits_idle": _rounded(each.credits - each.models - each.others),
-        }
-        for name, each in sorted(sums.items())
-    ]
+    found = []
+    for name in sorted({hour.warehouse for hour in hours}):
+        own = [hour for hour in hours if hour.warehouse == name]
+        of = [each for each in shares if each["warehouse_name"] == name]
+        models = sum(each["credits_used"] for each in of if each["node"])
+        others = sum(each["credits_used"] for each in of if not each["node"])
+        found.append(
+            {
+                "warehouse_name": name,
+                "credits_used": _rounded(sum(hour.credits for hour in own)),
+                "credits_models": _rounded(models),
+                "credits_others": _rounded(others),
+                "credits_idle": _rounded(sum(hour.idle for hour in own)),
+            }
+        )
+    return found
 
 
 def _by_day(session: Session, since: datetime) -> list[dict[str, Any]]:

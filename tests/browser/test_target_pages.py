@@ -1,0 +1,75 @@
+"""Pages of a target, in a browser: what they show, and what they do not offer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from looking import looking, require_accessible
+from seen_project import Served
+
+from observed_account import observing
+from ports import free_port
+from snowmelt.serve.client import ServiceClient, connect_service
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
+PAGES = ("/", "/files", "/tasks", "/cost", "/cost?days=30", "/doctor", "/rejects")
+LOOKS = [(1440, "light"), (400, "dark")]
+
+
+class Observed(Served):
+    """A process that observes a target, and how it is reached."""
+
+    @contextmanager
+    def socket(self) -> Iterator[ServiceClient]:
+        with connect_service(
+            self.root / ".snowmelt" / "targets" / "prod" / "service.sock"
+        ) as service:
+            assert service is not None
+            yield service
+
+
+@pytest.fixture(scope="module")
+def observed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Observed]:
+    root, port = Path(tmp_path_factory.mktemp("shop")), free_port()
+    with observing(root, port) as (process, _):
+        given: Any = process
+        yield Observed(root, f"http://127.0.0.1:{port}", given)
+
+
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
+def test_pages_of_a_target_fit_and_offer_nothing_to_act_on(
+    browser: Browser, observed: Observed, width: int, scheme: str
+) -> None:
+    with looking(browser, observed, scheme, width) as page:
+        for path in PAGES:
+            page.goto(path)
+            page.wait_for_selector("html[data-ready]")
+            assert page.locator("form[action^='/actions/']").count() == 0, path
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= width, path
+            require_accessible(page)
+
+
+def test_cost_leads_from_its_figures_to_what_they_are_made_of(
+    browser: Browser, observed: Observed
+) -> None:
+    with looking(browser, observed) as page:
+        page.goto("/cost")
+        tiles = page.locator("#cost-tiles a")
+        assert tiles.count() == 5
+        tiles.filter(has_text="Pipes").click()
+        assert page.url.endswith("#cost-pipes")
+        page.locator("#cost-pipes a").first.click()
+        page.wait_for_url("**/files?pipe=orders")
+        page.goto("/cost")
+        page.get_by_role("link", name="30 days").click()
+        page.wait_for_url("**/cost?days=30")
+        told = page.get_by_text("snowmelt cost --target prod --days 30")
+        assert told.count() == 1
