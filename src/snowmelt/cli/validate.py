@@ -15,7 +15,7 @@ from snowmelt.cli.project_option import connected, json_option, project_option
 @json_option
 def command(directory: Path, as_json: bool) -> None:
     """Check settings, pipes, contracts and dbt models."""
-    with connected(directory) as commands:
+    with connected(directory, off="refused") as commands:
         document = commands.validate()
     if as_json:
         output.show_json(document)
