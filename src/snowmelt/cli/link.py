@@ -61,14 +61,14 @@ def command(
 
 def _open(directory: Path, *, as_json: bool) -> None:
     from snowmelt.errors import UnreachableError
-    from snowmelt.project.project import load_project
+    from snowmelt.project.project import find_project, socket_of
     from snowmelt.serve.client import connect_service
 
-    project = load_project(directory)
-    with connect_service(project.socket) as service:
+    root = find_project(directory)
+    with connect_service(socket_of(root)) as service:
         if service is None:
             raise UnreachableError(
-                str(project.root), "no service runs", "Start it with: snowmelt up"
+                str(root), "no service runs", "Start it with: snowmelt up"
             )
         document = service.start_link()
     if as_json:

@@ -6,17 +6,20 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 
+from snowmelt.cli import output
 from snowmelt.cli.target_option import chosen_target
 from snowmelt.clock import Clock
 from snowmelt.serve.commands import Commands
 
 if TYPE_CHECKING:
+    from snowmelt.errors import SnowmeltError
     from snowmelt.project.project import Project
 
+WhenOff = Literal["told", "untold", "refused"]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -50,63 +53,74 @@ def to_service(file: str) -> str:
 
 @contextmanager
 def connected(
-    directory: Path, sink: Any = None, *, whatever_files_say: bool = False
+    directory: Path, sink: Any = None, *, off: WhenOff = "told"
 ) -> Iterator[Commands]:
     """Yield who answers for a project: its running service, or this process.
 
     While another process owns the warehouse, for up to ten seconds, it is waited for
     to end, or to begin to answer if it is a service that is starting.
 
-    `whatever_files_say`: a service answers although files of the project are off by
-    now. Raises ConfigError for those otherwise.
+    A service answers although files of the project are off by now, with what it read
+    before; `off` says if that is told, or refused. Without a service it is refused.
+
+    Raises ConfigError for a project that is off.
     """
+    from snowmelt.clock import SystemClock
     from snowmelt.errors import ConfigError
-    from snowmelt.project.project import find_project, load_project, socket_of
-    from snowmelt.serve.client import connect_service
+    from snowmelt.project.project import load_project
 
     try:
         project = load_project(directory)
-    except ConfigError:
-        if not whatever_files_say:
+    except ConfigError as error:
+        if off == "refused":
             raise
-        with connect_service(socket_of(find_project(directory))) as client:
-            if client is None:
-                raise
+        with _beside_files_that_are_off(directory, error, off) as client:
             yield client
         return
-    with _whoever_answers(project, sink) as commands:
-        yield commands
+    with ExitStack() as stack:
+        yield _whoever_answers(stack, project, SystemClock(), sink)
 
 
 @contextmanager
-def _whoever_answers(project: Project, sink: Any) -> Iterator[Commands]:
-    """Yield the service that runs, or own the warehouse, or the file of the target."""
-    from snowmelt.clock import SystemClock
+def _beside_files_that_are_off(
+    directory: Path, error: SnowmeltError, off: WhenOff
+) -> Iterator[Commands]:
+    """Yield the service that runs. Raises the error where none does."""
+    from snowmelt.project.project import find_project, socket_of
+    from snowmelt.serve.client import connect_service
+
+    with connect_service(socket_of(find_project(directory))) as client:
+        if client is None:
+            raise error
+        if off == "told":
+            output.tell(f"{error} The service answers with what it read before.")
+        yield client
+
+
+def _whoever_answers(
+    stack: ExitStack, project: Project, clock: Clock, sink: Any
+) -> Commands:
+    """Return the service, or this process as the owner: here, or of the target's file."""
     from snowmelt.errors import InUseError
     from snowmelt.serve.client import connect_service
     from snowmelt.service.opening import WAIT_SECONDS_MAX
 
-    clock, own, target = SystemClock(), _own, chosen_target()
+    own, target = _own, chosen_target()
     if target is not None:
         from snowmelt.service.targets.answering import answered_there, observed
 
         project, own = observed(project, target), answered_there
     give_up_at = clock.monotonic() + WAIT_SECONDS_MAX
-    with ExitStack() as stack:
-        while True:
-            client = stack.enter_context(connect_service(project.socket))
-            if client is not None:
-                yield client
-                return
-            try:
-                commands = stack.enter_context(own(project, clock, sink))
-            except InUseError:
-                if clock.monotonic() >= give_up_at:
-                    raise
-                clock.wait(threading.Event(), 0.1)
-                continue
-            yield commands
-            return
+    while True:
+        client = stack.enter_context(connect_service(project.socket))
+        if client is not None:
+            return client
+        try:
+            return stack.enter_context(own(project, clock, sink))
+        except InUseError:
+            if clock.monotonic() >= give_up_at:
+                raise
+            clock.wait(threading.Event(), 0.1)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ ROWS_SHOWN = 5
 @json_option
 def command(directory: Path, as_json: bool) -> None:
     """Show pipes, pending files and the last run."""
-    with connected(directory, whatever_files_say=True) as commands:
+    with connected(directory, off="untold") as commands:
         document = commands.status()
     if as_json:
         output.show_json(document)

@@ -25,7 +25,7 @@ def command(target: str | None, directory: Path, as_json: bool) -> int:
     """
     if target is not None:
         return _check_target(target, directory, as_json)
-    with connected(directory) as commands:
+    with connected(directory, off="refused") as commands:
         document = commands.validate()
     if as_json:
         output.show_json(document)

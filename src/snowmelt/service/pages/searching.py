@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -15,7 +16,7 @@ from snowmelt.transform.documentation import Documentation
 from snowmelt.warehouse.port import Session
 
 SHOWN_MAX = 20
-_LAYERS = {"gold": 0, "silver": 1, None: 2, "bronze": 3}
+_LAYERS = {"gold": 0, "silver": 1, "bronze": 3}
 _COLUMNS = """
     with columns as (
         select
@@ -71,22 +72,25 @@ def search_document(loop: Loop, text: str | None) -> Document:
 def _nearest(
     asked: str, things: list[Document], names: Callable[[Document], Iterable[str]]
 ) -> list[Document]:
-    """Return what has a text in a name: those of that name, those that begin so.
+    """Return what has a text in a name: those of that name, those with such a word.
 
-    Of one name what is nearest to readers comes first: gold before bronze.
+    Of tables those nearest to readers come first: gold before bronze; columns of one
+    name stand together.
     """
-    ranked: list[tuple[int, str, int, int]] = []
+    word = re.compile(rf"(^|[._ -]){re.escape(asked)}")
+    ranked: list[tuple[Any, ...]] = []
     for place, each in enumerate(things):
-        layer = _LAYERS.get(each.get("layer"), len(_LAYERS))
         lower = [str(name).lower() for name in names(each)]
         ranks = [
-            0 if name == asked else 1 if name.startswith(asked) else 2
+            0 if name == asked else 1 if word.search(name) else 2
             for name in lower
             if asked in name
         ]
         if asked and ranks:
+            layer = _LAYERS.get(each.get("layer"), 2)
             own = lower[0].rpartition(".")[2]
-            ranked.append((min(ranks), own, layer, place))
+            order = (own, layer) if "column" in each else (layer, own)
+            ranked.append((min(ranks), *order, place))
     ranked.sort()
     return [{**things[at], "is_named": not rank} for rank, _, _, at in ranked]
 
