@@ -8,14 +8,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from snowmelt.errors import UsageError
 from snowmelt.remote import Remote
 from snowmelt.serve.dbt_cloud.shapes import offers_of, run_document, wish_of
 from snowmelt.serve.errands import (
+    ASKED,
     FITTING,
+    TEXT_LENGTH_MAX,
     WHATS,
     read_wish,
 )
@@ -139,14 +141,21 @@ def test_a_run_is_exactly_one_of_what_dbt_cloud_knows(
     assert run["job"]["id"] == run["job_definition_id"]
 
 
+WORDS = st.sampled_from([*WHATS, "", "orders", "\0", "x" * 2000])
+
+
+@settings(max_examples=60, deadline=None)
 @given(
-    st.dictionaries(st.sampled_from([*FITTING["refresh"], "task", "what"]), st.text())
+    st.sampled_from([*WHATS, "dance"]),
+    st.dictionaries(st.sampled_from(sorted({*ASKED, "key", "mood"})), WORDS),
 )
-def test_a_wish_makes_sense_or_is_refused(given: dict[str, str]) -> None:
+def test_a_wish_makes_sense_or_is_refused(what: str, more: dict[str, str]) -> None:
     try:
-        wish = read_wish(given)
+        wish = read_wish({"what": what, **more})
     except UsageError:
         return
+    assert "mood" not in more
+    assert all(len(each) <= TEXT_LENGTH_MAX for each in more.values())
     assert wish["what"] in WHATS
     assert set(wish["asked"]) <= set(FITTING[wish["what"]])
 
