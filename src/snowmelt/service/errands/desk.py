@@ -30,6 +30,8 @@ LANES = 4
 """So many errands are done at once; each waits more than it works."""
 WAITING_MAX = 200
 TRIES_MAX = 3
+TIDIED_EVERY = 100
+"""After so many errands those that ended long ago are forgotten."""
 
 
 class Desk:
@@ -47,10 +49,8 @@ class Desk:
 
     def start(self) -> None:
         """Go on with what a process before this one left undone."""
-        now = self._parts.clock.now()
-        keep = self._parts.project.settings.log.keep
         with self._lock:
-            self._ledger.forget(now - keep)
+            self._tidy()
             for errand in self._ledger.unfinished():
                 if errand.tries >= TRIES_MAX:
                     told = f"the service ended {errand.tries} times while it was at it"
@@ -75,6 +75,8 @@ class Desk:
             self._require_possible(wanted)
             errand = self._ledger.add(wanted, who, self._parts.clock.now())
             self._take(errand)
+            if errand.errand % TIDIED_EVERY == 0:
+                self._tidy()
         self._put_on_record(who, "ask_errand", {"what": wanted.what, **wanted.asked})
         return _answer(errand, created=True)
 
@@ -150,6 +152,10 @@ class Desk:
                 "snowmelt.yml has none: files are loaded and published as they come",
                 "Ask for a run instead.",
             )
+
+    def _tidy(self) -> None:
+        keep = self._parts.project.settings.log.keep
+        self._ledger.forget(self._parts.clock.now() - keep)
 
     def _take(self, errand: Errand) -> None:
         self._live[errand.errand] = Live(errand.errand, errand.graph_run_group_id)
