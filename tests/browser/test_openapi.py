@@ -34,7 +34,7 @@ NO_HEALTH = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 NOT_CHECKED = [ignored_auth, positive_data_acceptance]
 """Our headers are those of a session whatever it tries; and of names that fit the
 schema there are more than things that have them: then 422 says so."""
-SLOW = "/api/v1/(run|rebuild|audit|refresh|reload|replay|task_run|task_retry)$"
+SLOW = "/api/v1/(run|rebuild|audit|refresh|reload|replay|task_run|task_retry|errands)$"
 """What builds for seconds each time that it is asked."""
 
 

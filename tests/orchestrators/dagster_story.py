@@ -6,14 +6,15 @@ dagster_story.py --look CURSOR: what its sensor tells of.
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-from shop_dagster.definitions import defs
 
+defs: dg.Definitions = importlib.import_module("shop_dagster.definitions").defs
 VISITS = "visit_id,customer_id,pages\n"
 
 

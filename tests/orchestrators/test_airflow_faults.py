@@ -22,7 +22,7 @@ from shop import Shop
 from small_project import VISITS, Warm
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]
-ASKING = Path(__file__).with_name("dying_operator.py")
+ASKING = Path(__file__).with_name("one_operator.py")
 DAG = """
 import pendulum
 from airflow.sdk import dag, task

@@ -1,4 +1,4 @@
-"""Asking a service for a run: once, however often Airflow tries, and told how it ended.
+"""Asking a service for a run: once, however often Airflow tries, and to its end.
 
 The key of what is asked is written into the task's state store (Airflow 3.3) before it
 is asked for. So a worker that dies, before the answer or after it, is followed by one

@@ -72,7 +72,7 @@ def connected(
     try:
         project = load_project(directory)
     except ConfigError as error:
-        if off == "refused":
+        if off == "refused" or chosen_target() is not None:
             raise
         with _beside_files_that_are_off(directory, error, off) as client:
             yield client
@@ -100,7 +100,10 @@ def _beside_files_that_are_off(
 def _whoever_answers(
     stack: ExitStack, project: Project, clock: Clock, sink: Any
 ) -> Commands:
-    """Return the service, or this process as the owner: here, or of the target's file."""
+    """Return the service, or this process as the owner of the warehouse.
+
+    With --target that of the file of the target.
+    """
     from snowmelt.errors import InUseError
     from snowmelt.serve.client import connect_service
     from snowmelt.service.opening import WAIT_SECONDS_MAX

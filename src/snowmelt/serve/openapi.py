@@ -7,6 +7,7 @@ from typing import Any
 from snowmelt import __version__
 from snowmelt.serve.commands import Commands
 from snowmelt.serve.downloads import KINDS
+from snowmelt.serve.errand_schemas import errand_paths
 from snowmelt.serve.records import ERROR
 from snowmelt.serve.schemas import ANSWERS
 from snowmelt.serve.web_api import (
@@ -51,6 +52,7 @@ def openapi_document() -> dict[str, Any]:
     }
     for verb, names in ACTS.items():
         paths[f"/api/v1/{verb}"] = {"post": _acting(verb, names)}
+    paths |= errand_paths(_errors(), _SECURITY)
     paths["/api/v1/tables/{file}"] = {"get": _download()}
     paths["/healthz"] = {"get": _plain("Does the process answer?")}
     paths["/readyz"] = {"get": _plain("Does the warehouse answer, too?", "503")}
@@ -71,7 +73,8 @@ def openapi_document() -> dict[str, Any]:
                 "token": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "`serve: token` of snowmelt.yml: reads.",
+                    "description": "`serve: token` of snowmelt.yml: reads. A token "
+                    "of `snowmelt tokens add`: what its role may.",
                 },
                 "session": {
                     "type": "apiKey",

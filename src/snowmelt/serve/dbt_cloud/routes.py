@@ -26,9 +26,9 @@ from snowmelt.serve.dbt_cloud.shapes import (
     NON_TERMINAL_STARTING,
     OF_STATUS,
     PROJECT,
-    Job,
-    job_document,
-    jobs_of,
+    Offer,
+    offer_document,
+    offers_of,
     run_document,
     wish_of,
 )
@@ -72,8 +72,8 @@ def dbt_cloud_routes(errands: Errands, project: DbtProject) -> list[Route]:
         (f"{account}/projects/{{project:int}}", "GET", api.project),
         (f"{account}{environments}", "GET", api.environments),
         (f"{account}{environments}/{{environment:int}}", "GET", api.environment),
-        (f"{account}/jobs", "GET", api.jobs),
-        (f"{account}/jobs/{{job:int}}", "GET", api.job),
+        (f"{account}/jobs", "GET", api.offers),
+        (f"{account}/jobs/{{job:int}}", "GET", api.offer),
         (f"{account}/jobs/{{job:int}}/run", "POST", api.trigger),
         (f"{account}/jobs/{{job:int}}/rerun", "POST", api.rerun),
         (f"{account}/runs", "GET", api.runs),
@@ -183,30 +183,30 @@ class DbtCloud:
 
     # Jobs.
 
-    def _jobs(self) -> list[Job]:
+    def _offers(self) -> list[Offer]:
         about = self._about()
-        return jobs_of(about["pipes"], has_tasks=about["has_tasks"])
+        return offers_of(about["pipes"], has_tasks=about["has_tasks"])
 
-    def _job(self, request: Request) -> Job:
+    def _offer(self, request: Request) -> Offer:
         number = request.path_params["job"]
-        job = next((each for each in self._jobs() if each.id == number), None)
+        job = next((each for each in self._offers() if each.id == number), None)
         if job is None:
             raise _RefusedError(404, "The requested job was not found.")
         return job
 
-    async def jobs(self, request: Request) -> Response:
+    async def offers(self, request: Request) -> Response:
         """List what can be triggered."""
         given = request.query_params
         fits = all(
             given.get(name, str(own)) == str(own)
             for name, own in (("project_id", PROJECT), ("environment_id", ENVIRONMENT))
         )
-        found = [job_document(each) for each in self._jobs()] if fits else []
+        found = [offer_document(each) for each in self._offers()] if fits else []
         return _page(found, request)
 
-    async def job(self, request: Request) -> Response:
+    async def offer(self, request: Request) -> Response:
         """Answer about one job."""
-        return _shaped(job_document(self._job(request)))
+        return _shaped(offer_document(self._offer(request)))
 
     async def trigger(self, request: Request) -> Response:
         """Trigger a run of a job."""
@@ -216,11 +216,11 @@ class DbtCloud:
             raise _RefusedError(400, "JSON parse error") from None
         if not isinstance(given, dict):
             raise _RefusedError(400, "Expected a JSON object")
-        return await self._ask(request, wish_of(self._job(request), given))
+        return await self._ask(request, wish_of(self._offer(request), given))
 
     async def rerun(self, request: Request) -> Response:
         """Run a job again: what is loaded and published already is not done twice."""
-        job = self._job(request)
+        job = self._offer(request)
         return await self._ask(request, wish_of(job, {"cause": "Rerun"}))
 
     async def _ask(self, request: Request, wish: dict[str, Any]) -> Response:
@@ -231,7 +231,7 @@ class DbtCloud:
     # Runs.
 
     def _run(self, request: Request, errand: Document) -> Document:
-        return run_document(errand, self._jobs(), str(request.base_url).rstrip("/"))
+        return run_document(errand, self._offers(), str(request.base_url).rstrip("/"))
 
     async def _errand(self, request: Request) -> Document:
         number = request.path_params["run"]

@@ -29,8 +29,8 @@ _SELECTS = ("--select", "-s", "--models", "-m")
 
 
 @dataclass(frozen=True)
-class Job:
-    """Something that can be triggered. `id` stays the same as long as its name does."""
+class Offer:
+    """A job, as dbt Cloud calls what can be triggered; its `id` is that of its name."""
 
     id: int
     name: str
@@ -41,26 +41,29 @@ class Job:
     def fits(self, errand: Document) -> bool:
         """Is an errand a run of this job?"""
         pipe = errand["asked"].get("pipe")
-        return errand["what"] == self.what and pipe == dict(self.asked).get("pipe")
+        own = dict(self.asked).get("pipe")
+        return bool(errand["what"] == self.what and pipe == own)
 
 
-def jobs_of(pipes: list[str], *, has_tasks: bool) -> list[Job]:
+def offers_of(pipes: list[str], *, has_tasks: bool) -> list[Offer]:
     """Return the jobs of a project: four of every project's, and one for each pipe."""
     jobs = [
-        Job(1, "run", "run", ("snowmelt run", "dbt build")),
-        Job(2, "rebuild", "rebuild", ("dbt build --full-refresh",)),
-        Job(3, "audit", "audit", ("snowmelt audit",)),
+        Offer(1, "run", "run", ("snowmelt run", "dbt build")),
+        Offer(2, "rebuild", "rebuild", ("dbt build --full-refresh",)),
+        Offer(3, "audit", "audit", ("snowmelt audit",)),
     ]
     if has_tasks:
-        jobs.append(Job(4, "tasks", "tasks", ("snowmelt tasks run",)))
+        jobs.append(Offer(4, "tasks", "tasks", ("snowmelt tasks run",)))
     for pipe in pipes:
         number = _PIPE_IDS_FROM + zlib.crc32(pipe.encode())
         steps = (f"snowmelt refresh --pipe {pipe}", "dbt build")
-        jobs.append(Job(number, f"refresh {pipe}", "refresh", steps, (("pipe", pipe),)))
+        jobs.append(
+            Offer(number, f"refresh {pipe}", "refresh", steps, (("pipe", pipe),))
+        )
     return jobs
 
 
-def job_document(job: Job) -> Document:
+def offer_document(job: Offer) -> Document:
     """Return a job as dbt Cloud shows one."""
     return {
         "id": job.id,
@@ -74,7 +77,7 @@ def job_document(job: Job) -> Document:
     }
 
 
-def run_document(errand: Document, jobs: list[Job], base: str) -> Document:
+def run_document(errand: Document, jobs: list[Offer], base: str) -> Document:
     """Return an errand as dbt Cloud shows a run. `base`: where the pages are."""
     status = STATUSES[errand["state"]]
     job = next((each for each in jobs if each.fits(errand)), None)
@@ -89,7 +92,7 @@ def run_document(errand: Document, jobs: list[Job], base: str) -> Document:
         "job_definition_id": job.id if job else None,
         "trigger_id": errand["errand"],
         "trigger": {"id": errand["errand"], "cause": errand["cause"]},
-        "job": job_document(job) if job else None,
+        "job": offer_document(job) if job else None,
         "status": status,
         "status_humanized": HUMANIZED[status],
         "status_message": errand["problem"],
@@ -121,7 +124,7 @@ def _between(start: str | None, end: str | None) -> str:
     return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
 
 
-def wish_of(job: Job, given: dict[str, Any]) -> dict[str, Any]:
+def wish_of(job: Offer, given: dict[str, Any]) -> dict[str, Any]:
     """Return the errand that a trigger's body asks for.
 
     Raises UsageError for what is asked and cannot be done: a run that does something

@@ -14,7 +14,9 @@ from datetime import datetime
 from typing import Any
 
 from snowmelt.errors import UnreachableError, UsageError
+from snowmelt.serve.actions import Action, Actor
 from snowmelt.serve.commands import Document
+from snowmelt.service.action_log import WarehouseActionLog
 from snowmelt.service.documents import SCHEMA_VERSION
 from snowmelt.service.errands.arrived import arrived_document
 from snowmelt.service.errands.happenings import happenings_document
@@ -28,6 +30,8 @@ LANES = 4
 """So many errands are done at once; each waits more than it works."""
 WAITING_MAX = 200
 TRIES_MAX = 3
+TIDIED_EVERY = 100
+"""After so many errands those that ended long ago are forgotten."""
 
 
 class Desk:
@@ -38,16 +42,15 @@ class Desk:
         self._parts = loop.parts
         self._ledger = Ledger(loop.parts.warehouse)
         self._work = Work(loop, self._ledger.note_graph_run)
+        self._actions = WarehouseActionLog(loop.parts.warehouse)
         self._lock = threading.RLock()
         self._live: dict[int, Live] = {}
         self._pool = ThreadPoolExecutor(LANES, "errand")
 
     def start(self) -> None:
         """Go on with what a process before this one left undone."""
-        now = self._parts.clock.now()
-        keep = self._parts.project.settings.log.keep
         with self._lock:
-            self._ledger.forget(now - keep)
+            self._tidy()
             for errand in self._ledger.unfinished():
                 if errand.tries >= TRIES_MAX:
                     told = f"the service ended {errand.tries} times while it was at it"
@@ -72,6 +75,9 @@ class Desk:
             self._require_possible(wanted)
             errand = self._ledger.add(wanted, who, self._parts.clock.now())
             self._take(errand)
+            if errand.errand % TIDIED_EVERY == 0:
+                self._tidy()
+        self._put_on_record(who, "ask_errand", {"what": wanted.what, **wanted.asked})
         return _answer(errand, created=True)
 
     def find(self, errand: int) -> Document | None:
@@ -106,6 +112,7 @@ class Desk:
                 live = None
         if live is not None:
             live.cancel(told)
+        self._put_on_record(who, "cancel_errand", {"errand": errand, "reason": reason})
         return self.find(errand)
 
     def happenings(
@@ -121,6 +128,12 @@ class Desk:
         """Return what became of a pipe's files of some names."""
         find_pipe(self._parts.project, pipe, "pipe")
         return arrived_document(self._loop, pipe, name, since)
+
+    def _put_on_record(self, who: str, verb: str, arguments: dict[str, Any]) -> None:
+        """Put an action on record, as those of people are."""
+        now = self._parts.clock.now()
+        action = Action(Actor(who, "api"), verb, arguments, "done", None, now, now)
+        self._actions.record(action)
 
     # Doing them.
 
@@ -139,6 +152,10 @@ class Desk:
                 "snowmelt.yml has none: files are loaded and published as they come",
                 "Ask for a run instead.",
             )
+
+    def _tidy(self) -> None:
+        keep = self._parts.project.settings.log.keep
+        self._ledger.forget(self._parts.clock.now() - keep)
 
     def _take(self, errand: Errand) -> None:
         self._live[errand.errand] = Live(errand.errand, errand.graph_run_group_id)

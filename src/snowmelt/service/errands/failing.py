@@ -71,7 +71,7 @@ def _line_of_test(path: Path, graph: Graph, node: Node) -> int | None:
     place = _named(_entry(model, "columns"), column) if column else model
     space = f"{test['namespace']}." if test.get("namespace") else ""
     for key in _TESTS:
-        for item in _items(_entry(place, key)):
+        for item in _sequence(_entry(place, key)):
             name = item.value[0][0] if _is_mapping(item) and item.value else item
             if getattr(name, "value", None) == f"{space}{test.get('kind')}":
                 return int(item.start_mark.line) + 1
@@ -82,7 +82,7 @@ def _is_mapping(node: Any) -> bool:
     return isinstance(node, yaml.MappingNode)
 
 
-def _items(node: Any) -> list[Any]:
+def _sequence(node: Any) -> list[Any]:
     return list(node.value) if isinstance(node, yaml.SequenceNode) else []
 
 
@@ -95,7 +95,7 @@ def _entry(node: Any, key: str) -> Any:
 
 def _named(node: Any, name: str) -> Any:
     """Return the item of a list whose `name` this is."""
-    for item in _items(node):
+    for item in _sequence(node):
         found = _entry(item, "name")
         if found is not None and found.value == name:
             return item

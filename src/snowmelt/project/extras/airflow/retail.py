@@ -1,4 +1,4 @@
-"""Once an hour: what the hour brought lands, and is gold when the hour's run has ended.
+"""Once an hour: what the hour brought lands, and is gold when its run has ended.
 
 The connection `snowmelt_default` leads to the service (`snowmelt up`) with a token that
 `snowmelt tokens add airflow --role operator` makes. Files are taken from `drop`; where

@@ -1,6 +1,10 @@
 """Run in Airflow's environment: one operator, in a process that may die at any point.
 
+<<<<<<<< HEAD:tests/orchestrators/dying_operator.py
 dying_operator.py STORE DEFERRABLE DIES ARGUMENTS: prints what came of it as JSON.
+========
+one_operator.py STORE DEFERRABLE DIES ARGUMENTS: prints what came of it as JSON.
+>>>>>>>> orchestr:tests/orchestrators/one_operator.py
 """
 
 from __future__ import annotations
@@ -45,7 +49,8 @@ def main() -> None:
             original(self, wish)
             os._exit(9)  # the answer never reached anybody
 
-        SnowmeltRunOperator._said = said
+        patched: Any = SnowmeltRunOperator
+        patched._said = said
     operator = SnowmeltRunOperator(
         task_id="publish", deferrable=False, poll_interval=0.2, **json.loads(arguments)
     )
