@@ -25,9 +25,6 @@ REFUSED = re.compile(
     r"|object|thing|process|job)(s)?(_|$)"
 )
 OF_OTHERS = {"order_items", "get_provider_info"}  # the shop's, and Airflow's
-    "order_items",
-    "get_provider_info",
-}  # a table of the shop; Airflow asks for it
 
 
 def relative(path: Path) -> str:
