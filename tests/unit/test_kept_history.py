@@ -14,20 +14,25 @@ TABLES = ("SHOP.BRONZE.ORDERS__ALL", "SHOP.BRONZE.EVENTS__ALL")
 TYPES = {"VARCHAR": "varchar", "NUMBER(19,0)": "bigint", "TIMESTAMP_LTZ": "timestamptz"}
 
 
+FUNCTION = re.compile(
+    r"TABLE\(SHOP\.INFORMATION_SCHEMA\.(\w+)\((?:TABLE_NAME => "
+    r"'SHOP\.BRONZE\.(\w+)__ALL', )?[^)]*\)\)"
+)
+
+
+def _as_table(call: re.Match[str]) -> str:
+    return f"told.{call[1]}_{call[2]}" if call[2] else f"told.{call[1]}"
+
+
 def merges() -> list[str]:
     """The two statements, over tables where the account has functions."""
     entities = Keeping("shop", "snowmelt", "SHOP_WH", TABLES, ()).entities()
     [task] = [each for each in entities if isinstance(each, Task)]
     found = re.findall(r"MERGE INTO .*?;", task.code, re.DOTALL)
     assert len(found) == 2
-    made = []
+    made: list[str] = []
     for merge in found:
-        text = re.sub(
-            r"TABLE\(SHOP\.INFORMATION_SCHEMA\.(\w+)\((?:TABLE_NAME => "
-            r"'SHOP\.BRONZE\.(\w+)__ALL', )?[^)]*\)\)",
-            lambda match: f"told.{match[1]}{'_' + match[2] if match[2] else ''}",
-            merge.rstrip(";"),
-        )
+        text = FUNCTION.sub(_as_table, str(merge).rstrip(";"))
         made += sqlglot.transpile(text, read="snowflake", write="duckdb")
     return made
 
