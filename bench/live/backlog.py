@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from time import perf_counter
 
 from bench.live.shop import Shop
 from bench.live.stream import plan_files, write_file
 from bench.live.up import Service, asking, pause
-from snowmelt.clock import SystemClock
 
-LOOK_SECONDS = 0.1
-_LOADED = "select count(*), max(last_load_time) from snowmelt.load_history"
+LOOK_SECONDS = 0.025
+_LOADED = "select count(*) from snowmelt.load_history"
 
 
 @dataclass(frozen=True)
@@ -52,14 +50,9 @@ class Backlog:
         """Land what was prepared, and wait until the last of it is committed."""
         with asking(self._service) as client:
             before = client.query(_LOADED, 1)["rows"][0][0]
-            used, began_at = self._service.cpu_seconds, SystemClock().now()
-            begun = perf_counter()
+            used, begun = self._service.cpu_seconds, perf_counter()
             for file in sorted(self._ready.iterdir()):
                 file.rename(self._shop.landing / file.name)
-            count, last = before, ""
-            while count < before + self._files:
+            while client.query(_LOADED, 1)["rows"][0][0] < before + self._files:
                 pause(LOOK_SECONDS)
-                count, last = client.query(_LOADED, 1)["rows"][0]
-            used = self._service.cpu_seconds - used
-        took = datetime.fromisoformat(last) - began_at
-        return Loaded(begun, begun + took.total_seconds(), used)
+        return Loaded(begun, perf_counter(), self._service.cpu_seconds - used)

@@ -32,7 +32,7 @@ def told(pace: Pace, due: dict[str, float], seconds: float) -> list[tuple[float,
     found = []
     for number in range(round(seconds / TICK)):
         now = number * TICK
-        found += [(now, each) for each in pace.choose(due, now)]
+        found += [(now, each) for each in pace.choose(due, due, now)]
     return found
 
 
@@ -68,9 +68,9 @@ def test_in_a_lull_everybody_is_told_at_once_and_then_once_a_second() -> None:
 def test_files_that_come_together_are_shown_together_if_they_are_loaded_soon() -> None:
     bustle, due = at_work(), {"a": 0.02, "b": 0.02}
     pace = Pace(bustle)
-    assert not pace.choose(due, PATIENCE_SECONDS - TICK)
+    assert not pace.choose(due, due, PATIENCE_SECONDS - TICK)
     bustle.note(FINISHED, PATIENCE_SECONDS - TICK)
-    assert pace.choose(due, PATIENCE_SECONDS - TICK + LULL_SECONDS) == ["a", "b"]
+    assert pace.choose(due, due, PATIENCE_SECONDS - TICK + LULL_SECONDS) == ["a", "b"]
 
 
 def test_a_long_load_is_on_screen_within_a_second_and_again_each_second() -> None:
@@ -104,7 +104,8 @@ def test_while_files_are_loaded_pages_take_their_share_and_are_not_forgotten(
 def test_a_lull_does_not_wait_for_what_a_load_has_spent() -> None:
     bustle = at_work()
     pace = Pace(bustle)
-    assert pace.choose({"a": 0.3, "b": 0.3}, 1.0) == ["a"]
-    assert not pace.choose({"b": 0.3}, 1.5)
+    costs = {"a": 0.3, "b": 0.3}
+    assert pace.choose(["a", "b"], costs, 1.0) == ["a"]
+    assert not pace.choose(["b"], costs, 1.5)
     bustle.note(FINISHED, 1.5)
-    assert pace.choose({"b": 0.3}, 1.5 + LULL_SECONDS) == ["b"]
+    assert pace.choose(["b"], costs, 1.5 + LULL_SECONDS) == ["b"]

@@ -11,7 +11,7 @@ import asyncio
 import json
 import secrets
 import threading
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -257,12 +257,8 @@ class Broadcast:
                 await self._wake.wait()
                 continue
             await asyncio.sleep(TICK_SECONDS)
-            costs = {
-                each: self._seconds.get(each, UNKNOWN_SECONDS)
-                + ANSWER_SECONDS * len(listeners)
-                for each, listeners in due.items()
-            }
-            for group in self._pace.choose(costs, self._clock.monotonic()):
+            now = self._clock.monotonic()
+            for group in self._pace.choose(due, self._costs(), now):
                 self._tell_group(group, due[group])
 
     def _due(self) -> dict[str, list[_Listener]]:
@@ -272,6 +268,14 @@ class Broadcast:
             if self._topics_due(listener):
                 due[listener.group].append(listener)
         return due
+
+    def _costs(self) -> dict[str, float]:
+        """Return what it takes to answer each group, going by the last time."""
+        counted = Counter(each.group for each in self._listeners)
+        return {
+            group: self._seconds.get(group, UNKNOWN_SECONDS) + ANSWER_SECONDS * count
+            for group, count in counted.items()
+        }
 
     def _topics_due(self, listener: _Listener) -> set[str]:
         heard = listener.heard

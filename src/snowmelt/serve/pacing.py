@@ -8,7 +8,7 @@ share that screens take from a load is the same for five viewers and for two hun
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from snowmelt.events import CopyFinished, CopyStarted, Event, FileSettled, FilesFound
 
@@ -18,7 +18,7 @@ PATIENCE_SECONDS = 0.5
 """So long is a pause waited for: files that come together are shown together."""
 REST_SECONDS = 1.0
 """A page is told no more often than this."""
-SHARE_MAX = 0.04
+SHARE_MAX = 0.03
 """Of the time in which files are loaded, what answers for pages may take."""
 LATE_SECONDS_MAX = 10.0
 """While files are loaded, every page is told within this, whatever it costs."""
@@ -59,8 +59,13 @@ class Pace:
         self._told_at: dict[str, float] = {}
         self._next_at = _NEVER
 
-    def choose(self, due: Mapping[str, float], now: float) -> list[str]:
-        """Return the groups to tell now; `due`: what each one's answers will take."""
+    def choose(
+        self, due: Collection[str], costs: Mapping[str, float], now: float
+    ) -> list[str]:
+        """Return the groups to tell now; `costs`: what the answers of each will take.
+
+        They are of all groups that listen, due or not.
+        """
         ready = sorted(
             (each for each in due if now - self._at(each) >= REST_SECONDS), key=self._at
         )
@@ -71,8 +76,8 @@ class Pace:
             ready = ready[:1]
         if ready:
             self._told_at |= dict.fromkeys(ready, now)
-            share = max(SHARE_MAX, sum(due.values()) / LATE_SECONDS_MAX)
-            self._next_at = now + sum(due[each] for each in ready) / share
+            share = max(SHARE_MAX, sum(costs.values()) / LATE_SECONDS_MAX)
+            self._next_at = now + sum(costs[each] for each in ready) / share
             self._forget(now)
         return ready
 
