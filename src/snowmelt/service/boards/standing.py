@@ -76,10 +76,10 @@ class Standing:
             "level": level,
             "reasons": reasons[:TOLD_MAX],
             "left_out": max(len(reasons) - TOLD_MAX, 0),
-            "data_as_of": plain(self._data_as_of(pipes)),
+            "data_as_of": plain(self._newest_of(pipes)),
         }
 
-    def _data_as_of(self, pipes: list[Document]) -> datetime | None:
+    def _newest_of(self, pipes: list[Document]) -> datetime | None:
         """Return when the newest rows came that readers see: those of any pipe."""
         names = [_name(each["id"]) for each in pipes]
         newest = [self.newest[name] for name in names if name in self.newest]

@@ -20,6 +20,7 @@ from snowmelt.service.documents import (
 from snowmelt.service.loop import Loop
 from snowmelt.service.pages.attention import alerts_attention, tasks_attention
 from snowmelt.service.pages.lineage import lineage_document
+from snowmelt.service.pages.quality import finding_of
 from snowmelt.service.pages.remembered import remembered
 from snowmelt.service.pages.shell import failed_files, shell_document
 from snowmelt.service.standing import explain_held
@@ -112,19 +113,11 @@ def _of_run(run: Document | None) -> list[Document]:
             "warn",
             "check",
             each["node"],
-            f"{each['node']} warns: {_finding(each)}",
+            f"{each['node']} warns: {finding_of(each)}",
             "snowmelt status",
         )
         for each in run["failures"][:NAMED]
     ]
-
-
-def _finding(warning: Document) -> str:
-    """Say what a check found; of dbt's tests how many rows, without its own words."""
-    message, rows = str(warning["message"] or ""), warning["failures"]
-    if rows and (not message or message.startswith("Got ")):
-        return "1 row" if rows == 1 else f"{rows:,} rows"
-    return message or str(warning["status"])
 
 
 def _of_files(failed: list[Document]) -> list[Document]:

@@ -201,7 +201,7 @@ def _check(
         "status": newest.get("status"),
         "level": level,
         "failures": newest.get("failures"),
-        "message": newest.get("message") if bad else None,
+        "message": finding_of(newest) if bad else None,
         "seconds": newest.get("seconds"),
         "run_id": newest.get("run_id"),
         "since": since.isoformat() if since else None,
@@ -238,6 +238,14 @@ def _note(loop: Loop, node: Node | None, of: Node | None) -> tuple[str, str]:
     model = notes.notes.get(of.id) if of else None
     owner = (own.owner if own else "") or (model.owner if model else "")
     return owner, own.description if own else ""
+
+
+def finding_of(ended: Mapping[str, Any]) -> str:
+    """Say what a check found; of dbt's tests how many rows, without its own words."""
+    message, rows = str(ended["message"] or ""), ended["failures"]
+    if rows and (not message or message.startswith("Got ")):
+        return "1 row" if rows == 1 else f"{rows:,} rows"
+    return message or str(ended["status"])
 
 
 def _level(status: str | None) -> str:
