@@ -24,7 +24,7 @@ REFUSED = re.compile(
     r"(^|_)(manager|helper|util|utils|common|handler|processor|wrapper|data|info|item"
     r"|object|thing|process|job)(s)?(_|$)"
 )
-OF_OTHERS = {"order_items"}  # a table of the shop, not a name of ours
+OF_OTHERS = {"order_items", "get_provider_info"}  # the shop's, and Airflow's
 
 
 def relative(path: Path) -> str:
