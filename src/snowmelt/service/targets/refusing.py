@@ -70,8 +70,8 @@ def _run(scope: Scope, given: dict[str, Any]) -> str:
 
 def _reload(scope: Scope, given: dict[str, Any]) -> str:
     return (
-        "Snowpipe knows names for 14 days: put the corrected file into "
-        f"{scope.names.location} under another name"
+        "Snowpipe knows names for 14 days; what sends a corrected file all the same: "
+        f"snowmelt land FILE --target {scope.names.owner.target}"
     )
 
 
@@ -113,7 +113,7 @@ _REMEDIES: dict[str, Remedy] = {
     "publications": _local("BI tools read gold there: nothing needs to be published."),
     "check": _local("Without --target, what the file would come to here is said."),
     "validate": _local(
-        "Without --target, the project is checked; the target by: snowmelt deploy plan"
+        "What a target would take is said by: snowmelt validate --target TARGET"
     ),
     "advise": _local("What costs is told by: snowmelt cost --target TARGET"),
     "audit": _local("In the account, run dbt with --full-refresh in a clone."),
