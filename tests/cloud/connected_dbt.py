@@ -28,7 +28,7 @@ def main(port: int) -> None:
         assert given.pop("private_key", None), "signed in by key pair"
         return _connect(**{**given, **ours})
 
-    snowflake.connector.connect = connect
+    snowflake.connector.connect = connect  # type: ignore[assignment]
     cli()
 
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
 
-from snowmelt.clock import Clock, SystemClock
+from snowmelt.clock import SystemClock
 from snowmelt.events import (
     CopyFinished,
     CopyStarted,
@@ -68,7 +68,7 @@ class Hands:
 class World:
     """Pages that say who they were made for, with what, and how often."""
 
-    clock: Clock = field(default_factory=lambda: Hands())
+    clock: Hands = field(default_factory=lambda: Hands())
     made: int = 0
     status: int = 200
     fails: bool = False
