@@ -21,6 +21,7 @@ import tempfile
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import nan
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -49,9 +50,9 @@ _SINCE = re.compile(r'data-since="([^"]+)"')
 
 @dataclass(frozen=True)
 class Watched:
-    """What the viewers saw: when they asked and had it, their own CPU."""
+    """What the viewers saw: when each of them asked and had it, their own CPU."""
 
-    asked: tuple[tuple[float, float], ...]
+    asked: Sequence[Sequence[tuple[float, float]]]
     cpu_seconds: float
 
 
@@ -133,7 +134,7 @@ def crowd(
     for thread in threads:
         thread.join(10.0)
     used = resource.getrusage(resource.RUSAGE_SELF)
-    asked = tuple(each for viewer in viewers for each in viewer.asked)
+    asked = [viewer.asked for viewer in viewers]
     told.put(Watched(asked, used.ru_utime + used.ru_stime))
 
 
@@ -201,14 +202,19 @@ def table(rounds: Sequence[Round], files: int) -> list[str]:
 
 
 def _seen(loaded: Loaded, watched: Watched) -> str:
-    asked = [each for each in watched.asked if each[0] > loaded.begun]
+    asked = [
+        each for those in watched.asked for each in those if each[0] > loaded.begun
+    ]
     seconds = [ended - begun for begun, ended in asked]
     half, most = (1000 * percentile(seconds, at) for at in (50, 99))
     during = sum(begun < loaded.ended for begun, _ in asked)
-    seen = max(ended for _, ended in asked) - loaded.ended
+    seen = max(
+        min((had for begun, had in those if begun > loaded.ended), default=nan)
+        for those in watched.asked
+    )
     return (
         f" {during:>9} {len(asked) - during:>7} {half:>8.0f} {most:>7.0f}"
-        f" {watched.cpu_seconds:>8.2f} {seen:>10.2f}"
+        f" {watched.cpu_seconds:>8.2f} {seen - loaded.ended:>10.2f}"
     )
 
 
