@@ -219,20 +219,20 @@ def _seen(loaded: Loaded, watched: Watched) -> str:
 
 
 def targets(rounds: Sequence[Round], is_judged: bool) -> list[Target]:
-    """Judge what is lost: the median of pairs that followed one another."""
-    pairs = list(zip(rounds[::2], rounds[1::2], strict=True))
-    lost = median(
-        1 - alone.loaded.wall_seconds / with_them.loaded.wall_seconds
-        for alone, with_them in pairs
-    )
-    more = median(
-        with_them.loaded.service_cpu_seconds / alone.loaded.service_cpu_seconds - 1
-        for alone, with_them in pairs
-    )
+    """Judge what is lost: the ratio of the medians, of rounds that took turns."""
+    alone = [each.loaded for each in rounds if not each.viewers]
+    beside = [each.loaded for each in rounds if each.viewers]
+    lost = 1 - _middle("wall_seconds", alone) / _middle("wall_seconds", beside)
+    used = "service_cpu_seconds"
+    more = _middle(used, beside) / _middle(used, alone) - 1
     return [
         Target("throughput lost", 100 * lost, LOSS_PERCENT_MAX, "%", is_judged),
         Target("CPU of the service more", 100 * more, LOSS_PERCENT_MAX, "%", False),
     ]
+
+
+def _middle(figure: str, of_loads: Sequence[Loaded]) -> float:
+    return median(getattr(each, figure) for each in of_loads)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -242,7 +242,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     parser.add_argument("--viewers", type=int, default=50)
     parser.add_argument("--files", type=int, default=FILES, help="that arrive at once")
-    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--pairs", type=int, default=8)
     add_common_options(parser)
     chosen = parser.parse_args(arguments)
     machine = describe_machine()
