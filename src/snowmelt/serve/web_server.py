@@ -46,8 +46,10 @@ def bind(config: ServeConfig) -> socket.socket:
     )
     host = "127.0.0.1" if config.host == "localhost" else config.host
     is_six = ipaddress.ip_address(host).version == 6
+    family = socket.AF_INET6 if is_six else socket.AF_INET
     for port in ports:
-        bound = socket.socket(socket.AF_INET6 if is_six else socket.AF_INET)
+        # the loop turns Nagle's waiting off only for a socket that says it is TCP
+        bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             bound.bind((host, port))
