@@ -87,7 +87,7 @@ def _nearest(
             if asked in name
         ]
         if asked and ranks:
-            layer = _LAYERS.get(each.get("layer"), 2)
+            layer = _LAYERS.get(str(each.get("layer")), 2)
             own = lower[0].rpartition(".")[2]
             order = (own, layer) if "column" in each else (layer, own)
             ranked.append((min(ranks), *order, place))
