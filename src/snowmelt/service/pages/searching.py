@@ -54,10 +54,10 @@ def search_document(loop: Loop, text: str | None) -> Document:
         "tables": lambda each: (each["key"], each["key"].partition(".")[2]),
     }
     for kind, things in found.items():
-        found[kind] = _nearest(asked, things, names.get(kind, lambda e: (e["name"],)))
+        found[kind] = nearest(asked, things, names.get(kind, lambda e: (e["name"],)))
     with loop.parts.warehouse.snapshot() as session:
         columns = _columns(session, asked, catalog["tables"], documentation(loop.parts))
-    found["columns"] = _nearest(
+    found["columns"] = nearest(
         asked, columns, lambda e: (e["column"], f"{e['table']}.{e['column']}")
     )
     return {
@@ -69,27 +69,33 @@ def search_document(loop: Loop, text: str | None) -> Document:
     }
 
 
-def _nearest(
+def nearest(
     asked: str, things: list[Document], names: Callable[[Document], Iterable[str]]
 ) -> list[Document]:
-    """Return what has a text in a name: those of that name, those with such a word.
+    """Return what has a text in a name: those of that name, those that begin so.
 
-    Of tables those nearest to readers come first: gold before bronze; columns of one
+    Of tables, of which names have a layer's sign before them, a word that begins so is
+    as good, and those nearest to readers come first: gold before bronze. Columns of one
     name stand together.
     """
     word = re.compile(rf"(^|[._ -]){re.escape(asked)}")
     ranked: list[tuple[Any, ...]] = []
     for place, each in enumerate(things):
         lower = [str(name).lower() for name in names(each)]
+        is_column = "column" in each
         ranks = [
-            0 if name == asked else 1 if word.search(name) else 2
+            0
+            if name == asked
+            else 1
+            if name.startswith(asked) or (word.search(name) and not is_column)
+            else 2
             for name in lower
             if asked in name
         ]
         if asked and ranks:
             layer = _LAYERS.get(str(each.get("layer")), 2)
             own = lower[0].rpartition(".")[2]
-            order = (own, layer) if "column" in each else (layer, own)
+            order = (own, layer) if is_column else (layer, own)
             ranked.append((min(ranks), *order, place))
     ranked.sort()
     return [{**things[at], "is_named": not rank} for rank, _, _, at in ranked]
