@@ -152,16 +152,16 @@ def test_a_triggerer_that_is_killed_or_stopped_loses_no_event(
     for ends in (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL):
         process = airflow.start("triggerer")
         try:
-            until(lambda: position(airflow), "nothing is watched", 120)
+            until(lambda: position(airflow), "nothing is watched", 240)
             publish()
-            until(lambda: len(heard(airflow)) >= number, "an event is lost", 120)
+            until(lambda: len(heard(airflow)) >= number, "an event is lost", 240)
             publish()  # told, perhaps, and perhaps not stored
         finally:
             end(process, ends)
         publish()  # while nobody listens
     process = airflow.start("triggerer")
     try:
-        until(lambda: len(heard(airflow)) >= number, "an event is lost", 120)
+        until(lambda: len(heard(airflow)) >= number, "an event is lost", 240)
     finally:
         end(process, signal.SIGKILL)
     with service.client() as client:
