@@ -121,6 +121,7 @@ def test_init_writes_what_is_asked_for_and_never_over(tmp_path: Path) -> None:
     )
     assert done.returncode == 2
     assert "it is there already" in done.stderr
+    assert not (tmp_path / "snowmelt.yml").exists(), "it is half made"
     for template in [*template_names(), None]:
         other = tmp_path / str(template)
         write_extras(other, template, airflow=True, github=True)

@@ -218,3 +218,22 @@ def test_a_killed_service_goes_on_with_what_it_was_asked(
         assert found["state"] == "SUCCEEDED", found
         listed = client.get("/api/v1/errands").json()["errands"]
         assert [each["key"] for each in listed] == [found["key"]]
+
+
+@pytest.mark.long
+def test_a_test_that_fails_is_named_with_the_line_that_asks_for_it(
+    warm: Warm, tmp_path: Path
+) -> None:
+    root = tmp_path / "shop"
+    shutil.copytree(warm.root, root, symlinks=True)
+    path = root / "models" / "gold" / "_gold.yml"
+    asked = "accepted_values:\n              arguments: {values: [nothing]}"
+    wanted = f"      - name: status\n        data_tests:\n          - {asked}\n"
+    before = "      - name: customer_id\n        data_tests:\n"
+    path.write_text(path.read_text().replace(before, wanted + before, 1))
+    line = 1 + path.read_text().splitlines().index("          - accepted_values:")
+    with serving(root) as running, running.client() as client:
+        errand = do(client, what="run")
+    assert errand["state"] == "FAILED"
+    assert f"(models/gold/_gold.yml:{line}): Got " in errand["problem"]
+    assert "rows" not in errand["answer"]["run"]["failures"][0]

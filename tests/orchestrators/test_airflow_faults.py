@@ -152,20 +152,24 @@ def test_a_triggerer_that_is_killed_or_stopped_loses_no_event(
     for ends in (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL):
         process = airflow.start("triggerer")
         try:
-            until(lambda: position(airflow), "nothing is watched", 120)
+            until(lambda: position(airflow), "nothing is watched", 240)
+            before = position(airflow)
             publish()
-            until(lambda: len(heard(airflow)) >= number, "an event is lost", 120)
+            until(lambda: len(heard(airflow)) >= number, "an event is lost", 240)
+            until(lambda: position(airflow) != before, "no position is written", 240)
             publish()  # told, perhaps, and perhaps not stored
         finally:
             end(process, ends)
         publish()  # while nobody listens
     process = airflow.start("triggerer")
     try:
-        until(lambda: len(heard(airflow)) >= number, "an event is lost", 120)
+        until(lambda: len(heard(airflow)) >= number, "an event is lost", 240)
     finally:
         end(process, signal.SIGKILL)
     with service.client() as client:
         assert heard(airflow) == set(published(client))
+    # told twice is only what was told within moments of an end
+    assert len(asked(airflow, "select id from asset_event")) <= number + 3 * 2
 
 
 def now(service: Serving) -> str:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Hashable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from airflow.sdk import Asset
@@ -21,9 +22,11 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from airflow.triggers.shared_stream import AdvanceItem, SharedStreamProducer
 
 from snowmelt.airflow.hooks import SnowmeltHook
-from snowmelt.remote import AwayError, Remote, what_happened
+from snowmelt.remote import AwayError, what_happened
 
 POSITION = "snowmelt_position"
+REST_SECONDS_MAX = 60.0
+"""Something is told at least so often: Airflow gives up what rests for 300 s."""
 CONFIRM_SECONDS = 1.0
 """So soon the next mark follows, while Airflow has not confirmed what it was told."""
 _NAMES = ("conn_id", "asset", "kinds", "pipe", "start", "poll_interval")
@@ -111,28 +114,26 @@ class HappeningsProducer(SharedStreamProducer):
         begins = _STARTS[key] = asyncio.get_running_loop().create_future()
         yield {"hello": True}, None
         position = await begins
-        remote = await SnowmeltHook(self._kwargs["conn_id"]).get_conn_async()
-        if position is None and self._kwargs["start"] == "now":
-            position = str((await self._ask(remote, "now"))["next"])
+        conn_id, rest = self._kwargs["conn_id"], self._kwargs["poll_interval"]
+        rest = min(rest, REST_SECONDS_MAX)
+        remote = await SnowmeltHook(conn_id).get_conn_async()
+        remote = replace(remote, patience=min(remote.patience, REST_SECONDS_MAX))
         while True:
-            page = await self._ask(remote, position)
+            after = position or ("now" if self._kwargs["start"] == "now" else None)
+            question = what_happened(after, self._kwargs["kinds"], self._kwargs["pipe"])
+            try:
+                page = await remote.ask_async(question)
+            except AwayError:  # for however long: what it does meanwhile waits for us
+                yield {"mark": self._confirmed}, None
+                await asyncio.sleep(rest)
+                continue
             for each in page["happenings"]:
                 yield {"happening": each}, each["position"]
             position = str(page["next"])
             yield {"mark": self._confirmed}, position
             if not page["more"]:
-                rest = self._kwargs["poll_interval"]
                 is_known = self._confirmed == position
                 await asyncio.sleep(rest if is_known else min(rest, CONFIRM_SECONDS))
-
-    async def _ask(self, remote: Remote, after: str | None) -> dict[str, Any]:
-        """Ask until there is an answer: a service may be away for long."""
-        question = what_happened(after, self._kwargs["kinds"], self._kwargs["pipe"])
-        while True:
-            try:
-                return await remote.ask_async(question)
-            except AwayError:
-                await asyncio.sleep(self._kwargs["poll_interval"])
 
     async def advance(self, batch: Sequence[AdvanceItem]) -> None:
         """Note up to where Airflow has stored what it was told."""

@@ -42,6 +42,7 @@ def command(
 
     place = directory or Path()
     more = {"airflow": airflow, "github": github}
+    _require_room(place, more)
     if template is None and any(more.values()) and _is_made(place):
         _add(place, more, as_json)
     elif template is None and is_dbt_project(place):
@@ -51,6 +52,12 @@ def command(
     else:
         template = template or _ask_template(no_input)
         _make(directory, template, more, as_json)
+
+
+def _require_room(place: Path, more: dict[str, bool]) -> None:
+    from snowmelt.project.extras import require_room
+
+    require_room(place, **more)
 
 
 def _is_made(place: Path) -> bool:

@@ -32,21 +32,26 @@ def write_extras(
 
     Raises UsageError, before anything is written, for a file that is there already.
     """
+    require_room(directory, airflow=airflow, github=github)
     wanted = {}
     if airflow:
         wanted[DAG] = _dag(template)
     if github:
         wanted[WORKFLOW] = _workflow(template)
-    for name in wanted:
-        if (directory / name).exists():
-            raise UsageError(
-                str(directory / name), "it is there already; nothing was written"
-            )
     for name, text in wanted.items():
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     return list(wanted)
+
+
+def require_room(directory: Path, *, airflow: bool, github: bool) -> None:
+    """Raise UsageError for a file that would be written over."""
+    for name, is_wanted in ((DAG, airflow), (WORKFLOW, github)):
+        if is_wanted and (directory / name).exists():
+            raise UsageError(
+                str(directory / name), "it is there already; nothing was written"
+            )
 
 
 def _dag(template: str | None) -> str:
