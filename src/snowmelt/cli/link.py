@@ -9,7 +9,12 @@ from urllib.parse import urlencode
 import click
 
 from snowmelt.cli import output
-from snowmelt.cli.project_option import connected, json_option, project_option
+from snowmelt.cli.project_option import (
+    chosen_project,
+    connected,
+    json_option,
+    project_option,
+)
 
 
 @click.command("link")
@@ -61,14 +66,16 @@ def command(
 
 def _open(directory: Path, *, as_json: bool) -> None:
     from snowmelt.errors import UnreachableError
-    from snowmelt.project.project import load_project
     from snowmelt.serve.client import connect_service
 
-    project = load_project(directory)
+    project = chosen_project(directory)
+    start = "snowmelt up"
+    if project.target_name is not None:
+        start = f"snowmelt observe --target {project.target_name}"
     with connect_service(project.socket) as service:
         if service is None:
             raise UnreachableError(
-                str(project.root), "no service runs", "Start it with: snowmelt up"
+                str(project.root), "no service runs", f"Start it with: {start}"
             )
         document = service.start_link()
     if as_json:

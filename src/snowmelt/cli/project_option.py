@@ -48,6 +48,18 @@ def to_service(file: str) -> str:
     return str(path.resolve()) if path.is_file() else file
 
 
+def chosen_project(directory: Path) -> Project:
+    """Return the project: as it is on this machine, or on the target that is named."""
+    from snowmelt.project.project import load_project
+
+    project, target = load_project(directory), chosen_target()
+    if target is None:
+        return project
+    from snowmelt.service.targets.project import observed_project
+
+    return observed_project(project, target)
+
+
 @contextmanager
 def connected(directory: Path, sink: Any = None) -> Iterator[Commands]:
     """Yield who answers for a project: its running service, or this process.
@@ -57,16 +69,14 @@ def connected(directory: Path, sink: Any = None) -> Iterator[Commands]:
     """
     from snowmelt.clock import SystemClock
     from snowmelt.errors import InUseError
-    from snowmelt.project.project import load_project
     from snowmelt.serve.client import connect_service
     from snowmelt.service.opening import WAIT_SECONDS_MAX
 
-    project, clock, own = load_project(directory), SystemClock(), _own
-    target = chosen_target()
-    if target is not None:
-        from snowmelt.service.targets.answering import answered_there, observed
+    project, clock, own = chosen_project(directory), SystemClock(), _own
+    if project.target_name is not None:
+        from snowmelt.service.targets.answering import answered_there
 
-        project, own = observed(project, target), answered_there
+        own = answered_there
     give_up_at = clock.monotonic() + WAIT_SECONDS_MAX
     with ExitStack() as stack:
         while True:
