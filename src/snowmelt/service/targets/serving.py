@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from snowmelt.serve.web_server import Opening
 from snowmelt.service.alerting import Alerting, has_to_alert
 from snowmelt.service.loop import Loop
 from snowmelt.service.numbers import standing
+from snowmelt.service.supervisor import Supervisor
 from snowmelt.service.targets.commands import target_commands
 from snowmelt.service.targets.observing import Observing
 from snowmelt.service.targets.opening import opened_target
@@ -78,9 +80,11 @@ def _watch(
     how: tuple[threading.Event, timedelta, Told],
 ) -> None:
     stopping, every, told = how
-    clock = loop.parts.clock
+    clock, supervisor = loop.parts.clock, Supervisor(os.environ)
     read_at = clock.monotonic()
+    supervisor.ready()
     while not stopping.is_set():
+        supervisor.alive()
         if clock.monotonic() - read_at >= every.total_seconds():
             _read(loop, observing, told)
             read_at = clock.monotonic()
@@ -88,6 +92,7 @@ def _watch(
         if loop.alerting is not None:
             loop.alerting.turn()
         clock.wait(stopping, TURN_SECONDS)
+    supervisor.stopping()
 
 
 def _read(loop: Loop, observing: Observing, told: Told) -> None:
