@@ -105,7 +105,7 @@ def _read(loop: Loop, observing: Observing, told: Told) -> None:
         told(error)
     except Exception as error:
         log.exception("a target could not be read")
-        observing.problem = f"it could not be read: {error}"
+        observing.note(f"it could not be read: {error}")
         return
     tasks = loop.tasks.tasks
     with loop.parts.warehouse.session() as session:
