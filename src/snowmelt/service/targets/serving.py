@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -31,16 +32,25 @@ from snowmelt.transform.tasks.ledger import standings
 
 log = logging.getLogger("snowmelt")
 TURN_SECONDS = 1.0
-QUIET_FOR = timedelta(minutes=15)
-"""How long history is not asked for while nothing happens: it takes a warehouse, which
-would otherwise never be suspended."""
 Told = Callable[[Harvested | SnowmeltError], None]
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How often an account is looked at, and how often history is read at least.
+
+    History takes a warehouse, which would never be suspended if it were read each time:
+    while nothing happens it is read after `history` only.
+    """
+
+    every: timedelta
+    history: timedelta
 
 
 def observe(
     project: ObservedProject,
     clock: Clock,
-    every: timedelta,
+    pace: Pace,
     tell: Callable[[Opening], None],
     told: Told,
 ) -> None:
@@ -68,7 +78,7 @@ def observe(
                 loop.alerting = Alerting(parts, loop.wake.set)
                 events.subscribe(loop.alerting)
             with _stopped_by_signals(stopping), _answering(loop, observing, tell) as w:
-                _watch(loop, observing, w, (stopping, every, told))
+                _watch(loop, observing, w, (stopping, pace, told))
         finally:
             observing.close()
 
@@ -77,16 +87,16 @@ def _watch(
     loop: Loop,
     observing: Observing,
     windows: Windows,
-    how: tuple[threading.Event, timedelta, Told],
+    how: tuple[threading.Event, Pace, Told],
 ) -> None:
-    stopping, every, told = how
+    stopping, pace, told = how
     clock, supervisor = loop.parts.clock, Supervisor(os.environ)
     read_at = clock.monotonic()
     supervisor.ready()
     while not stopping.is_set():
         supervisor.alive()
-        if clock.monotonic() - read_at >= every.total_seconds():
-            _read(loop, observing, told)
+        if clock.monotonic() - read_at >= pace.every.total_seconds():
+            _read(loop, observing, pace.history, told)
             read_at = clock.monotonic()
             windows.refresh()
         if loop.alerting is not None:
@@ -95,11 +105,11 @@ def _watch(
     supervisor.stopping()
 
 
-def _read(loop: Loop, observing: Observing, told: Told) -> None:
+def _read(loop: Loop, observing: Observing, quiet_for: timedelta, told: Told) -> None:
     """Read what is new; a reading that fails is told, and done again when it is due."""
     try:
         before = _newest(loop)
-        told(observing.read(QUIET_FOR))
+        told(observing.read(quiet_for))
         _tell_arrivals(loop, before)
     except SnowmeltError as error:
         told(error)
