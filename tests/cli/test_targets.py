@@ -243,6 +243,11 @@ def test_an_account_that_is_away_shows_what_was_read_before(
     told = person.asks("status")
     assert told["problems"] == ["myorg-shop: it does not answer. Is it up?"]
     assert person.asks("history")["loads"]
+    causes = {each["rule"]: each for each in person.asks("alerts")["causes"]}
+    assert causes["account"]["message"] == "myorg-shop: it does not answer. Is it up?"
+    person.problem = None
+    assert person.asks("status")["problems"] == []
+    assert "account" not in {e["rule"] for e in person.asks("alerts")["causes"]}
 
 
 def test_credits_are_shared_by_what_ran(person: Person) -> None:

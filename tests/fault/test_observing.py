@@ -55,6 +55,8 @@ def test_pages_and_commands_are_those_of_the_target_and_survive_a_kill(
             assert refused.status_code == 403
         status = asked(tmp_path, "status")
         assert status["service"] == {"running": True, "pid": process.pid}
+        another = str(asked(tmp_path, "link")["link"])
+        assert another.startswith(f"http://127.0.0.1:{port}/start?token=")
         before = loads(tmp_path)
         assert len(before) == FILES
         process.send_signal(signal.SIGKILL)

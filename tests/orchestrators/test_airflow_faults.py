@@ -156,7 +156,11 @@ def test_a_triggerer_that_is_killed_or_stopped_loses_no_event(
             before = position(airflow)
             publish()
             until(lambda: len(heard(airflow)) >= number, "an event is lost", 240)
-            until(lambda: position(airflow) != before, "no position is written", 240)
+            until(
+                lambda old=before: position(airflow) != old,
+                "no position is written",
+                240,
+            )
             publish()  # told, perhaps, and perhaps not stored
         finally:
             end(process, ends)

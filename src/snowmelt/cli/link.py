@@ -9,7 +9,13 @@ from urllib.parse import urlencode
 import click
 
 from snowmelt.cli import output
-from snowmelt.cli.project_option import connected, json_option, project_option
+from snowmelt.cli.project_option import (
+    chosen_project,
+    connected,
+    json_option,
+    project_option,
+)
+from snowmelt.cli.target_option import chosen_target
 
 
 @click.command("link")
@@ -64,11 +70,15 @@ def _open(directory: Path, *, as_json: bool) -> None:
     from snowmelt.project.project import find_project, socket_of
     from snowmelt.serve.client import connect_service
 
-    root = find_project(directory)
-    with connect_service(socket_of(root)) as service:
+    root, target = find_project(directory), chosen_target()
+    socket, start = socket_of(root), "snowmelt up"
+    if target is not None:
+        socket = chosen_project(directory).socket
+        start = f"snowmelt observe --target {target}"
+    with connect_service(socket) as service:
         if service is None:
             raise UnreachableError(
-                str(root), "no service runs", "Start it with: snowmelt up"
+                str(root), "no service runs", f"Start it with: {start}"
             )
         document = service.start_link()
     if as_json:

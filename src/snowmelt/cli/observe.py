@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     "--every",
     default="60s",
     show_default=True,
-    help="How often the account is read; each reading takes a few small statements.",
+    help="How often the account is looked at, which takes no warehouse.",
+)
+@click.option(
+    "--history-every",
+    default="1h",
+    show_default=True,
+    help="How often history is read while nothing happens, which takes one.",
 )
 @click.option(
     "--port",
@@ -31,7 +37,7 @@ if TYPE_CHECKING:
     help="The port of the pages; a free one without it.",
 )
 @project_option
-def command(every: str, port: int | None, directory: Path) -> None:
+def command(every: str, history_every: str, port: int | None, directory: Path) -> None:
     """Watch a target: its pages, alerts and history on this machine.
 
     What the account remembers of files, tasks, runs and credits is read before it
@@ -42,7 +48,7 @@ def command(every: str, port: int | None, directory: Path) -> None:
     from snowmelt.landing.config import parse_duration
     from snowmelt.project.project import load_project
     from snowmelt.service.targets.project import observed_project
-    from snowmelt.service.targets.serving import observe
+    from snowmelt.service.targets.serving import Pace, observe
 
     project = load_project(directory)
     target = chosen_target()
@@ -54,11 +60,11 @@ def command(every: str, port: int | None, directory: Path) -> None:
             "snowmelt observe --target prod; this machine's own pages: snowmelt up",
         )
     try:
-        pause = parse_duration(every)
+        pace = Pace(parse_duration(every), parse_duration(history_every))
     except ValueError as error:
-        raise UsageError("--every", str(error)) from None
+        raise UsageError("--every, --history-every", str(error)) from None
     there = observed_project(project, target, port)
-    observe(there, SystemClock(), pause, _tell, _told)
+    observe(there, SystemClock(), pace, _tell, _told)
     output.tell(f"Stopped. Go on with: snowmelt observe --target {target}")
 
 

@@ -51,6 +51,18 @@ def to_service(file: str) -> str:
     return str(path.resolve()) if path.is_file() else file
 
 
+def chosen_project(directory: Path) -> Project:
+    """Return the project: as it is on this machine, or on the target that is named."""
+    from snowmelt.project.project import load_project
+
+    project, target = load_project(directory), chosen_target()
+    if target is None:
+        return project
+    from snowmelt.service.targets.project import observed_project
+
+    return observed_project(project, target)
+
+
 @contextmanager
 def connected(
     directory: Path, sink: Any = None, *, off: WhenOff = "told"
@@ -67,10 +79,9 @@ def connected(
     """
     from snowmelt.clock import SystemClock
     from snowmelt.errors import ConfigError
-    from snowmelt.project.project import load_project
 
     try:
-        project = load_project(directory)
+        project = chosen_project(directory)
     except ConfigError as error:
         if off == "refused" or chosen_target() is not None:
             raise
@@ -108,11 +119,11 @@ def _whoever_answers(
     from snowmelt.serve.client import connect_service
     from snowmelt.service.opening import WAIT_SECONDS_MAX
 
-    own, target = _own, chosen_target()
-    if target is not None:
-        from snowmelt.service.targets.answering import answered_there, observed
+    own = _own
+    if project.target_name is not None:
+        from snowmelt.service.targets.answering import answered_there
 
-        project, own = observed(project, target), answered_there
+        own = answered_there
     give_up_at = clock.monotonic() + WAIT_SECONDS_MAX
     while True:
         client = stack.enter_context(connect_service(project.socket))

@@ -96,5 +96,5 @@ class PageQuestions(TendingQuestions, UnderstandingQuestions):
         """Ask for a link that opens the pages once; on the socket alone."""
         return self._ask("start_link")
 
-    def cost(self, days: int = 7) -> Document:
+    def cost(self, days: int | None = None) -> Document:
         return self._ask("cost", days=days)

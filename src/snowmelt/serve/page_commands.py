@@ -90,6 +90,6 @@ class PageCommands(TendingCommands, UnderstandingCommands, Protocol):
         """Where other tools find gold, and what tables it has."""
         ...
 
-    def cost(self, days: int = 7) -> Document:
-        """What pipes, the warehouse and models of a target took of credits."""
+    def cost(self, days: int | None = None) -> Document:
+        """What a target took of credits in so many days, 7 without a number."""
         ...

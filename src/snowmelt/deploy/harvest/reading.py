@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from snowmelt.deploy.snowflake.session import Row
+
+_ZONE = re.compile(r"\s+([+-]\d{2}:?\d{2})$")
+"""The zone as texts have it, `2026-06-01 05:30:00.000 -0700`, behind a blank."""
 
 
 def moment(told: Any) -> datetime | None:
@@ -16,7 +20,8 @@ def moment(told: Any) -> datetime | None:
     if isinstance(told, datetime):
         read = told
     else:
-        read = datetime.fromisoformat(str(told).strip().replace("Z", "+00:00"))
+        plain = _ZONE.sub(r"\1", str(told).strip()).replace("Z", "+00:00")
+        read = datetime.fromisoformat(plain)
     return read.replace(tzinfo=UTC) if read.tzinfo is None else read.astimezone(UTC)
 
 

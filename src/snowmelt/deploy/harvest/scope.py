@@ -10,7 +10,6 @@ from snowmelt.deploy.naming import Names
 from snowmelt.deploy.snowflake.manifest import SYSTEM, manifest
 from snowmelt.deploy.snowflake.pipe import Pipe as PipeThere
 from snowmelt.deploy.snowflake.places import Findings, pipe_files
-from snowmelt.deploy.snowflake.task import Stream
 from snowmelt.deploy.snowflake.task import Task as TaskThere
 from snowmelt.pipe.definition import Pipe
 from snowmelt.pipe.identity import SameName
@@ -48,7 +47,6 @@ class TaskScope:
     root: str
     kind: str
     after: tuple[str, ...]
-    finalizes: bool
     when: str
     schedule: str
 
@@ -66,8 +64,6 @@ class Scope:
     bronze: str
     pipes: tuple[PipeScope, ...]
     tasks: tuple[TaskScope, ...]
-    news: tuple[str, ...]
-    """The streams that say whether bronze has rows nobody has built."""
 
     @property
     def database(self) -> str:
@@ -114,9 +110,8 @@ def scope_of(project: Project, names: Names) -> Scope:
     )
     tasks = [each for each in entities if isinstance(each, TaskThere)]
     local = {name.upper(): name for name in project.settings.tasks}
-    news = tuple(each.name for each in entities if isinstance(each, Stream))
     ours = tuple(_task(each, local, project) for each in tasks)
-    return Scope(names, project.settings.layers.bronze, pipes, ours, news)
+    return Scope(names, project.settings.layers.bronze, pipes, ours)
 
 
 def _task(task: TaskThere, local: dict[str, str], project: Project) -> TaskScope:
@@ -132,7 +127,6 @@ def _task(task: TaskThere, local: dict[str, str], project: Project) -> TaskScope
         here(task.root),
         config.kinds[0] if config else "dbt",
         tuple(here(each) for each in task.after),
-        bool(task.finalize),
         task.when,
         task.schedule,
     )

@@ -135,10 +135,11 @@ def ensure_account_tables(session: Session) -> None:
             )
 
 
-def put(session: Session, key: str, value: str) -> None:
-    """Remember one value by its name."""
+def put(session: Session, key: str, value: str | None) -> None:
+    """Remember one value by its name; None forgets it."""
     session.execute("delete from account.meta where key = $1", [key])
-    session.insert("account.meta", {"key": [key], "value": [value]})
+    if value is not None:
+        session.insert("account.meta", {"key": [key], "value": [value]})
 
 
 def get(session: Session, key: str) -> str | None:

@@ -22,7 +22,7 @@ from snowmelt.service.pages.tables import GoldTables
 from snowmelt.service.pages.tending import TendingAnswers
 from snowmelt.service.pages.understanding import UnderstandingAnswers
 from snowmelt.service.questions import find_pipe
-from snowmelt.service.targets.no_cost import no_cost_document
+from snowmelt.service.targets.no_cost import DAYS, no_cost_document
 
 if TYPE_CHECKING:
     from snowmelt.service.loop import Loop
@@ -115,5 +115,5 @@ class PageAnswers(TendingAnswers, UnderstandingAnswers):
     def connections(self) -> Document:
         return connections_document(self._loop.parts)
 
-    def cost(self, days: int = 7) -> Document:
-        return no_cost_document(days) | {"shell": self.shell()}
+    def cost(self, days: int | None = None) -> Document:
+        return no_cost_document(days or DAYS) | {"shell": self.shell()}

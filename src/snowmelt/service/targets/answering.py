@@ -15,12 +15,7 @@ from snowmelt.service.loop import Loop
 from snowmelt.service.targets.commands import target_commands
 from snowmelt.service.targets.observing import Observing
 from snowmelt.service.targets.opening import opened_target
-from snowmelt.service.targets.project import ObservedProject, observed_project
-
-
-def observed(project: Project, target: str) -> Project:
-    """Return a project as it stands on a target."""
-    return observed_project(project, target)
+from snowmelt.service.targets.project import ObservedProject
 
 
 @contextmanager

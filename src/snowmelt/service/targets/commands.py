@@ -21,6 +21,7 @@ from snowmelt.service.targets.absence import unknown_document
 from snowmelt.service.targets.costing import cost_document
 from snowmelt.service.targets.diagnosing import doctor_document
 from snowmelt.service.targets.facts import facts_of
+from snowmelt.service.targets.no_cost import DAYS
 from snowmelt.service.targets.observing import Observing
 from snowmelt.service.targets.overlay import OVERLAYS, point_there, shell_of
 from snowmelt.service.targets.refusing import refusal
@@ -48,9 +49,9 @@ class TargetCommands:
         self._observing = observing
         self._diagnosis: tuple[float, Document] | None = None
 
-    def cost(self, days: int = 7) -> Document:
+    def cost(self, days: int | None = None) -> Document:
         """Return what pipes, the warehouse and models took of credits."""
-        document = cost_document(self._observing, days)
+        document = cost_document(self._observing, days or DAYS)
         return document | {"shell": self.shell()}
 
     def doctor(self, fresh: bool | None = None) -> Document:

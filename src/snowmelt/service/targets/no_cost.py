@@ -5,6 +5,8 @@ from __future__ import annotations
 from snowmelt.serve.commands import Document
 from snowmelt.service.documents import SCHEMA_VERSION
 
+DAYS = 7
+"""How far back is looked, unless it is said."""
 NEEDS = (
     "Credits are an account's: files that are loaded on this machine cost none. Name a "
     "target of snowmelt.yml: snowmelt cost --target prod"

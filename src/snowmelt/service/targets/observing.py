@@ -10,7 +10,7 @@ from snowmelt.deploy import opening
 from snowmelt.deploy.harvest.harvest import harvest
 from snowmelt.deploy.harvest.harvested import Harvested
 from snowmelt.deploy.harvest.scope import Scope, scope_of
-from snowmelt.deploy.harvest.tables import get
+from snowmelt.deploy.harvest.tables import get, put
 from snowmelt.errors import SnowmeltError
 from snowmelt.service.parts import Parts
 from snowmelt.service.targets.project import ObservedProject
@@ -33,6 +33,8 @@ class Observing:
         self.scope = scope_of(self.project, self.project.names)
         self._account: opening.AccountSession | None = None
         self._reading = threading.Lock()
+        with self.parts.warehouse.session() as session:
+            self.problem = get(session, "problem") or ""
 
     def account(self) -> opening.AccountSession:
         """Return the session with the account, opened once."""
@@ -54,11 +56,18 @@ class Observing:
                     quiet_for=quiet_for,
                 )
             except SnowmeltError as error:
-                self.problem = str(error)
+                self.note(str(error))
                 self.close()
                 raise
-            self.problem = ""
+            self.note("")
             return read
+
+    def note(self, problem: str) -> None:
+        """Note why the account could not be asked, also for rules of alerts."""
+        if problem != self.problem:
+            with self.parts.warehouse.session() as session, session.transaction():
+                put(session, "problem", problem or None)
+        self.problem = problem
 
     def read_if_due(self) -> None:
         """Read what is new, unless that was done just now.

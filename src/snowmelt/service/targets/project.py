@@ -7,7 +7,31 @@ from pathlib import Path
 
 from snowmelt.deploy.naming import Names
 from snowmelt.deploy.opening import names_of
+from snowmelt.observe.alerts.rules import Rule
+from snowmelt.observe.alerts.severity import Severity
 from snowmelt.project.project import Project
+
+ACCOUNT = "account"
+"""The rule that only an observed project has."""
+_OF_ACCOUNT = """
+    select
+        source || ' of ' || object as cause,
+        cause || ' cannot be read: ' || problem as message,
+        remedy
+    from account.problems
+    union all
+    select 'stream ' || name, 'stream ' || name || ' is stale', null
+    from account.streams where stale
+    union all
+    select
+        'pipe ' || pipe_name,
+        'pipe ' || pipe_name || ' is ' || (status::json ->> 'executionState'),
+        status::json ->> 'error'
+    from snowmelt.pipe_statuses
+    where status::json ->> 'executionState' not in ('RUNNING', 'PAUSED')
+    union all
+    select 'account', value, null from account.meta where key = 'problem'
+"""
 
 
 @dataclass(frozen=True)
@@ -55,7 +79,9 @@ def observed_project(
     """Return a project as it stands on a target.
 
     Its pages take a free port, so that they can be open beside those of this machine.
-    Rules that are a query of silver or gold are the account's own alerts.
+    Rules that are a query of silver or gold are the account's own alerts; instead, a
+    project with rules has one about the account: what of it cannot be read, pipes that
+    stopped, streams that are stale.
 
     Raises ConfigError or UsageError for a target that is none.
     """
@@ -63,6 +89,8 @@ def observed_project(
     serve = project.settings.serve.model_copy(update={"port": port})
     alerts = project.settings.alerts
     ours = {name: rule for name, rule in alerts.rules.items() if rule.sql is None}
+    if alerts.rules and ACCOUNT not in alerts.rules:
+        ours[ACCOUNT] = Rule(sql=_OF_ACCOUNT, severity=Severity.CRITICAL)
     settings = project.settings.model_copy(
         update={"serve": serve, "alerts": alerts.model_copy(update={"rules": ours})}
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -20,6 +22,7 @@ from snowmelt.serve.web_server import Opening
 from snowmelt.service.alerting import Alerting, has_to_alert
 from snowmelt.service.loop import Loop
 from snowmelt.service.numbers import standing
+from snowmelt.service.supervisor import Supervisor
 from snowmelt.service.targets.commands import target_commands
 from snowmelt.service.targets.observing import Observing
 from snowmelt.service.targets.opening import opened_target
@@ -29,16 +32,25 @@ from snowmelt.transform.tasks.ledger import standings
 
 log = logging.getLogger("snowmelt")
 TURN_SECONDS = 1.0
-QUIET_FOR = timedelta(minutes=15)
-"""How long history is not asked for while nothing happens: it takes a warehouse, which
-would otherwise never be suspended."""
 Told = Callable[[Harvested | SnowmeltError], None]
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How often an account is looked at, and how often history is read at least.
+
+    History takes a warehouse, which would never be suspended if it were read each time:
+    while nothing happens it is read after `history` only.
+    """
+
+    every: timedelta
+    history: timedelta
 
 
 def observe(
     project: ObservedProject,
     clock: Clock,
-    every: timedelta,
+    pace: Pace,
     tell: Callable[[Opening], None],
     told: Told,
 ) -> None:
@@ -66,7 +78,7 @@ def observe(
                 loop.alerting = Alerting(parts, loop.wake.set)
                 events.subscribe(loop.alerting)
             with _stopped_by_signals(stopping), _answering(loop, observing, tell) as w:
-                _watch(loop, observing, w, (stopping, every, told))
+                _watch(loop, observing, w, (stopping, pace, told))
         finally:
             observing.close()
 
@@ -75,32 +87,35 @@ def _watch(
     loop: Loop,
     observing: Observing,
     windows: Windows,
-    how: tuple[threading.Event, timedelta, Told],
+    how: tuple[threading.Event, Pace, Told],
 ) -> None:
-    stopping, every, told = how
-    clock = loop.parts.clock
+    stopping, pace, told = how
+    clock, supervisor = loop.parts.clock, Supervisor(os.environ)
     read_at = clock.monotonic()
+    supervisor.ready()
     while not stopping.is_set():
-        if clock.monotonic() - read_at >= every.total_seconds():
-            _read(loop, observing, told)
+        supervisor.alive()
+        if clock.monotonic() - read_at >= pace.every.total_seconds():
+            _read(loop, observing, pace.history, told)
             read_at = clock.monotonic()
             windows.refresh()
         if loop.alerting is not None:
             loop.alerting.turn()
         clock.wait(stopping, TURN_SECONDS)
+    supervisor.stopping()
 
 
-def _read(loop: Loop, observing: Observing, told: Told) -> None:
+def _read(loop: Loop, observing: Observing, quiet_for: timedelta, told: Told) -> None:
     """Read what is new; a reading that fails is told, and done again when it is due."""
     try:
         before = _newest(loop)
-        told(observing.read(QUIET_FOR))
+        told(observing.read(quiet_for))
         _tell_arrivals(loop, before)
     except SnowmeltError as error:
         told(error)
     except Exception as error:
         log.exception("a target could not be read")
-        observing.problem = f"it could not be read: {error}"
+        observing.note(f"it could not be read: {error}")
         return
     tasks = loop.tasks.tasks
     with loop.parts.warehouse.session() as session:
