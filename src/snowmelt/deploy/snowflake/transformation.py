@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import sqlglot
@@ -17,7 +18,7 @@ from snowmelt.deploy.snowflake import sql
 from snowmelt.deploy.snowflake.code import Procedure
 from snowmelt.deploy.snowflake.entity import Entity, address_of
 from snowmelt.deploy.snowflake.places import Findings
-from snowmelt.deploy.snowflake.sharing import note_shared
+from snowmelt.deploy.snowflake.sharing import reading_alone, streams_on
 from snowmelt.deploy.snowflake.sql import Written
 from snowmelt.deploy.snowflake.task import Stream, Task, TaskGraph
 from snowmelt.transform.tasks.condition import (
@@ -64,6 +65,10 @@ class Place:
         """The stream that says whether a table of bronze has rows nobody has built."""
         return sql.path(self.database, self.bronze, f"{table}__news")
 
+    def own(self, root: str, table: str) -> str:
+        """The stream that a graph which does not publish reads for itself."""
+        return sql.path(self.database, self.bronze, f"{table}__{root}")
+
     def pipe(self, name: str) -> str:
         return sql.path(self.database, self.bronze, f"{name}_pipe")
 
@@ -77,22 +82,21 @@ def map_tasks(
     one task as soon as there is any.
     """
     graph = LocalGraph(tasks) if tasks else None
-    streams = [
-        Stream(
-            place.news(table),
-            place.all_rows(table),
-            needs=(*place.needs, address_of("table", place.all_rows(table))),
-        )
-        for table in place.tables
-    ]
+    rows = {table: place.all_rows(table) for table in place.tables}
+    streams = streams_on(rows, place.news, place.needs)
     run = _procedure(place, streams)
     found: list[Entity] = [*streams, run]
     needs = (*place.needs, run.address, *(each.address for each in streams))
     if streams and (graph is None or not graph.publishes):
         found += _publishing(place, streams, needs)
-        note_shared(graph, PUBLISH, findings)
     if graph is not None:
-        found += _Graph(graph, place, findings, needs).mapped()
+        mapped = _Graph(graph, place, findings, needs).mapped()
+        if not graph.publishes:
+            name = partial(place.own, graph.root)
+            own = dict(zip(streams, streams_on(rows, name, place.needs), strict=True))
+            log = place.path("news_read")
+            mapped = reading_alone(graph, mapped, own, log, findings)
+        found += mapped
     return found
 
 
