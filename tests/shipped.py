@@ -130,6 +130,11 @@ WIDER = ORDERS.replace("decimal(12,2)", "decimal(18,2)").replace(
     "order_id, type: integer, nullable: false", "order_id, type: integer"
 )
 PLAIN = "    - {name: note, type: varchar}\n"
+BESIDE = """version: 1
+name: shop
+tasks:
+  told: {when: stream_has_data(orders), sql: count.sql}
+"""
 BY_CITY = {"by_city": {"sees": {"SALES_DE": ["Berlin", "Ulm"], "SALES_FR": ["Nice"]}}}
 BY_EMAIL = {"by_email": {"sees": {"SUPPORT": ["it's@example.com"]}}}
 SEEN = EVENTS.replace('"the city"\'}', '"the city"\', meta: {row_access: by_city}}')
@@ -143,6 +148,7 @@ STATES: dict[str, dict[str, str]] = {
     "pattern": {"pipes/orders.yml": ORDERS.replace("orders/*.csv", "orders/**/*.csv")},
     "tasks": {"snowmelt.yml": OTHER_TASKS},
     "rows": {"pipes/events.yml": SEEN},
+    "beside": {"snowmelt.yml": BESIDE},
     "by itself": {"snowmelt.yml": "version: 1\nname: shop\n"},
 }
 

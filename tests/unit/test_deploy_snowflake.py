@@ -372,15 +372,62 @@ def test_without_pipes_nothing_is_built_by_itself(tmp_path: Path) -> None:
     assert not account.states
 
 
-def test_a_graph_beside_what_builds_by_itself_is_told_what_it_shares(
+BESIDE = "tasks:\n  a: {when: stream_has_data(orders), sql: count.sql}\n"
+
+
+def test_a_graph_beside_what_builds_by_itself_has_a_stream_of_its_own(
     tmp_path: Path,
 ) -> None:
-    text = "tasks:\n  a: {when: stream_has_data(orders), sql: count.sql}\n"
-    told = remarks(tmp_path, **{"snowmelt.yml": BY_ITSELF + text})
+    """It reads it in the transaction of its work: else it would begin for ever."""
+    made = statements(tmp_path, **{"snowmelt.yml": BY_ITSELF + BESIDE})
+    assert "ON TABLE SHOP.BRONZE.ORDERS__ALL" in made["stream SHOP.BRONZE.ORDERS__A"]
+    task = made["task SHOP.SNOWMELT.A"]
+    assert "WHEN SYSTEM$STREAM_HAS_DATA('SHOP.BRONZE.ORDERS__A')" in task
+    body = task[task.index("$$") :]
+    order = ["BEGIN TRANSACTION", "FROM SHOP.BRONZE.ORDERS__A;", "COUNT_IF", "COMMIT;"]
+    assert [body.index(each) for each in order] == sorted(map(body.index, order))
+    assert body.index("ROLLBACK") > body.index("COMMIT")
+    assert not problems(task)
+    shared = made["task SHOP.SNOWMELT.PUBLISH_ARRIVALS"]
+    assert "'SHOP.BRONZE.ORDERS__NEWS'" in shared
+    assert not remarks(tmp_path, **{"snowmelt.yml": BY_ITSELF + BESIDE})
+    account = Account()
+    deployment = deployed_into(load_project(tmp_path), account)
+    apply_plan(deployment, deployment.plan())
+    assert deployment.plan().is_empty
+
+
+def test_tasks_below_the_root_that_ask_share_and_are_told_so(tmp_path: Path) -> None:
+    below = "  b: {after: a, when: stream_has_data(orders), sql: check.sql}\n"
+    told = remarks(tmp_path, **{"snowmelt.yml": BY_ITSELF + BESIDE + below})
     assert told == [
-        "snowmelt.yml:18: tasks.a.when: PUBLISH_ARRIVALS reads the same stream: rows "
-        "that it builds first are not told here"
+        f"snowmelt.yml:{line}: tasks.{name}.when: another task reads the same stream: "
+        "rows that it reads first are not told here"
+        for line, name in ((18, "a"), (19, "b"))
     ]
+
+
+@pytest.mark.parametrize(
+    "root",
+    [
+        "{when: stream_has_data(orders), sql: {file: check.sql, expect: empty}}",
+        "{when: stream_has_data(orders) or stream_has_data(events), refresh: {}}",
+        "{every: 1h, when: not stream_has_data(orders), sql: empty.sql}",
+    ],
+)
+def test_whatever_the_root_does_it_reads_its_streams_first(
+    tmp_path: Path, root: str
+) -> None:
+    changed = {"snowmelt.yml": f"{BY_ITSELF}tasks:\n  a: {root}\n", "empty.sql": ""}
+    made = statements(tmp_path, **changed)
+    task = made["task SHOP.SNOWMELT.A"]
+    for table in re.findall(r"stream_has_data\((\w+)\)", root):
+        assert (
+            f"COUNT(*), CURRENT_TIMESTAMP() FROM SHOP.BRONZE.{table.upper()}__A;"
+            in (task)
+        )
+    assert "__NEWS" not in task
+    assert not problems(task)
 
 
 # -- history

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import sqlglot
@@ -17,7 +18,7 @@ from snowmelt.deploy.snowflake import sql
 from snowmelt.deploy.snowflake.code import Procedure
 from snowmelt.deploy.snowflake.entity import Entity, address_of
 from snowmelt.deploy.snowflake.places import Findings
-from snowmelt.deploy.snowflake.sharing import note_shared
+from snowmelt.deploy.snowflake.sharing import reading_alone, streams_on
 from snowmelt.deploy.snowflake.sql import Written
 from snowmelt.deploy.snowflake.task import Stream, Task, TaskGraph
 from snowmelt.transform.tasks.condition import (
@@ -60,12 +61,19 @@ class Place:
     def path(self, name: str) -> str:
         return sql.path(self.database, self.schema, name)
 
-    def all_rows(self, table: str) -> str:
-        return sql.path(self.database, self.bronze, f"{table}__all")
+    @property
+    def bronze_rows(self) -> dict[str, str]:
+        """All rows of each table of bronze, by the table."""
+        bronze = partial(sql.path, self.database, self.bronze)
+        return {table: bronze(f"{table}__all") for table in self.tables}
 
     def news(self, table: str) -> str:
         """The stream that says whether a table of bronze has rows nobody has built."""
         return sql.path(self.database, self.bronze, f"{table}__news")
+
+    def own(self, root: str, table: str) -> str:
+        """The stream that a graph which does not publish reads for itself."""
+        return sql.path(self.database, self.bronze, f"{table}__{root}")
 
     def pipe(self, name: str) -> str:
         return sql.path(self.database, self.bronze, f"{name}_pipe")
@@ -86,22 +94,21 @@ def map_tasks(
     needs = (*place.needs, run.address, *(each.address for each in streams))
     if streams and (graph is None or not graph.publishes):
         found += _publishing(place, streams, needs)
-        note_shared(graph, PUBLISH, findings)
     if graph is not None:
-        found += _Graph(graph, place, findings, needs).mapped()
+        mapped = _Graph(graph, place, findings, needs).mapped()
+        if not graph.publishes:
+            name = partial(place.own, graph.root)
+            apart = streams_on(place.bronze_rows, name, place.needs)
+            own = dict(zip(streams, apart, strict=True))
+            log = place.path("news_read")
+            mapped = reading_alone(graph, mapped, own, log, findings)
+        found += mapped
     return found
 
 
 def map_news(place: Place) -> list[Stream]:
     """Return the streams that say whether rows arrived that no run has built."""
-    return [
-        Stream(
-            place.news(table),
-            place.all_rows(table),
-            needs=(*place.needs, address_of("table", place.all_rows(table))),
-        )
-        for table in place.tables
-    ]
+    return streams_on(place.bronze_rows, place.news, place.needs)
 
 
 def _publishing(
