@@ -290,7 +290,8 @@ class _Graph:
                 seconds = max(10, round(task.min_interval.total_seconds()))
                 given["USER_TASK_MINIMUM_TRIGGER_INTERVAL_IN_SECONDS"] = seconds
             if task.config:
-                given["CONFIG"] = _as_json(task.config)
+                written = json.dumps(task.config, ensure_ascii=False, sort_keys=True)
+                given["CONFIG"] = written
             if "lanes_max" in task.model_fields_set:
                 told = "how many tasks run side by side is the account's matter"
                 self.findings.remark(self._at(name, "lanes_max"), told)
@@ -396,7 +397,3 @@ def _judged(before: list[str], query: str, expect: Expect | None, file: str) -> 
         ]
     )
     return _executed(block)
-
-
-def _as_json(config: dict[str, object]) -> str:
-    return json.dumps(config, ensure_ascii=False, sort_keys=True)
