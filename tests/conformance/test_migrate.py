@@ -167,7 +167,7 @@ def test_rows_that_a_pipe_copied_there_are_not_shipped_over(move: Move) -> None:
     )
     with pytest.raises(SnowmeltError) as refused:
         move.move()
-    assert "1 files that this machine loaded: prices/2.csv" in refused.value.problem
+    assert "1 file that this machine loaded: prices/2.csv" in refused.value.problem
     assert "--keep-copied" in refused.value.remedy
     move.require_moved(Manner(2, keeps_copied=True))
     move.require_same()

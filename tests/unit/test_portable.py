@@ -146,6 +146,33 @@ def test_jinja_is_left_out_and_lines_stay(tmp_path: Path) -> None:
     assert str(found[0]).startswith("models/gold/sales.sql:6: //: // is no operator")
 
 
+PROPERTIES = """
+models:
+  - name: sales
+    columns:
+      - name: amount
+        data_tests:
+          - snowmelt.expression: {expression: "amount // 2 > 0"}
+          - not_null:
+              config:
+                where: |
+                  -- of today
+                  day = today()
+"""
+
+
+def test_conditions_of_tests_are_read_too(tmp_path: Path) -> None:
+    path = tmp_path / "models/_models.yml"
+    path.parent.mkdir()
+    path.write_text(PROPERTIES)
+    assert [(each.file, each.line, each.found) for each in unportable(tmp_path)] == [
+        ("models/_models.yml", 7, "//"),
+        ("models/_models.yml", 12, "today"),
+    ]
+    path.write_text("models: [")
+    assert unportable(tmp_path) == []
+
+
 def test_macros_of_one_engine_are_its_own() -> None:
     text = """
 {% macro default__a(x) %} list({{ x }}) {% endmacro %}

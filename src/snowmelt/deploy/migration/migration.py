@@ -200,7 +200,7 @@ class Migration:
         gone = self.there.keys_of(table, told["withdrawn"])
         if gone:
             remarks.append(
-                f"{len(gone):,} loads that were shipped do not count any more: their "
+                f"{_count(len(gone), 'load')} that went no longer count: their "
                 "rows are removed, and models built of them need --full-refresh"
             )
         pieces = tuple(Piece.read(each) for each in told["pieces"])
@@ -287,7 +287,7 @@ class Migration:
             return proof
         return replace(
             proof,
-            remedy=f"{len(differing):,} files have other rows there. Was one "
+            remedy=f"Other rows of {_count(len(differing), 'file')} are there. Was one "
             "loaded here meanwhile, migrate again. Was one sent again there, its newer "
             "version counts, as it should. Else somebody changed it. "
             + self.there.anew(moved.table),
@@ -300,6 +300,10 @@ _ALTERED = (
 )
 
 
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def _plain(name: str) -> str:
     return name.strip('"').lower()
 
@@ -308,7 +312,8 @@ def _copied(table: str, both: Sequence[str]) -> SnowmeltError:
     named = ", ".join(both[:3]) + (", …" if len(both) > 3 else "")
     return SnowmeltError(
         table,
-        f"it has rows already of {len(both):,} files that this machine loaded: {named}",
+        f"it has rows already of {_count(len(both), 'file')} that this machine loaded: "
+        + named,
         "They were copied there from the bucket. --keep-copied leaves them, and ships "
         "the others; else remove them (DELETE … WHERE _FILE = …), and migrate again.",
     )

@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 from snowmelt.deploy.portable.template import macros_in, sql_of
 from snowmelt.project.project import Project
 from snowmelt.project.targets import SnowflakeTarget
 
 FOLDERS = ("models", "tests", "macros", "snapshots")
 """SQL of tasks is not among them: `deploy` translates it."""
+CONDITIONS = frozenset({"expression", "where", "condition"})
+"""Keys of properties whose values are SQL that tests send."""
 IGNORE = "snowmelt: not portable"
 """A comment on a line that says: this is meant, and for one engine alone."""
 
@@ -45,12 +49,43 @@ def unportable(root: Path) -> list[Place]:
     texts = {path: _read(path) for path in _files(root)}
     macros = {name for text in texts.values() for name in macros_in(text)}
     found = []
-    for path, text in texts.items():
+    for path, above, text in (
+        *((path, 0, text) for path, text in texts.items()),
+        *_conditions(root),
+    ):
         shown, lines = path.relative_to(root).as_posix(), text.splitlines()
         for each in findings_in(sql_of(text, macros)):
             if IGNORE not in lines[each.line - 1]:
-                found.append(Place(shown, each.line, each.found, each.why))
+                line = above + each.line
+                found.append(Place(shown, line, each.found, each.why))
     return found
+
+
+def _conditions(root: Path) -> Iterator[tuple[Path, int, str]]:
+    """Yield SQL that stands in files of properties: of tests, and where they look.
+
+    With the file, and how many lines are above it. What is no YAML is dbt's to tell.
+    """
+    for folder in FOLDERS:
+        for path in sorted((root / folder).rglob("*.y*ml")):
+            try:
+                top = yaml.compose(_read(path), Loader=yaml.SafeLoader)
+            except yaml.YAMLError:
+                continue
+            for node in _scalars(top, ""):
+                is_block = node.style in ("|", ">")
+                yield path, node.start_mark.line + is_block, str(node.value)
+
+
+def _scalars(node: yaml.Node | None, key: str) -> Iterator[yaml.ScalarNode]:
+    if isinstance(node, yaml.MappingNode):
+        for name, value in node.value:
+            yield from _scalars(value, str(name.value))
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            yield from _scalars(value, key)
+    elif isinstance(node, yaml.ScalarNode) and key in CONDITIONS:
+        yield node
 
 
 def unportable_warnings(project: Project) -> list[str]:

@@ -91,7 +91,7 @@ final as (
         summed.profit,
         {{ divided(
             'summed.profit * 10000',
-            'cast(100 * (summed.revenue - summed.revenue_without_cost) as hugeint)',
+            'cast(100 * (summed.revenue - summed.revenue_without_cost) as bigint)',
         ) }} as margin_percent
 
     from summed
