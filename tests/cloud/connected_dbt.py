@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from typing import Any
+from unittest import mock
 
 import snowflake.connector
 from dbt.cli.main import cli
@@ -28,8 +29,8 @@ def main(port: int) -> None:
         assert given.pop("private_key", None), "signed in by key pair"
         return _connect(**{**given, **ours})
 
-    snowflake.connector.connect = connect  # type: ignore[assignment]
-    cli()
+    with mock.patch.object(snowflake.connector, "connect", connect):
+        cli()
 
 
 if __name__ == "__main__":  # dbt's other processes import this, too
