@@ -232,7 +232,7 @@ def targets(rounds: Sequence[Round], is_judged: bool) -> list[Target]:
 
 
 def _middle(figure: str, of_loads: Sequence[Loaded]) -> float:
-    return median(getattr(each, figure) for each in of_loads)
+    return float(median(getattr(each, figure) for each in of_loads))
 
 
 def main(arguments: Sequence[str]) -> int:

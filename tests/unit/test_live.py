@@ -160,6 +160,23 @@ def test_an_answer_has_to_have_seen_what_its_pages_were_told(
     asyncio.run(story())
 
 
+def test_a_page_that_goes_while_it_is_due_keeps_nobody_from_hearing(
+    broadcast: Broadcast, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story() -> None:
+        goes = await listening(broadcast, page="/goes")
+        stays = await listening(broadcast, page="/stays")
+        await asyncio.sleep(0.01)
+        broadcast.tell(frozenset({"runs"}))
+        await asyncio.sleep(0.01)
+        await goes.aclose()
+        assert await heard(stays) == ["runs"]
+        broadcast.close()
+
+    asyncio.run(story())
+    assert not caplog.records
+
+
 def test_only_so_many_pages_are_live(
     broadcast: Broadcast, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
@@ -336,3 +337,24 @@ def test_a_request_that_never_ends_is_let_go(monkeypatch: pytest.MonkeyPatch) ->
                 pass
     finally:
         server.stop()
+
+
+def test_no_answer_waits_for_an_acknowledgement() -> None:
+    """asyncio turns Nagle's algorithm off for sockets that say they are TCP."""
+
+    async def story() -> int:
+        told: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def accepted(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            taken = writer.get_extra_info("socket")
+            told.set_result(taken.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
+            writer.close()
+
+        with bind(ServeConfig(port=0)) as bound:
+            server = await asyncio.start_server(accepted, sock=bound)
+            _, ours = await asyncio.open_connection(*bound.getsockname())
+            ours.close()
+            async with server:
+                return await told
+
+    assert asyncio.run(story())

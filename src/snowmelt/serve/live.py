@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import secrets
 import threading
 from collections import Counter, defaultdict
@@ -39,6 +40,7 @@ from snowmelt.serve.guard import identity_of, refusal
 from snowmelt.serve.pacing import Bustle, Pace
 from snowmelt.serve.users import Role
 
+log = logging.getLogger("snowmelt")
 LISTENERS_MAX = 200
 TICK_SECONDS = 0.05
 BEAT_SECONDS = 15.0
@@ -248,8 +250,7 @@ class Broadcast:
     async def _keep_pace(self) -> None:
         """Tell whoever is due, until the pages close."""
         while not self._closed:
-            due = self._due()
-            if not due:
+            if not self._due():
                 with self._lock:
                     self._is_awake = any(map(self._topics_due, self._listeners))
                     if not self._is_awake:
@@ -257,9 +258,12 @@ class Broadcast:
                 await self._wake.wait()
                 continue
             await asyncio.sleep(TICK_SECONDS)
-            now = self._clock.monotonic()
-            for group in self._pace.choose(due, self._costs(), now):
-                self._tell_group(group, due[group])
+            try:
+                due, now = self._due(), self._clock.monotonic()
+                for group in self._pace.choose(due, self._costs(), now):
+                    self._tell_group(group, due[group])
+            except Exception:
+                log.exception("open pages could not be told of a change")
 
     def _due(self) -> dict[str, list[_Listener]]:
         """Return who has not heard of something that is theirs, by group."""
