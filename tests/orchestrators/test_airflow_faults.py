@@ -10,6 +10,7 @@ import sqlite3
 import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -156,11 +157,7 @@ def test_a_triggerer_that_is_killed_or_stopped_loses_no_event(
             before = position(airflow)
             publish()
             until(lambda: len(heard(airflow)) >= number, "an event is lost", 240)
-            until(
-                lambda old=before: position(airflow) != old,
-                "no position is written",
-                240,
-            )
+            until(partial(has_moved, airflow, before), "no position is written", 240)
             publish()  # told, perhaps, and perhaps not stored
         finally:
             end(process, ends)
@@ -191,6 +188,10 @@ def asked(airflow: Airflow, sql: str) -> list[tuple[Any, ...]]:
 
 def position(airflow: Airflow) -> list[tuple[Any, ...]]:
     return asked(airflow, "select value from asset_state_store")
+
+
+def has_moved(airflow: Airflow, before: list[tuple[Any, ...]]) -> bool:
+    return position(airflow) != before
 
 
 def heard(airflow: Airflow) -> set[str]:
