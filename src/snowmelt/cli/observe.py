@@ -73,7 +73,8 @@ def _tell(opening: Opening) -> None:
         output.tell(f"No pages: {opening.problem}")
     else:
         output.tell(f"Pages: {opening.link}")
-        output.tell("The link works once. Print another with: snowmelt link --target …")
+        another = f"snowmelt link --target {chosen_target()}"
+        output.tell(f"The link works once. Print another with: {another}")
 
 
 def _told(read: Harvested | SnowmeltError) -> None:
