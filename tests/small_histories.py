@@ -42,6 +42,10 @@ class Crashed(BaseException):
     """The process is gone: nothing of ours may catch it."""
 
 
+_BESIDE = ("Thread-", "openlineage")
+"""Threads of dbt's, which waits for them, and of exporters: they end with an error."""
+
+
 @contextmanager
 def crashes_at(statement: int) -> Iterator[None]:
     """Let every session fail from the n-th statement on, as a killed process does."""
@@ -59,8 +63,8 @@ def crashes_at(statement: int) -> Iterator[None]:
                 nonlocal asked
                 asked += 1
                 if asked >= statement:
-                    if threading.current_thread().name.startswith("Thread-"):
-                        raise RuntimeError("crashed")  # dbt's own: it waits for it
+                    if threading.current_thread().name.startswith(_BESIDE):
+                        raise RuntimeError("crashed")
                     raise Crashed
                 return _original(self, *given, **named)
 

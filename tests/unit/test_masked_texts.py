@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 
 import duckdb
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from snowmelt.bronze.raw_form import RawForm
 from snowmelt.serve.cells import MASK
+from snowmelt.serve.schemas import ANSWERS
 from snowmelt.service.masking.masks import Masks
 from snowmelt.service.masking.personal import Personal
 from snowmelt.service.masking.texts import WHOLE_MASKED, RecordMask, masked_text
@@ -145,3 +147,23 @@ def test_a_document_of_any_form_tells_no_value() -> None:
     assert shown["opened_at"] == found["opened_at"]
     assert shown["details"]["evidence"][0]["row"] == {"email": MASK, "n": MASK}
     assert shown["samples"] == [[MASK, None, True]]
+
+
+def test_every_text_of_an_answer_that_says_what_went_wrong_is_masked() -> None:
+    names: set[str] = set()
+
+    def collect(schema: object) -> None:
+        if isinstance(schema, dict):
+            names.update(schema.get("properties", ()))
+            for each in schema.values():
+                collect(each)
+        elif isinstance(schema, list):
+            for each in schema:
+                collect(each)
+
+    collect(list(ANSWERS.values()))
+    told = {n for n in names if re.search("(error|message|problem|reason)s?$", n)}
+    assert {"last_error", "error_message", "problems"} <= told
+    masks = Masks(Personal(Carried({}, ""), is_any=True), None, lambda: None)  # type: ignore[arg-type]
+    found = dict.fromkeys(told - {"errors"}, f"could not read '{SECRET}'")
+    assert SECRET not in json.dumps(masks.free({"tasks": [found]}))

@@ -162,7 +162,8 @@ def _publications(masks: Masks, found: Document) -> None:
 def _tasks(masks: Masks, found: Document) -> None:
     for name in ("tasks", "task_runs"):
         for each in found.get(name, ()):
-            masks.text(each, "error_message", "first_error_message", "cause")
+            texts = ("error_message", "first_error_message", "last_error", "cause")
+            masks.text(each, *texts)
             for key in ("return_value", "result", "last_run"):
                 if key in each:
                     each[key] = masks.free(each[key], "details")

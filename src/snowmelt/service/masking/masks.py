@@ -29,6 +29,8 @@ _FREE = frozenset(
     )
 )
 """Keys of texts that may tell values, in documents that have many forms."""
+_TOLD = ("_error", "_message", "_problem", "_reason", "problems", "reasons")
+"""How other keys of such texts end."""
 _VALUES = frozenset(
     (
         *("value", "values", "row", "rows", "example", "examples", "sample"),
@@ -40,6 +42,10 @@ _VALUES = frozenset(
 _COUNTS = ("rows", "records")
 _NAMES = ("name", "type", "rule", "kind", "state", "severity", "sink", "about")
 _OWN = {*_VALUES, *_NAMES}
+
+
+def _is_free(name: str) -> bool:
+    return name in _FREE or name.endswith(_TOLD)
 
 
 class Masks:
@@ -76,7 +82,7 @@ class Masks:
             is_count = name in _COUNTS and isinstance(found, int)
             return found if is_count else _all_masked(found)
         if isinstance(found, dict):
-            inside = name in _FREE
+            inside = _is_free(name)
             return {
                 key: value
                 if str(key).endswith("_at") or key == "since"  # an instant of ours
@@ -85,7 +91,7 @@ class Masks:
             }
         if isinstance(found, list):
             return [self.free(each, name) for each in found]
-        if isinstance(found, str) and name in _FREE:
+        if isinstance(found, str) and _is_free(name):
             return masked_text(found)
         return found
 
