@@ -65,7 +65,7 @@ define beside
 endef
 
 test-cloud: setup .venv-cloud/.ready .venv-airflow/.ready .venv-dagster/.ready  ## Snowflake's double, Airflow, Dagster: in their own environments.
-	@$(BIN)/python -m pytest -m cloud
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m cloud
 
 bench: setup     ## Speed, as ratios against raw DuckDB in the same run.
 	@$(BIN)/python -m bench

@@ -26,7 +26,7 @@ from snowmelt.events import (
 from snowmelt.observe.log_lines import EventLog, json_lines, log
 from snowmelt.observe.log_rows import QUERY_CHARS_MAX, LogRows, Query, name_of
 from snowmelt.observe.pipeline_log import LogConfig, PipelineLog, kept_log
-from snowmelt.transform.statements import count_rows
+from snowmelt.transform.statements import count_rows, makes_rows_of
 from snowmelt.warehouse.duckdb.system import ensure_system_tables
 from snowmelt.warehouse.duckdb.warehouse import (
     DuckDBWarehouse,
@@ -292,3 +292,20 @@ def test_whatever_is_logged_is_a_line_of_json(
     assert file["started_at"] == NOON.isoformat()
     assert (run["run_id"], run["level"], run["nodes"]) == ("run-2", "warning", 0)
     assert all(line["timestamp"].endswith("Z") for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("sql", "is_so"),
+    [
+        ('create table "shop"."gold"."orders__dbt_tmp" as (select 1)', True),
+        ("/* made */ insert into gold.Orders by name select 1", True),
+        ('create or replace temp table "orders" as select 1', True),
+        ('merge into "gold"."orders" using came on true', True),
+        ("insert into snowmelt.row_tallies select 1", False),
+        ('delete from "gold"."orders"', False),
+        ('create table "gold"."orders__came" as select 1', False),
+        ("select * from orders", False),
+    ],
+)
+def test_rows_of_a_model_are_those_put_into_its_table(sql: str, is_so: bool) -> None:
+    assert makes_rows_of(sql, "orders") is is_so

@@ -26,7 +26,7 @@ from snowmelt.events import (
     TaskFinished,
     Vacuumed,
 )
-from snowmelt.transform.statements import writes
+from snowmelt.transform.statements import makes_rows_of
 
 QUERY_CHARS_MAX = 20_000
 STAGE = "landing"
@@ -89,7 +89,7 @@ LogRow = Step | Query | Judgement
 
 @dataclass
 class _AtNode:
-    """What the statements of a node tell: when the first began, what the last wrote."""
+    """What the statements of a node tell: when they began, what its table was given."""
 
     started_at: datetime
     rows_out: int | None = None
@@ -133,7 +133,7 @@ class LogRows:
         if event.node is not None:
             key = event.run_id, name_of(event.node)
             at_node = self._nodes.setdefault(key, _AtNode(event.started_at))
-            if event.rows is not None and writes(event.sql):
+            if event.rows is not None and makes_rows_of(event.sql, key[1]):
                 at_node.rows_out = event.rows
         query = Query(
             query_id=f"{event.run_id}.{number:05d}",

@@ -15,6 +15,11 @@ from snowmelt.warehouse.port import Row, Session, Table
 Result = TypeVar("Result")
 _FIRST_WORD = re.compile(r"(?:[\s(]|/\*(?>.*?\*/)|--[^\n]*\n)*+(\w+)", re.DOTALL)
 _WRITING = {"create", "insert", "update", "delete", "merge", "copy"}
+_TARGET = re.compile(
+    r"\s+(?:or\s+replace\s+)?(?:temp(?:orary)?\s+)?(?:table|into)\s+"
+    r"(?:if\s+not\s+exists\s+)?((?:\"[^\"]+\"|[\w.])+)",
+    re.IGNORECASE,
+)
 
 
 class ToldSession:
@@ -100,6 +105,19 @@ def count_rows(sql: str, table: Table) -> int | None:
 def writes(sql: str) -> bool:
     """Is it a statement that makes relations or changes rows?"""
     return operation(sql).lower() in _WRITING
+
+
+def makes_rows_of(sql: str, name: str) -> bool:
+    """Does a statement put rows into the table of this name, or what becomes it?
+
+    dbt writes a table beside the one that is there, and renames it.
+    """
+    first = _FIRST_WORD.match(sql)
+    target = _TARGET.match(sql, first.end()) if first else None
+    if target is None or operation(sql) not in ("CREATE", "INSERT", "MERGE"):
+        return False
+    written = target[1].replace('"', "").rpartition(".")[2].lower()
+    return written in (name.lower(), f"{name.lower()}__dbt_tmp")
 
 
 def operation(sql: str) -> str:
