@@ -24,6 +24,8 @@ SETTLED = FileSettled("orders", "a.csv", "Loaded", 1, 0, None, 1, 9, 1, NOON, NO
 STARTED = CopyStarted("orders", 1, 1, 0, 0, NOON)
 FINISHED = CopyFinished("orders", 1, "a.csv", NOON, NOON, None)
 
+VERA = Identity("vera", Role.VIEWER, "session", "csrf-of-vera")
+
 
 @pytest.fixture
 def broadcast() -> Broadcast:
@@ -140,7 +142,7 @@ def test_while_files_are_loaded_few_are_told_and_after_it_all(
 def test_an_answer_has_to_have_seen_what_its_pages_were_told(
     broadcast: Broadcast,
 ) -> None:
-    group = group_of(Role.VIEWER, "here", "/files")
+    group = group_of(VERA, "here", "/files")
 
     async def story() -> None:
         broadcast(SETTLED)

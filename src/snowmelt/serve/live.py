@@ -38,7 +38,7 @@ from snowmelt.events import (
 )
 from snowmelt.serve.guard import identity_of, refusal
 from snowmelt.serve.pacing import Bustle, Pace
-from snowmelt.serve.users import Role
+from snowmelt.serve.sessions import Identity
 
 log = logging.getLogger("snowmelt")
 LISTENERS_MAX = 200
@@ -70,9 +70,10 @@ ALL = EVERYTHING | {"dashboards"}
 """What may be otherwise for a page of which nothing is known."""
 
 
-def group_of(role: Role, host: str, address: str) -> str:
+def group_of(identity: Identity, host: str, address: str) -> str:
     """Return the name of all pages that show the same to the same kind of people."""
-    return f"{role.value} {host} {address}"
+    may, sees = identity.may_act, identity.sees_plain
+    return f"{identity.role.value} {may:d}{sees:d} {host} {address}"
 
 
 @dataclass(eq=False)
@@ -209,14 +210,15 @@ class Broadcast:
         given = request.query_params
         address = given.get("page", "")[:ADDRESS_MAX]
         host = request.headers.get("host", "")
-        role = identity_of(request).role
         topics = frozenset(given.get("topics", "").split()) & ALL
         heard = self._changes
         if "since" in given:
             epoch, _, number = given["since"].partition("-")
             is_known = epoch == self._epoch and number.isascii() and number.isdigit()
             heard = min(int(number[:18]), self._changes) if is_known else -1
-        return _Listener(group_of(role, host, address), topics or ALL, heard)
+        return _Listener(
+            group_of(identity_of(request), host, address), topics or ALL, heard
+        )
 
     async def _stream(
         self, request: Request, listener: _Listener

@@ -12,7 +12,7 @@ import gzip
 import hashlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,7 +21,6 @@ from snowmelt.clock import Clock
 from snowmelt.serve.guard import WHO
 from snowmelt.serve.live import ADDRESS_MAX, Broadcast, group_of
 from snowmelt.serve.sessions import Identity
-from snowmelt.serve.users import Role
 
 KEPT_MAX = 64
 KEPT_SECONDS = 10.0
@@ -62,20 +61,22 @@ class SharedAnswers:
             identity: Identity | None = request.scope.get("identity")
             if identity is None or "x-live" not in request.headers:
                 return await answer(request)
-            made = await self._made(answer, request, identity.role)
+            made = await self._made(answer, request, identity)
             return await answer(request) if made is None else _handed(made, request)
 
         return answering
 
-    async def _made(self, answer: Answer, request: Request, role: Role) -> Made | None:
+    async def _made(
+        self, answer: Answer, request: Request, identity: Identity
+    ) -> Made | None:
         """Return an answer that has seen all it has to; None of what none can share."""
         address = _address(request)
         if len(address) > ADDRESS_MAX:
             return None
-        group = group_of(role, request.headers.get("host", ""), address)
+        group = group_of(identity, request.headers.get("host", ""), address)
         kept, now = self._kept.get(group), self._clock.monotonic()
         if kept is None or not self._is_good(kept, group, now):
-            making = asyncio.create_task(self._make(answer, request, role, group))
+            making = asyncio.create_task(self._make(answer, request, identity, group))
             kept = _Kept(self._broadcast.changes, now, making)
             self._kept[group] = kept
             while len(self._kept) > KEPT_MAX:
@@ -94,9 +95,9 @@ class SharedAnswers:
         return is_seen and now - kept.began_at < KEPT_SECONDS
 
     async def _make(
-        self, answer: Answer, request: Request, role: Role, group: str
+        self, answer: Answer, request: Request, identity: Identity, group: str
     ) -> Made | None:
-        nobody = Identity("", role, "shared")
+        nobody = replace(identity, name="", way="shared", csrf="")
         since, began = self._broadcast.since, self._clock.monotonic()
         WHO.set(nobody)
         found = await answer(Request(_without_person(request, nobody, since)))
