@@ -175,6 +175,8 @@ def test_a_file_whose_attempt_was_cut_off_goes_alone() -> None:
             "orders_2024-05-31_12-30-15.csv",
             datetime(2024, 5, 31, 12, 30, 15, tzinfo=UTC),
         ),
+        ("orders_2024-05-01_2024-06-01.csv", datetime(2024, 6, 1, tzinfo=UTC)),
+        ("orders_20240501_20240601.csv", datetime(2024, 6, 1, tzinfo=UTC)),
         ("orders_20241331.csv", NOON),
         ("orders_99991231.csv", NOON),
         ("orders_120240531.csv", NOON),

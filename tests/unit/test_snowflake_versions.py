@@ -26,9 +26,12 @@ def dates(draw: st.DrawFn) -> str:
     return f"{year}{dash}{draw(MONTHS)}{dash}{draw(DAYS)}{clock}"
 
 
-NAMES = st.lists(
-    st.one_of(dates(), st.sampled_from(["/", "orders_", ".csv", "x", "7"])), max_size=4
-).map("~".join)
+PARTS = st.one_of(dates(), st.sampled_from(["/", "orders_", ".csv", "x", "7"]))
+NAMES = st.builds(
+    lambda between, parts: between.join(parts),
+    st.sampled_from(["~", "_"]),
+    st.lists(PARTS, max_size=4),
+)
 
 
 def there(name: str) -> datetime:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
+_MONTH, _DAY = "(?:0[1-9]|1[0-2])", "(?:0[1-9]|[12]\\d|3[01])"
+_NO_DATE = rf"(?!(?:19[7-9]\d|20\d\d|2100)(?:-{_MONTH}-{_DAY}|_{_MONTH}_{_DAY})(?!\d))"
+"""A date that follows another one is not its clock."""
 _DATE = re.compile(
     r"(?<!\d)(\d{4})([-_]?)(\d{2})\2(\d{2})"
-    r"(?:[T_ -]?(\d{2})[-:_h]?(\d{2})(?:[-:_m]?(\d{2}))?)?(?!\d)"
+    rf"(?:[T_ -]?{_NO_DATE}(\d{{2}})[-:_h]?{_NO_DATE}(\d{{2}})"
+    rf"(?:[-:_m]?{_NO_DATE}(\d{{2}}))?)?(?!\d)"
 )
 
 

@@ -2,8 +2,7 @@
 
 The same as `pipe/version.py` says, without looking around and backreferences, which
 regular expressions of Snowflake have not
-(https://docs.snowflake.com/en/sql-reference/functions-regexp). Where two dates touch
-(`2024-05-01_2024-06-01`) the last one counts here.
+(https://docs.snowflake.com/en/sql-reference/functions-regexp).
 """
 
 from __future__ import annotations
