@@ -210,7 +210,7 @@ def test_what_a_target_has_not_is_refused_with_the_way(person: Person) -> None:
         ("task_suspend", {"name": "build"}, "ALTER TASK SHOP.SNOWMELT.BUILD SUSPEND"),
         ("task_run", {}, "EXECUTE TASK SHOP.SNOWMELT.HOURLY"),
         ("refresh", {"pipe": "orders"}, "ALTER PIPE SHOP.BRONZE.ORDERS_PIPE REFRESH"),
-        ("reload", {"files": ["orders/1.csv"]}, "under another name"),
+        ("reload", {"files": ["orders/1.csv"]}, "snowmelt land FILE --target prod"),
         ("quarantine", {}, "SHOP_READER"),
         ("hold", {"file": "orders/1.csv"}, "nothing is held there"),
     ],

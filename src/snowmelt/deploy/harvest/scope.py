@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from snowmelt.deploy.naming import Names
+from snowmelt.deploy.snowflake.kept_history import KEEP
 from snowmelt.deploy.snowflake.manifest import SYSTEM, manifest
 from snowmelt.deploy.snowflake.pipe import Pipe as PipeThere
 from snowmelt.deploy.snowflake.places import Findings, pipe_files
@@ -108,7 +109,11 @@ def scope_of(project: Project, names: Names) -> Scope:
         )
         for file, each in zip(pipe_files(project), there, strict=True)
     )
-    tasks = [each for each in entities if isinstance(each, TaskThere)]
+    # what keeps the account's own history comes after what the project is about
+    tasks = sorted(
+        (each for each in entities if isinstance(each, TaskThere)),
+        key=lambda each: each.name.rpartition(".")[2].lower() == KEEP,
+    )
     local = {name.upper(): name for name in project.settings.tasks}
     ours = tuple(_task(each, local, project) for each in tasks)
     return Scope(names, project.settings.layers.bronze, pipes, ours)
