@@ -162,6 +162,7 @@ def told(found: dict[str, set[str]]) -> dict[str, set[str]]:
     return {path: secrets for path, secrets in found.items() if secrets}
 
 
+@pytest.mark.long
 def test_a_viewer_finds_no_secret_on_any_page(people: Served) -> None:
     with viewing(people) as viewer:
         found = crawl(viewer, each_kind=1)

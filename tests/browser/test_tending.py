@@ -203,6 +203,7 @@ def test_rows_of_quarantine_are_seen_and_come_back_corrected(
     assert found["rows"], "what was corrected is in silver"
 
 
+@pytest.mark.long
 def test_a_pipe_that_was_written_is_noticed_and_told_until_it_is_as_before(
     browser: Browser, served: Served
 ) -> None:

@@ -113,6 +113,7 @@ def test_a_first_day(tmp_path: Path) -> None:
     assert second["run"] is None
 
 
+@pytest.mark.long
 def test_renamed_and_corrected_files(shop: Shop) -> None:
     land_two_orders(shop)
     assert shop("run").code == 0
@@ -174,6 +175,7 @@ def test_all_that_waits_is_published_once(
         assert commands.query(count, None)["rows"] == [[before + 1]]
 
 
+@pytest.mark.long
 def test_rejects_are_shown_and_replayed_after_a_fix(shop: Shop) -> None:
     land_two_orders(shop)
     broken = PAYMENTS_HEADER + payment("a", "10.00") + "b,first,voucher,1,2.50\n"
@@ -209,6 +211,7 @@ def test_rejects_are_shown_and_replayed_after_a_fix(shop: Shop) -> None:
     assert rows == [["a", 1], ["b", 2]]
 
 
+@pytest.mark.long
 def test_a_failed_test_leaves_gold_and_its_evidence(shop: Shop) -> None:
     land_two_orders(shop)
     assert shop("run").code == 0
@@ -237,6 +240,7 @@ def test_a_failed_test_leaves_gold_and_its_evidence(shop: Shop) -> None:
     assert paid(shop) == "115.50"
 
 
+@pytest.mark.long
 def test_abort_statement_loads_all_or_nothing(shop: Shop) -> None:
     land_two_orders(shop)
     broken = PAYMENTS_HEADER + payment("a", "10.00") + payment("b", "much")
@@ -251,6 +255,7 @@ def test_abort_statement_loads_all_or_nothing(shop: Shop) -> None:
     assert len(shop("history", "--json").document["loads"]) == 3
 
 
+@pytest.mark.long
 def test_files_nobody_asked_for_and_files_that_fail(shop: Shop, tmp_path: Path) -> None:
     shop.land_bytes("stock.csv", b"sku\n1\n")
     shop.land_bytes("olist_sellers_dataset.csv", b"id;city\n1;recife\n")
@@ -319,6 +324,7 @@ def test_every_command_has_help_and_json_goes_to_stdout_alone(shop: Shop) -> Non
         assert isinstance(json.loads(answer.stdout), dict)
 
 
+@pytest.mark.long
 def test_plain_dbt_builds_dev_and_moves_no_offset(shop: Shop) -> None:
     land_two_orders(shop)
     assert shop("run").code == 0

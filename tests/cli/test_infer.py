@@ -44,6 +44,7 @@ def infer(root: Path, sample: Path, *more: object) -> int:
     return run("infer", sample, *words, *more)
 
 
+@pytest.mark.long
 def test_a_first_day_without_models(tmp_path: Path, sample: Path) -> None:
     """init, validate, infer, run, sql: real processes, no pipe, no model at first."""
     shop = Shop(tmp_path / "shop")

@@ -356,7 +356,10 @@ def test_files_that_are_superseded_are_not_opened(shop: Shop) -> None:
     assert live(shop) == [3]
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    "seed",
+    [*range(2), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 20))],
+)
 def test_bronze_is_what_lies_in_the_folder(tmp_path: Path, seed: int) -> None:
     """Files are renamed, swapped, touched, corrected, and written over in place."""
     rng = random.Random(seed)

@@ -94,7 +94,10 @@ def check(root: Path, expected: dict[str, list[int]], told: str) -> None:
     assert links == kept, told
 
 
-@pytest.mark.parametrize("step", [1, 2, 4, 8, 12, 16])
+@pytest.mark.parametrize(
+    "step",
+    [1, 8, 16, *(pytest.param(each, marks=pytest.mark.long) for each in (2, 4, 12))],
+)
 def test_a_process_that_is_killed_after_a_link_is_made_loads_once(
     tmp_path: Path, step: int
 ) -> None:

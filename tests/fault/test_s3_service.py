@@ -173,6 +173,7 @@ def test_connections_that_break_do_not_undo_a_look_at_many_objects(
     assert [name for name, file in there.items() if file is None] == ["gone.csv"]
 
 
+@pytest.mark.long
 def test_a_bucket_that_cannot_be_reached_is_said_and_gone_on_with(
     server: S3Server, tmp_path: Path
 ) -> None:

@@ -33,11 +33,13 @@ from simulation import mutations
 from simulation.driver import Site, made_site, simulate
 from simulation.mutations import MUTATIONS
 
-IN_ONE_TEST = 50
-SEEDS = 50
+IN_ONE_TEST = 25
+SEEDS = 25
 SEEDS_LONG = 10_500
 # Where a mutation shows itself rarely, and how many histories it may take.
 RARE = {
+    mutations.changes_unnoticed: 300,
+    mutations.history_before_rows: 300,
     mutations.settled_before_commit: 300,
     mutations.commits_beside_one_another: 400,
     mutations.overtaken_forgotten: 1000,
@@ -83,7 +85,7 @@ def digest_of(site: Site, seed: int) -> str:
 
 @pytest.mark.parametrize("hash_seed", ["1", pytest.param("2", marks=pytest.mark.long)])
 def test_a_seed_is_one_history(site: Site, hash_seed: str) -> None:
-    seeds = range(10)
+    seeds = range(4)
     code = (
         "from test_simulation import digest_of, made_site\n"
         f"with made_site() as site:\n"

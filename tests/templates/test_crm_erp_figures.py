@@ -67,6 +67,7 @@ def shop(tmp_path: Path, warm_crm_erp: Path) -> Iterator[Shop]:
     yield Shop(tmp_path / "shop")
 
 
+@pytest.mark.long
 def test_what_was_planted_is_refused_repaired_and_told_apart(
     tmp_path: Path, shop: Shop
 ) -> None:

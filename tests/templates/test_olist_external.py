@@ -19,7 +19,7 @@ from shop import Shop, contents
 from snowmelt.service.commands import OwnCommands
 from snowmelt.synth.olist import make_olist
 
-SHORT, LONG = range(1), range(1, 8)
+SHORT, LONG = range(0), range(8)
 
 
 @pytest.fixture(scope="module")
