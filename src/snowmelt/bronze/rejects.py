@@ -49,7 +49,8 @@ LISTED = """
 # What is wrong without the values that are: one text for every record of a kind.
 REASON = r"""
     regexp_replace(
-        regexp_replace(rejects.error, '''[^'']*''', '''…''', 'g'), '\d+', '#', 'g'
+        regexp_replace(rejects.error, '''[^'']*''', '''…''', 'g'),
+        '(^|[^-0-9])\d+', '\1#', 'g'  -- not the 8 of UTF-8
     )
 """
 
