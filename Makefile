@@ -39,7 +39,7 @@ lint: setup      ## Style, types, and the rules of the house.
 
 test: lint       ## Everything that must hold, in minutes.
 	@sh scripts/chromium.sh
-	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not long and not cloud"
+	@$(BIN)/python -m pytest -n 3 --dist worksteal -m "not long and not cloud"
 
 test-long: lint  ## The long forms: more kills, more random histories.
 	@sh scripts/chromium.sh

@@ -354,6 +354,7 @@ def test_backup_and_restore_as_a_user_types_them(shop: Shop, tmp_path: Path) -> 
     assert (tmp_path / "fresh" / "pipes" / "t.yml").exists()
 
 
+@pytest.mark.long
 def test_a_service_makes_backups_and_keeps_others_from_restoring(
     shop: Shop, tmp_path: Path
 ) -> None:

@@ -52,6 +52,7 @@ def asked(root: Path, sql: str) -> list[Any]:
         return list(row)
 
 
+@pytest.mark.long
 def test_what_is_streamed_in_is_in_gold_when_the_stream_ends(
     tmp_path: Path, warm_realtime: Path
 ) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from forms import with_long
 from shop import Shop
 from snowmelt.errors import ConfigError
 from snowmelt.project.new import make_project
@@ -177,7 +178,7 @@ CHANGES: dict[str, tuple[Callable[[Path], None], list[object]]] = {
 }
 
 
-@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("change", with_long(CHANGES, 3))
 def test_a_change_of_the_project_asks_dbt(shop: Shop, change: str) -> None:
     make, expected = CHANGES[change]
     make(shop.root)
@@ -226,7 +227,7 @@ def test_a_table_of_another_shape_asks_dbt(shop: Shop) -> None:
         assert rome(commands) == ["19.00", "south", "corner"]
 
 
-@pytest.mark.parametrize("damage", ["", "{", '{"format": 0}', "[1]"])
+@pytest.mark.parametrize("damage", with_long(["{", "", '{"format": 0}', "[1]"], 1))
 def test_recordings_are_a_cache(shop: Shop, damage: str) -> None:
     recordings = shop.root / ".snowmelt" / "recordings.json"
     if damage:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from gated_shop import MODEL, GatedShop, gated_shop, write_rules
 
+from forms import with_long
 from snowmelt.errors import ConfigError
 
 Rule = dict[str, Any]
@@ -146,7 +147,9 @@ CASES: dict[str, tuple[list[Rule], list[str], str, list[str]]] = {
 }
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda name: name.replace(" ", "_"))
+@pytest.mark.parametrize(
+    "case", with_long(CASES, 4), ids=lambda name: name.replace(" ", "_")
+)
 def test_what_a_rule_refuses(tmp_path: Path, case: str) -> None:
     rules, rows, ids, refused = CASES[case]
     with gated_shop(tmp_path / "shop", rules) as shop:
@@ -338,7 +341,7 @@ WRONG: dict[str, tuple[object, list[str]]] = {
 
 # dbt leaves its pool of threads to the garbage when it cannot compile
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("case", WRONG)
+@pytest.mark.parametrize("case", with_long(WRONG, 2))
 def test_a_rule_that_is_wrong_is_named(tmp_path: Path, case: str) -> None:
     rules, told = WRONG[case]
     with gated_shop(tmp_path / "shop", rules) as shop:

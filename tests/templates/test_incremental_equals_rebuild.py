@@ -20,7 +20,7 @@ from shop import Shop, contents
 from snowmelt.synth.olist import make_olist
 
 ORDERS = 60
-SHORT, LONG = range(1), range(1, 40)
+SHORT, LONG = range(0), range(40)
 
 
 @dataclass(frozen=True)

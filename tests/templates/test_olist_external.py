@@ -161,6 +161,7 @@ def test_an_increment_reads_the_new_files_alone(
             )
 
 
+@pytest.mark.long
 def test_a_run_does_not_read_what_was_written_over(
     shops: tuple[Shop, Shop], made_files: dict[str, bytes]
 ) -> None:

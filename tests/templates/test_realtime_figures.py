@@ -112,6 +112,7 @@ def test_what_was_planted_is_refused_repaired_and_told_apart(
     assert unspoilt.activity() == expected.activity()
 
 
+@pytest.mark.long
 def test_the_figures_of_the_readme_are_those_of_the_command_it_gives(
     tmp_path: Path,
 ) -> None:
@@ -230,6 +231,7 @@ def test_a_file_that_grows_or_is_rewritten_loses_no_event(
         assert ask(commands, statuses) == [["Loaded"]]
 
 
+@pytest.mark.long
 def test_a_file_that_only_grows_may_stand_for_its_versions(
     tmp_path: Path, shop: Shop
 ) -> None:

@@ -24,7 +24,7 @@ from realtime_feed import TABLES, feed, quarantined
 from shop import Shop
 from snowmelt.synth.realtime import make_realtime
 
-SHORT, LONG = range(1), range(1, 40)
+SHORT, LONG = range(0), range(40)
 
 Record = dict[str, str]
 

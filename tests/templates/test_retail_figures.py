@@ -144,6 +144,7 @@ def _compare_readme(commands: OwnCommands) -> None:
         ], sql
 
 
+@pytest.mark.long
 def test_increments_bring_customers_after_what_they_bought(
     tmp_path: Path, shop: Shop
 ) -> None:

@@ -32,7 +32,7 @@ from snowmelt.service.commands import OwnCommands
 from snowmelt.synth.retail import Retailer, make_increment, make_retail
 
 RETAILER = Retailer(12, 8, 60, seed=5, dirty=0.3, days=12)
-SHORT, LONG = range(1), range(1, 40)
+SHORT, LONG = range(0), range(40)
 SUFFIX = {"customers": "csv", "products": "json", "transactions": "parquet"}
 
 Record = dict[str, Any]

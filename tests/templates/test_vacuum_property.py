@@ -21,7 +21,7 @@ from small_project import Warm
 from snowmelt.warehouse.port import Session
 
 CASES = 6
-SHORT, LONG = range(1), range(1, 30)
+SHORT, LONG = range(0), range(30)
 MET = ("vacuumed", "correction below a blind model", "replay", "rejects vacuumed")
 _OWN = ("_load_seq", "_version_at", "_loaded_at", "_replayed_from")
 """What depends on the moment at which a file was loaded, in which lane."""

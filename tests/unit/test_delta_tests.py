@@ -14,6 +14,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from forms import with_long
 from snowmelt.transform.delta_tests import on_changes
 from snowmelt.transform.graph import Node
 
@@ -171,7 +172,7 @@ class World:
         self.change("parent", [f"{each}::int as id, 1 as note" for each in kept], lost)
 
 
-@pytest.mark.parametrize("name", TESTS)
+@pytest.mark.parametrize("name", with_long(TESTS, 3))
 def test_changes_fail_when_the_whole_fails(name: str) -> None:
     test, query = TESTS[name]
     failed = passed = 0
