@@ -318,7 +318,7 @@ def test_every_command_has_help_and_json_goes_to_stdout_alone(shop: Shop) -> Non
         told = CliRunner().invoke(group, [name, "--help"], prog_name="snowmelt")
         assert told.exit_code == 0, name
         assert f"Usage: snowmelt {name}" in told.output
-    for words in (["validate"], ["doctor"], ["status"], ["history"], ["rejects"]):
+    for words in (["validate"], ["doctor"], ["status"], ["rejects"]):
         answer = shop(*words, "--json")
         assert answer.code == 0, answer.stderr
         assert isinstance(json.loads(answer.stdout), dict)

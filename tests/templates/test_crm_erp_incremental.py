@@ -25,7 +25,7 @@ from snowmelt.service.commands import OwnCommands
 from snowmelt.synth.crm_erp import make_crm_erp
 
 CUSTOMERS, LINES = 20, 70
-SHORT, LONG = range(1), range(1, 40)
+SHORT, LONG = range(0), range(40)
 
 Record = dict[str, str]
 Made = dict[str, list[Record]]
