@@ -43,17 +43,21 @@ def blocks(language: str) -> list[str]:
 
 
 def commands() -> Iterator[Command]:
-    """The commands of the page that are ours, in its order."""
+    """The commands of the page that deploy, in its order.
+
+    What moves, sends and runs has stories of its own: test_migrate.py, test_sending.py
+    and tests/cloud/test_runs.py.
+    """
     for block in blocks("console"):
         found: Command | None = None
         for line in block.splitlines():
             if line.startswith("$ "):
-                if found is not None and found.words[0] == "snowmelt":
+                if found is not None and found.words[:2] == ["snowmelt", "deploy"]:
                     yield found
                 found = Command(line.removeprefix("$ ").split())
             elif found is not None:
                 found.shown.append(line)
-        if found is not None and found.words[0] == "snowmelt":
+        if found is not None and found.words[:2] == ["snowmelt", "deploy"]:
             yield found
 
 
