@@ -20,12 +20,13 @@ import pytest
 from asking import Arrival, ask, live_through
 from crm_erp_company import TABLES, quarantined
 
+from forms import with_long
 from shop import Shop
 from snowmelt.service.commands import OwnCommands
 from snowmelt.synth.crm_erp import make_crm_erp
 
 CUSTOMERS, LINES = 20, 70
-SHORT, LONG = range(0), range(40)
+SEEDS = with_long(range(40), 0)
 
 Record = dict[str, str]
 Made = dict[str, list[Record]]
@@ -127,9 +128,7 @@ def orphans(commands: OwnCommands) -> dict[str, int]:
     return {"orphans": ask(commands, f"select {count} from gold.fact_sales")[0][0]}
 
 
-@pytest.mark.parametrize(
-    "seed", [*SHORT, *(pytest.param(seed, marks=pytest.mark.long) for seed in LONG)]
-)
+@pytest.mark.parametrize("seed", SEEDS)
 def test_incremental_equals_rebuild(
     tmp_path: Path, warm_crm_erp: Path, made: Made, seed: int
 ) -> None:

@@ -16,11 +16,12 @@ from dataclasses import dataclass
 
 import pytest
 
+from forms import with_long
 from shop import Shop, contents
 from snowmelt.synth.olist import make_olist
 
 ORDERS = 60
-SHORT, LONG = range(0), range(40)
+SEEDS = with_long(range(40), 0)
 
 
 @dataclass(frozen=True)
@@ -127,9 +128,7 @@ def live_through(shop: Shop, made: dict[str, bytes], seed: int) -> Counter[str]:
     return met
 
 
-@pytest.mark.parametrize(
-    "seed", [*SHORT, *(pytest.param(seed, marks=pytest.mark.long) for seed in LONG)]
-)
+@pytest.mark.parametrize("seed", SEEDS)
 def test_incremental_equals_rebuild(
     built_shop: Shop, made: dict[str, bytes], seed: int
 ) -> None:

@@ -15,11 +15,12 @@ from pathlib import Path
 import pytest
 from test_incremental_equals_rebuild import draw
 
+from forms import with_long
 from shop import Shop, contents
 from snowmelt.service.commands import OwnCommands
 from snowmelt.synth.olist import make_olist
 
-SHORT, LONG = range(0), range(8)
+SEEDS = with_long(range(8), 0)
 
 
 @pytest.fixture(scope="module")
@@ -89,9 +90,7 @@ def run_both(one: OwnCommands, other: OwnCommands, suffix: str = "__all") -> lis
     return [] if run is None else [run["reason"], *run["full_refresh"]]
 
 
-@pytest.mark.parametrize(
-    "seed", [*SHORT, *(pytest.param(seed, marks=pytest.mark.long) for seed in LONG)]
-)
+@pytest.mark.parametrize("seed", SEEDS)
 def test_external_pipes_give_what_loaded_ones_give(
     shops: tuple[Shop, Shop], made_files: dict[str, bytes], seed: int
 ) -> None:

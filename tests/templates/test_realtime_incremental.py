@@ -21,10 +21,11 @@ import pytest
 from asking import Arrival, live_through
 from realtime_feed import TABLES, feed, quarantined
 
+from forms import with_long
 from shop import Shop
 from snowmelt.synth.realtime import make_realtime
 
-SHORT, LONG = range(0), range(40)
+SEEDS = with_long(range(40), 0)
 
 Record = dict[str, str]
 
@@ -106,9 +107,7 @@ def draw(made: list[Record], rng: random.Random) -> Iterator[Arrival]:
     yield from arrivals
 
 
-@pytest.mark.parametrize(
-    "seed", [*SHORT, *(pytest.param(seed, marks=pytest.mark.long) for seed in LONG)]
-)
+@pytest.mark.parametrize("seed", SEEDS)
 def test_incremental_equals_rebuild(
     tmp_path: Path, warm_realtime: Path, made: list[Record], seed: int
 ) -> None:

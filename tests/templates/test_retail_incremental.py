@@ -27,12 +27,13 @@ from asking import Arrival, ask, live_through
 from retail_company import RELATIONS, audited, quarantined
 from retail_oracle import read_file
 
+from forms import with_long
 from shop import Shop
 from snowmelt.service.commands import OwnCommands
 from snowmelt.synth.retail import Retailer, make_increment, make_retail
 
 RETAILER = Retailer(12, 8, 60, seed=5, dirty=0.3, days=12)
-SHORT, LONG = range(0), range(40)
+SEEDS = with_long(range(40), 0)
 SUFFIX = {"customers": "csv", "products": "json", "transactions": "parquet"}
 
 Record = dict[str, Any]
@@ -135,9 +136,7 @@ def not_known(commands: OwnCommands) -> dict[str, int]:
     return {"not known": ask(commands, sql)[0][0]}
 
 
-@pytest.mark.parametrize(
-    "seed", [*SHORT, *(pytest.param(seed, marks=pytest.mark.long) for seed in LONG)]
-)
+@pytest.mark.parametrize("seed", SEEDS)
 def test_incremental_equals_rebuild(
     tmp_path: Path, warm_retail: Path, made: Made, seed: int
 ) -> None:
@@ -151,7 +150,7 @@ def test_incremental_equals_rebuild(
         filled=("gold.daily_sales_analysis", "gold.sales_by_day"),
         quarantined=quarantined,
         seen=not_known,
-        at_the_end=audited if seed in LONG else lambda _: None,
+        at_the_end=audited,
     )
     assert met["superseded"], f"seed {seed} superseded nothing: {met}"
     assert met["replay"], f"seed {seed} replayed nothing: {met}"

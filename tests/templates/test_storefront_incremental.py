@@ -25,12 +25,13 @@ from asking import Arrival, ask, live_through
 from storefront_oracle import read_json
 from storefront_shop import TABLES, audited, quarantined
 
+from forms import with_long
 from shop import Shop
 from snowmelt.service.commands import OwnCommands
 from snowmelt.synth.storefront import make_storefront
 
 CUSTOMERS = 8
-SHORT, LONG = range(1), range(1, 40)
+SEEDS = with_long(range(40), 1)
 
 Record = dict[str, Any]
 Made = dict[str, list[Record]]
@@ -141,9 +142,7 @@ def orphans(commands: OwnCommands) -> dict[str, int]:
     return {"orphans": ask(commands, sql)[0][0]}
 
 
-@pytest.mark.parametrize(
-    "seed", [*SHORT, *(pytest.param(seed, marks=pytest.mark.long) for seed in LONG)]
-)
+@pytest.mark.parametrize("seed", SEEDS)
 def test_incremental_equals_rebuild(
     tmp_path: Path, warm_storefront: Path, made: Made, seed: int
 ) -> None:

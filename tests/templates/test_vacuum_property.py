@@ -16,12 +16,13 @@ from pathlib import Path
 import pytest
 
 import small_histories
+from forms import with_long
 from small_histories import History
 from small_project import Warm
 from snowmelt.warehouse.port import Session
 
 CASES = 6
-SHORT, LONG = range(0), range(30)
+SEEDS = with_long(range(30), 0)
 MET = ("vacuumed", "correction below a blind model", "replay", "rejects vacuumed")
 _OWN = ("_load_seq", "_version_at", "_loaded_at", "_replayed_from")
 """What depends on the moment at which a file was loaded, in which lane."""
@@ -129,9 +130,7 @@ def lived(root: Path, warm: Warm, seed: int) -> Counter[str]:
     return with_vacuum.met
 
 
-@pytest.mark.parametrize(
-    "seed", [*SHORT, *(pytest.param(each, marks=pytest.mark.long) for each in LONG)]
-)
+@pytest.mark.parametrize("seed", SEEDS)
 def test_vacuum_changes_nothing(
     tmp_path: Path, warm: Warm, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
