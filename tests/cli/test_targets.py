@@ -23,6 +23,7 @@ from snowmelt.errors import UnreachableError
 from snowmelt.project.project import Project, load_project
 from snowmelt.serve.api import GETS, POSTS
 from snowmelt.service.targets.commands import ANSWERED
+from snowmelt.service.targets.project import observed_project
 from snowmelt.service.targets.refusing import refusal
 
 ORDERS, ORDERS_PIPE = "SHOP.BRONZE.ORDERS__ALL", "SHOP.BRONZE.ORDERS_PIPE"
@@ -354,3 +355,13 @@ def test_a_canary_goes_through_and_its_transcript_says_so(
     assert not bucket.objects
     assert person.says("doctor", "--live") == 2
     assert "snowmelt doctor --live --target prod" in person.err
+
+
+def test_what_observes_a_target_is_not_the_service_of_this_machine(
+    seen: Person,
+) -> None:
+    here = load_project(seen.root)
+    there = observed_project(here, "prod")
+    assert here.socket.parent == here.state
+    assert there.socket.parent == there.state != here.state
+    assert there.warehouse_path != here.warehouse_path

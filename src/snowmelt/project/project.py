@@ -22,6 +22,7 @@ from snowmelt.transform.tasks.checking import Surroundings, problems
 from snowmelt.warehouse.port import LINKS
 
 SETTINGS_FILE = "snowmelt.yml"
+SOCKET = "service.sock"
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class Project:
 
     @property
     def socket(self) -> Path:
-        return socket_of(self.root)
+        return self.state / SOCKET
 
     @property
     def users_path(self) -> Path:
@@ -122,7 +123,7 @@ class Project:
 
 def socket_of(root: Path) -> Path:
     """Return where the service of a project answers, whatever its files say."""
-    return root / ".snowmelt" / "service.sock"
+    return root / ".snowmelt" / SOCKET
 
 
 def find_project(directory: Path) -> Path:
