@@ -43,7 +43,7 @@ test: lint       ## Everything that must hold, in minutes.
 
 test-long: lint  ## The long forms: more kills, more random histories.
 	@sh scripts/chromium.sh
-	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not cloud"
+	@$(BIN)/python -m pytest -n 2 --dist worksteal -m "not cloud" --timeout 900
 
 .venv-cloud/.ready: tests/cloud/requirements.lock | .venv/.ready
 	@test -x .venv-cloud/bin/python || $(PYTHON) -m venv .venv-cloud
