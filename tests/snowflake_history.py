@@ -117,7 +117,7 @@ FUNCTIONS = {
     ),
 }
 _CALL = re.compile(
-    r"SELECT (?P<columns>[\w, ]+)\s+FROM TABLE\((?P<database>\w+)\."
+    r"SELECT (?!DISTINCT)(?P<columns>[\w, ]+)\s+FROM TABLE\((?P<database>\w+)\."
     r"INFORMATION_SCHEMA\.(?P<name>\w+)\((?P<arguments>.*)\)\)",
     re.DOTALL,
 )

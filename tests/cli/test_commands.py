@@ -21,6 +21,7 @@ from shop import SNOWMELT, Shop, make_shop
 from snowmelt.bronze.copy import Copier
 from snowmelt.cli.main import COMMANDS, group
 from snowmelt.clock import SystemClock
+from snowmelt.project.project import load_project
 from snowmelt.synth.olist import make_olist
 
 ORDERS_HEADER = (
@@ -439,3 +440,17 @@ def test_a_project_in_a_deep_folder_has_a_socket_too(tmp_path: Path) -> None:
     deep = make_shop(tmp_path / ("long" * 20) / ("deep" * 20) / "shop")
     with service(deep):
         assert deep("status", "--json").document["service"]["running"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [("My Shop-2", "my_shop_2"), ("2024", "storefront"), ("Été", "ete")],
+)
+def test_a_project_is_named_after_its_folder(
+    tmp_path: Path, folder: str, name: str
+) -> None:
+    """What a target gets bears this name: two of one template must not share it."""
+    shop = Shop(tmp_path)
+    made = shop("init", folder, "--template", "storefront")
+    assert made.code == 0, made.stderr
+    assert load_project(tmp_path / folder).settings.name == name

@@ -34,7 +34,7 @@ def command(
 ) -> None:
     """Make a project in DIRECTORY from a template, or adopt a dbt project.
 
-    Where a dbt project stands, here without DIRECTORY, it is adopted: what is missing
+    It is named after DIRECTORY. Where a dbt project stands, here without DIRECTORY, it is adopted: what is missing
     is added. Nothing is ever overwritten. In a project that Snowmelt has made already
     `--airflow` and `--github` add only what they name.
     """
@@ -85,9 +85,9 @@ def _ask_template(no_input: bool) -> str:
 
 def _make(directory: Path, template: str, more: dict[str, bool], as_json: bool) -> None:
     from snowmelt.project.extras import write_extras
-    from snowmelt.project.new import make_project
+    from snowmelt.project.new import make_project, name_of
 
-    made = make_project(directory, template)
+    made = make_project(directory, template, name_of(directory))
     made += write_extras(directory, template, **more)
     _open(directory)
     if as_json:

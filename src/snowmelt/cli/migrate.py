@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,7 +80,7 @@ def command(target: str, directory: Path, as_json: bool, **given: Any) -> int:
         path = write_report(project, target, document, began_at)
         if as_json:
             output.show_json(document)
-        output.tell(f"Report: {path}")
+        output.tell(f"Report: {os.path.relpath(path)}")
         return 0 if document["alike"] else 1
 
 

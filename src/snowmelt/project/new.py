@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import unicodedata
 from importlib.resources import as_file, files
 from pathlib import Path
 
 from snowmelt.errors import UsageError
+from snowmelt.project.project import SETTINGS_FILE
 from snowmelt.transform.package import PACKAGE, write_package
 
 
@@ -16,9 +19,22 @@ def template_names() -> list[str]:
     return sorted(each.name for each in folder.iterdir() if each.is_dir())
 
 
-def make_project(directory: Path, template: str) -> list[str]:
+def name_of(directory: Path) -> str | None:
+    """Return what a project in a directory is called; None if that is no name.
+
+    What a target's account gets is named after the project, so that two of one template
+    must not share a name.
+    """
+    plain = unicodedata.normalize("NFKD", directory.resolve().name)
+    letters = plain.encode("ascii", "ignore").decode().lower()
+    name = re.sub(r"[^a-z0-9]+", "_", letters).strip("_")
+    return name if re.match(r"[a-z]", name) else None
+
+
+def make_project(directory: Path, template: str, name: str | None = None) -> list[str]:
     """Copy a template into a directory and return the files made.
 
+    `name` is the project's, if not that of the template.
     Raises UsageError, before anything is written, for an unknown template and for
     files that are there already.
     """
@@ -48,6 +64,10 @@ def make_project(directory: Path, template: str) -> list[str]:
         for path, copy in copies.items():
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, copy)
+    if name is not None:
+        settings = directory / SETTINGS_FILE
+        text = re.sub(r"(?m)^name: .*$", f"name: {name}", settings.read_text())
+        settings.write_text(text)
     (directory / "landing").mkdir(exist_ok=True)
     return [
         *(str(copy.relative_to(directory)) for copy in copies.values()),

@@ -72,9 +72,15 @@ def _status(facts: Facts, scope: Scope, document: Document) -> Document:
         pipe["pipe_status"] = facts.statuses.get(pipe["pipe_name"], pipe["pipe_status"])
     document["problems"] += _lines([*problems_of(facts), *stale_of(facts)])
     document["warnings"] += _lines(warnings_of(facts))
+    document["tasks"]["publishes"] = _tasks_publish(scope)
     document["target"] = facts.target
     document["limits"] = {}
     return document
+
+
+def _tasks_publish(scope: Scope) -> bool:
+    """Do the account's tasks build, or a machine that follows it?"""
+    return scope.names.target.runner == "tasks"
 
 
 def _streams(facts: Facts, scope: Scope, document: Document) -> Document:
@@ -92,7 +98,7 @@ def _tasks(facts: Facts, scope: Scope, document: Document) -> Document:
     known = document["tasks"]
     if document["is_default"]:
         known = [_task_there(each, scope) for each in facts.tasks]
-        document |= {"is_default": False, "publishes": True, "limits": {}}
+        document |= {"is_default": False, "limits": {}}
         root = next((each for each in scope.tasks if each.name == each.root), None)
         if root is not None:
             document["root"] = root.name
@@ -102,7 +108,8 @@ def _tasks(facts: Facts, scope: Scope, document: Document) -> Document:
         task["state"] = told["state"] if told else "not there"
         if told and told["last_suspended_reason"]:
             task["reason"] = told["last_suspended_reason"]
-    return document | {"tasks": known, "target": facts.target}
+    told = {"publishes": _tasks_publish(scope), "target": facts.target}
+    return document | {"tasks": known} | told
 
 
 def _task_there(task: Document, scope: Scope) -> Document:
