@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 from looking import looking, require_accessible
 from seen_project import Served
@@ -73,3 +74,10 @@ def test_cost_leads_from_its_figures_to_what_they_are_made_of(
         page.wait_for_url("**/cost?days=30")
         told = page.get_by_text("snowmelt cost --target prod --days 30")
         assert told.count() == 1
+
+
+def test_who_is_not_logged_in_is_told_which_link_opens_these_pages(
+    observed: Observed,
+) -> None:
+    answer = httpx.get(f"{observed.url}/login")
+    assert "snowmelt link --target prod" in answer.text

@@ -99,7 +99,10 @@ def test_words_of_the_language_are_quoted_as_names() -> None:
          ["COMPRESSION = ZSTD", "DATE_FORMAT = 'DD.MM.YYYY'"]),
         ("{type: json, strip_null_values: true}",
          ["TYPE = JSON", "STRIP_OUTER_ARRAY = TRUE", "STRIP_NULL_VALUES = TRUE"]),
-        ("{type: parquet}", ["TYPE = PARQUET", "USE_LOGICAL_TYPE = TRUE"]),
+        (
+            "{type: parquet}",
+            ["TYPE = PARQUET", "USE_LOGICAL_TYPE = TRUE", "NULL_IF = ()"],
+        ),
     ],
 )  # fmt: skip
 def test_formats_are_said_in_their_options(

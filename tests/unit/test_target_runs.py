@@ -21,7 +21,7 @@ from snowmelt.deploy.running.remedies import Around, remedy_of
 from snowmelt.errors import ConfigError, InUseError, SnowmeltError, UnreachableError
 from snowmelt.project.targets import SnowflakeTarget
 
-AROUND = Around("prod", "DEPLOYING", "SHOP_WH", "DEPLOYER")
+AROUND = Around("prod", "DEPLOYING", "SHOP_WH", "DEPLOYER", "SHOP_TRANSFORMER")
 AWS = {"account": "123456789012", "region": "eu-central-1", "bucket": "shop-landing"}
 
 
@@ -54,7 +54,8 @@ def test_a_profile_names_secrets_and_holds_none(
         (
             "003001 (42501): SQL access control error: Insufficient privileges to "
             "operate on schema 'GOLD_NEXT'.",
-            "GRANT ALL PRIVILEGES ON SCHEMA GOLD_NEXT TO ROLE DEPLOYING",
+            "GRANT USAGE, CREATE TABLE, CREATE VIEW, CREATE STREAM ON SCHEMA GOLD_NEXT "
+            "TO ROLE DEPLOYING",
         ),
         (
             "090073 (22000): Warehouse 'SHOP_WH' cannot be resumed because resource "
@@ -153,8 +154,9 @@ def test_a_failing_model_names_object_statement_error_and_remedy(
         "Database Error 003001 (42501): Insufficient privileges to operate on schema "
         "'SILVER'",
         str(tmp_path / "target/compiled/shop/models/days.sql"),
-        "GRANT ALL PRIVILEGES ON SCHEMA SILVER TO ROLE DEPLOYING; what deploy made, "
-        "it owns: snowmelt deploy plan --target prod",
+        "GRANT USAGE, CREATE TABLE, CREATE VIEW, CREATE STREAM ON SCHEMA SILVER TO "
+        "ROLE DEPLOYING; what deploy made, SHOP_TRANSFORMER may use: role: "
+        "SHOP_TRANSFORMER",
     )
     json.dumps(outcome.document)
 

@@ -34,9 +34,9 @@ def command(
 ) -> None:
     """Make a project in DIRECTORY from a template, or adopt a dbt project.
 
-    It is named after DIRECTORY. Where a dbt project stands, here without DIRECTORY, it is adopted: what is missing
-    is added. Nothing is ever overwritten. In a project that Snowmelt has made already
-    `--airflow` and `--github` add only what they name.
+    It is named after DIRECTORY. Where a dbt project stands, here without DIRECTORY, it
+    is adopted: what is missing is added. Nothing is ever overwritten. In a project that
+    Snowmelt has made already `--airflow` and `--github` add only what they name.
     """
     from snowmelt.project.adopt import is_dbt_project
 

@@ -137,7 +137,7 @@ def _pipe(given: Properties) -> str:
 def _glob(pattern: str) -> str:
     """Return a pattern as a pipe's file has it, so far as it is one of those."""
     told = pattern.replace("\\\\", "\\")
-    for regular, glob in (("(?:[^/]+/)*", "**/"), ("[^/]*", "*"), ("[^/]", "?")):
+    for regular, glob in (("([^/]+/)*", "**/"), ("[^/]*", "*"), ("[^/]", "?")):
         told = told.replace(regular, glob)
     told = re.sub(r"\[(\w)(\w)\]", _either_case, told)
     return re.sub(r"\\(.)", r"\1", told)

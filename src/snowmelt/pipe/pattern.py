@@ -90,7 +90,7 @@ def _tokens(pattern: str) -> list[str]:
 
 def _translate(token: str) -> str:
     if token == "**/":
-        return "(?:[^/]+/)*"
+        return "([^/]+/)*"  # as every dialect of expressions has it
     if token == "*":
         return "[^/]*"
     if token == "?":

@@ -90,7 +90,11 @@ class Doors:
     def _login_page(self, told: str, target: str, status: int) -> Response:
         has_users = bool(self._site.users.all())
         html = self._site.render(
-            "login.html", told=told, next=local_path(target), has_users=has_users
+            "login.html",
+            told=told,
+            next=local_path(target),
+            has_users=has_users,
+            shell={"target": self._site.target},
         )
         return HTMLResponse(html, status)
 

@@ -108,6 +108,7 @@ class Windows:
             *(commands, masked(commands, self._loop), action_log, door.door),
             *(users, parts.clock, broadcast),
             shares=shares,
+            target=parts.project.target_name,
         )
         self._preview = Preview(parts, site)
         parts.events.subscribe(site.asked)

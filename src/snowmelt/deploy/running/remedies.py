@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from snowmelt.deploy.snowflake.access import BUILDS, BUILDS_SCHEMAS
 from snowmelt.deploy.snowflake.session import remedy
 
 _PRIVILEGE = re.compile(
@@ -14,6 +15,14 @@ _MISSING = re.compile(
     r"(?P<kind>Object|Schema|Database|Table|Stream|Warehouse|Role) '(?P<name>[^']+)' "
     r"does not exist or not authorized"
 )
+_NEEDED = {
+    "DATABASE": BUILDS_SCHEMAS,
+    "SCHEMA": BUILDS,
+    "TABLE": ("SELECT",),
+    "VIEW": ("SELECT",),
+    "STREAM": ("SELECT",),
+    "WAREHOUSE": ("USAGE", "OPERATE"),
+}
 _NO_WAREHOUSE = ("no active warehouse", "cannot be resumed", "is suspended")
 
 
@@ -25,6 +34,8 @@ class Around:
     role: str
     warehouse: str
     user: str
+    transformer: str
+    """The role that deploy makes for who builds models."""
 
 
 def remedy_of(message: str, around: Around) -> str:
@@ -33,9 +44,10 @@ def remedy_of(message: str, around: Around) -> str:
     asked = _PRIVILEGE.search(message)
     if asked is not None:
         kind, name = asked["kind"].upper(), asked["name"]
+        lacking = ", ".join(_NEEDED.get(kind, ("USAGE",)))
         return (
-            f"GRANT ALL PRIVILEGES ON {kind} {name} TO ROLE {around.role}; what "
-            f"deploy made, it owns: snowmelt deploy plan --target {around.target}"
+            f"GRANT {lacking} ON {kind} {name} TO ROLE {around.role}; what deploy "
+            f"made, {around.transformer} may use: role: {around.transformer}"
         )
     if "quota" in said and "resource monitor" in said:
         return (

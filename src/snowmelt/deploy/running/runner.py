@@ -38,9 +38,13 @@ class Runner:
 
     @property
     def around(self) -> Around:
-        target = self.names.target
+        names, target = self.names, self.names.target
         return Around(
-            self.names.owner.target, target.role, self.names.warehouse, target.user
+            names.owner.target,
+            target.role,
+            names.warehouse,
+            target.user,
+            names.role("transformer"),
         )
 
     @property

@@ -13,6 +13,9 @@ from snowmelt.deploy.snowflake.entity import Entity, Optioned, address_of
 from snowmelt.deploy.snowflake.session import Row
 from snowmelt.deploy.snowflake.sql import Written
 
+BUILDS = ("USAGE", "CREATE TABLE", "CREATE VIEW", "CREATE STREAM")
+"""What builds models in a schema; they own their streams, in the schema they are in."""
+BUILDS_SCHEMAS = ("CREATE SCHEMA", "USAGE")
 _PLURALS = {"FILE FORMAT": "FILE FORMATS", "MASKING POLICY": "MASKING POLICIES"}
 
 

@@ -118,6 +118,7 @@ def _parquet(
         "COMPRESSION": Word("AUTO"),
         "USE_LOGICAL_TYPE": True,
         "USE_VECTORIZED_SCANNER": True,
+        "NULL_IF": (),  # else a text of \N would be NULL
     }
 
 

@@ -14,7 +14,13 @@ from snowmelt.deploy.migration.destination import (
 )
 from snowmelt.deploy.naming import Names
 from snowmelt.deploy.snowflake import sql
-from snowmelt.deploy.snowflake.access import Grant, Role, RoleGrant
+from snowmelt.deploy.snowflake.access import (
+    BUILDS,
+    BUILDS_SCHEMAS,
+    Grant,
+    Role,
+    RoleGrant,
+)
 from snowmelt.deploy.snowflake.bronze import Surroundings, map_pipe
 from snowmelt.deploy.snowflake.code import MaskingPolicy
 from snowmelt.deploy.snowflake.dynamic import asks_for_dynamic_tables
@@ -188,19 +194,13 @@ class _Manifest:
 
     def _transformer(self) -> list[Grant]:
         bronze = self.bronze
-        # models own their streams, in the schema that they are in
         makes: tuple[str, ...] = (
-            *("USAGE", "CREATE TABLE", "CREATE VIEW", "CREATE STREAM"),
+            *BUILDS,
             *(("CREATE DYNAMIC TABLE",) if self._has_dynamic_tables else ()),
         )
         found = [
             self._on("transformer", ("USAGE", "CREATE STREAM"), "SCHEMA", bronze.name),
-            self._on(
-                "transformer",
-                ("CREATE SCHEMA", "USAGE"),
-                "DATABASE",
-                self.database.name,
-            ),
+            self._on("transformer", BUILDS_SCHEMAS, "DATABASE", self.database.name),
             self._future("transformer", ("SELECT",), "TABLE", bronze),
             self._future("transformer", ("SELECT",), "VIEW", bronze),
         ]

@@ -86,6 +86,8 @@ class Site:
     clock: Clock
     broadcast: Broadcast
     shares: Shares
+    target: str | None = None
+    """The target that is observed; None: this machine's service."""
     assets: Assets = field(default_factory=Assets)
 
     def __post_init__(self) -> None:
