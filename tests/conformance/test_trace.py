@@ -263,6 +263,41 @@ def test_every_record_says_what_became_of_it(shop: Shop) -> None:
         assert [each["state"] for each in versions["rows"]] == ["counts", "older"]
 
 
+def test_a_newer_row_that_a_rule_dropped_is_not_called_older(shop: Shop) -> None:
+    """Business time decides first: what is behind it would not count anyway."""
+    with open_small(shop) as commands:
+        for day, amount, at in (
+            ("02", "5.00", "2024-03-02"),  # counts
+            ("01", "9999", "2024-03-01"),  # older, whatever its rule says
+            ("03", "8888", "2024-03-03"),  # would come first
+            ("04", "7777", "2024-02-01"),  # a newer file, an older record
+        ):
+            row = f"o1,c1,aa,open,{amount},2024-01-01,{at}\n"
+            shop.land_bytes(f"orders_2024-03-{day}.csv", f"{ORDERS}{row}".encode())
+            assert commands.run(None)["run"]["state"] == "SUCCEEDED"
+
+        def fate(day: str) -> str:
+            file = f"orders_2024-03-{day}.csv"
+            silver = commands.became(file, None, 1, 5)["record"]["silver"]
+            [found] = [e["state"] for e in silver if e["model"] == "silver.orders"]
+            return str(found)
+
+        assert {day: fate(day) for day in ("01", "02", "03", "04")} == {
+            "01": "older",
+            "02": "there",
+            "03": "dropped",
+            "04": "older",
+        }
+        versions = commands.trace("silver.orders", ["order_id=o1"], 20)["versions"]
+        states = {each["file_name"][15:17]: each["state"] for each in versions["rows"]}
+        assert states == {
+            "01": "older",
+            "02": "counts",
+            "03": "dropped",
+            "04": "older",
+        }
+
+
 def test_a_file_that_was_written_over_says_so(shop: Shop) -> None:
     name = "orders_2024-03-02.csv"
     with open_small(shop) as commands:

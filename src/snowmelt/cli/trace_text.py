@@ -119,6 +119,7 @@ def _show_versions(versions: Document | None) -> None:
             why = {
                 "superseded": f"superseded by load {each['superseded_by']}",
                 "quarantined": f"refused by {each['rule']}",
+                "dropped": "dropped by a rule",
                 "older": "another version comes first in the order of truth",
                 "waiting": "waits for a run",
             }[each["state"]]

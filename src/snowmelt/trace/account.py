@@ -14,6 +14,7 @@ from snowmelt.trace.closure import all_rows_of, columns_of, listed
 from snowmelt.trace.models import Models, name_of
 from snowmelt.trace.origins import key_columns
 from snowmelt.trace.silver import keys_of_record
+from snowmelt.trace.truth import dropped_rows
 from snowmelt.transform.graph import Node
 from snowmelt.transform.quarantine import quarantine_table
 from snowmelt.warehouse.port import Session
@@ -138,6 +139,8 @@ def _lost(
         if keys
         else "select 1 where false"
     )
+    if rows and session.rows(dropped_rows(node, made)):
+        return {"state": "dropped"}
     if not rows:
         read = session.value(
             "select count(*) from snowmelt.row_tallies "

@@ -15,6 +15,7 @@ from typing import Any
 from snowmelt.trace.closure import all_rows_of, columns_of, equal, listed
 from snowmelt.trace.models import Models, name_of
 from snowmelt.trace.silver import keys_of_record
+from snowmelt.trace.truth import DROPPED, dropped_rows
 from snowmelt.transform.graph import Node
 from snowmelt.transform.quarantine import quarantine_table
 from snowmelt.warehouse.port import Session
@@ -76,7 +77,8 @@ def versions_of(
 
     `rows` is a condition that holds of these rows of the model alone. Of each row that
     came `state` says what became of it: counts, older (the order of truth put another
-    one first), superseded (with its load), quarantined, or waiting for a run. Rejects
+    one first), superseded (with its load), quarantined, dropped by a rule, or waiting
+    for a run. Rejects
     whose text has a key's value are no rows, and are listed beside them. What
     is dear to look through is left out, and that is said, unless `all_loads`.
     """
@@ -127,19 +129,24 @@ def _query(asked: _Asked, loads: Sequence[int]) -> str:
         f"select {_ORIGIN} from {silver} where {asked.rows}",  # noqa: S608
         f"select {_ORIGIN} from ({_refused(asked)})",  # noqa: S608
     ]
+    dropped = f"select {DROPPED} from {silver} where false"  # noqa: S608
     if loads:
-        parts.append(f"select {_ORIGIN} from ({_looked_through(asked, loads)})")  # noqa: S608
+        made = _looked_through(asked, loads)
+        parts.append(f"select {_ORIGIN} from ({made})")  # noqa: S608
+        dropped = dropped_rows(asked.node, made)
     return (
         "select came._file as file_name, came._file_row as file_row, "  # noqa: S608
         "came._load_seq as load_seq, came._version_at as version_at, "
         "case when there._load_seq is not null then 'counts' "
         "when load.superseded_by is not null then 'superseded' "
         "when refused._load_seq is not null then 'quarantined' "
-        "when tally.model is null then 'waiting' else 'older' end as state, "
+        "when tally.model is null then 'waiting' "
+        "when dropped._load_seq is not null then 'dropped' else 'older' end as state, "
         "load.superseded_by, refused.rule "
         f"from ({' union '.join(parts)}) as came "
         f"left join (select _load_seq, _file_row from {silver} where {asked.rows}) "
         "as there using (_load_seq, _file_row) "
+        f"left join ({dropped}) as dropped using (_load_seq, _file_row) "
         "left join snowmelt.load_history as load on load.load_seq = came._load_seq "
         f"left join {quarantine} as refused "
         "on (refused._load_seq, refused._file_row) = (came._load_seq, came._file_row) "

@@ -27,8 +27,8 @@ class Node:
 
     `relation` is its name as dbt writes it into SQL, `key` as offsets and logs have it
     (schema.name). `asks_dbt` says why what dbt did for it cannot be done again without
-    dbt; empty if it can. `rules` are its row rules, `target_lag` its goal, as they are
-    written; `path` is the file it is in.
+    dbt; empty if it can. `rules` are its row rules, `target_lag` its goal, `newest_by`
+    the business time of its versions, as they are written; `path` is the file it is in.
     """
 
     id: str
@@ -46,6 +46,7 @@ class Node:
     rules: tuple[Any, ...] = ()
     test: dict[str, Any] | None = None
     target_lag: str = ""
+    newest_by: str = ""
     path: str = ""
 
     def scratch(self, name: str) -> str:
@@ -188,6 +189,7 @@ def _node(entry: Mapping[str, Any], asks_dbt: str) -> Node:
         rules=_rules(config),
         test=_test(entry) if is_test else None,
         target_lag=_target_lag(config),
+        newest_by=str(config.get("newest_by") or ""),
         path=entry.get("original_file_path") or "",
     )
 

@@ -17,7 +17,7 @@ from typing import Any
 from snowmelt.transform.graph import Graph, Node
 
 log = logging.getLogger("snowmelt")
-FORMAT = 2
+FORMAT = 3
 _TEMPORARY = re.compile(r"__dbt_tmp\d[\d_]*")
 _COMMENT = re.compile(r"^\s*(/\*.*?\*/\s*|--[^\n]*\n\s*)*", re.DOTALL)
 _WRITES = re.compile(r"\b(insert\s+into|delete\s+from|merge\s+into|update)\b", re.I)
