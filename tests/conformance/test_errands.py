@@ -104,6 +104,12 @@ def test_a_file_that_fails_is_named_with_its_line(
     assert errand["problem"].startswith("visits_broken.csv:3: pages: ")
     arrived = client.get("/api/v1/arrived?pipe=visits&name=visits_br*.csv").json()
     assert (arrived["loaded"], arrived["failed"]) == (0, 1)
+    told = Shop(service.root)("errands", "--state", "failed")
+    assert f"errand {errand['errand']}: visits_broken.csv:3: pages: " in told.stderr
+    (listed,) = Shop(service.root)("errands", "--limit", "1", "--json").document[
+        "errands"
+    ]
+    assert (listed["errand"], listed["state"]) == (errand["errand"], "FAILED")
     (service.root / "landing" / "visits_broken.csv").unlink()
 
 

@@ -53,6 +53,7 @@ COMMANDS = {
     "link": "Print a link that opens the pages, once.",
     "users": "Say who may see the pages with a password.",
     "tokens": "Say which programs may ask the service, and which may act.",
+    "errands": "Show what programs asked for, and what came of it.",
     "backup": "Copy the warehouse into a new folder while it is in use.",
     "restore": "Put the warehouse of a backup back.",
     "deploy": "Put the project on AWS and Snowflake.",
