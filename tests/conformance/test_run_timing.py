@@ -207,6 +207,7 @@ def test_status_and_doctor_say_which_goals_are_odd(shop: Shop) -> None:
     assert "model fct_orders: target_lag: 'an hour' is no" in shop("status").stderr
 
 
+@pytest.mark.long
 def test_validate_refuses_what_is_no_target_lag(shop: Shop) -> None:
     path = shop.root / "models" / "gold" / "_gold.yml"
     text = path.read_text()

@@ -501,6 +501,7 @@ def test_a_bucket_that_is_not_there_is_unreachable(bucket: Bucket) -> None:
         stage.refresh()
 
 
+@pytest.mark.long
 def test_a_server_that_is_not_there_is_unreachable(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

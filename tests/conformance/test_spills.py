@@ -77,6 +77,7 @@ def test_a_load_that_does_not_fit_in_memory_is_told_of_once(
     assert logged == [("readings", "SPILLED", spilled.peak_bytes)]
 
 
+@pytest.mark.long
 def test_a_load_that_fits_is_not_told_of(tmp_path: Path) -> None:
     told = load(tmp_path, "warehouse: {memory_limit: 1200MB}")
     assert not [each for each in told if isinstance(each, Spilled)]

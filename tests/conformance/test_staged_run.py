@@ -445,6 +445,7 @@ def test_a_process_killed_between_stages_publishes_nothing(shop: Shop) -> None:
         assert order_count(commands) == 1
 
 
+@pytest.mark.long
 def test_by_dbt_stages_refresh_what_is_blind_to_corrections(
     shop: Shop, warm: Warm
 ) -> None:

@@ -16,6 +16,7 @@ import pytest
 import yaml
 from killed_load import load_all
 
+from forms import with_long
 from snowmelt.clock import SystemClock
 from snowmelt.events import Events
 from snowmelt.pipe.external import kept_files, require_unchanged
@@ -96,7 +97,7 @@ def check(root: Path, expected: dict[str, list[int]], told: str) -> None:
 
 @pytest.mark.parametrize(
     "step",
-    [1, 8, 16, *(pytest.param(each, marks=pytest.mark.long) for each in (2, 4, 12))],
+    with_long((8, 1, 2, 4, 12, 16), short=1),
 )
 def test_a_process_that_is_killed_after_a_link_is_made_loads_once(
     tmp_path: Path, step: int

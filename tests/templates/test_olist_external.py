@@ -133,6 +133,7 @@ def test_external_pipes_give_what_loaded_ones_give(
         assert superseded["rows"][0][0] > 1
 
 
+@pytest.mark.long
 def test_an_increment_reads_the_new_files_alone(
     shops: tuple[Shop, Shop], made_files: dict[str, bytes]
 ) -> None:

@@ -21,6 +21,7 @@ def publish(shop: Shop, commands: OpenSmall, number: int) -> dict[str, Any]:
     return run
 
 
+@pytest.mark.long
 def test_a_model_that_is_gone_has_no_offset_and_makes_no_run_slow(
     tmp_path: Path,
 ) -> None:
