@@ -173,6 +173,8 @@ class Account:
                 return [{"status": f"{name[-1]} already exists, statement succeeded."}]
             if not mode:
                 raise self._fail(f"Object '{name[-1]}' already exists.", 2002)
+        if mode == "ALTER" and there and there.more.get("query"):
+            raise self._fail("the definition of a view cannot be altered", 2)
         self._check(thing, is_new=there is None or mode == "REPLACE")
         self.things[key] = thing
         self._made(thing, is_new=there is None or mode == "REPLACE")
@@ -262,6 +264,7 @@ class Account:
         return found
 
     def _new_view(self, name: Name, reader: Reader) -> Thing:
+        reader.accept("COPY", "GRANTS")
         options = reader.options()
         reader.expect("AS")
         query = reader.rest()
@@ -602,6 +605,9 @@ class Account:
                 self._require("SCHEMA", schema)
                 if scope == "FUTURE":
                     return [(f"FUTURE {noun}", ".".join(schema))]
+                if noun == "PIPE":
+                    told = "Bulk grant on objects of type PIPE to ROLE is restricted."
+                    raise self._fail(told, 3111)
                 return [
                     (noun, ".".join(t.name))
                     for t in self.things.values()
@@ -699,8 +705,12 @@ class Account:
         copy = self._read_copy(Reader(reader.statement))
         stage = self._require("STAGE", copy["stage"])
         folder = str(stage.options["URL"]).removeprefix(self.bucket)
+        surely = self.now - timedelta(days=64)
         for each in copy["options"]["FILES"]:
             path = folder + each
+            is_uncertain = self.files[path].modified_at < surely
+            if is_uncertain and not copy["options"].get("LOAD_UNCERTAIN_FILES"):
+                continue
             if (copy["table"], path) not in self.copied:
                 self.copied.add((copy["table"], path))
                 self.loads.append((copy["table"], path, self.files[path].content))

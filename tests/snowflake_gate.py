@@ -221,6 +221,17 @@ def _alert(squeezed: str, bare: str) -> Iterator[str]:
         yield "an alert is IF (EXISTS (…))"
 
 
+def _bulk_grant(squeezed: str, bare: str) -> Iterator[str]:
+    """https://docs.snowflake.com/en/sql-reference/sql/grant-privilege"""
+    if re.search(r"\bON ALL PIPES\b", bare):
+        yield "nothing is granted on pipes in bulk"
+
+
+def _altered_view(squeezed: str, bare: str) -> Iterator[str]:
+    """https://docs.snowflake.com/en/sql-reference/sql/create-view"""
+    yield "what a view asks cannot be altered: replace it"
+
+
 Rule = Callable[[str, str], Iterator[str]]
 _SOME = r"CREATE (OR (REPLACE|ALTER) )?"
 _RULES: tuple[tuple[str, Rule], ...] = (
@@ -232,6 +243,8 @@ _RULES: tuple[tuple[str, Rule], ...] = (
     (_SOME + "DYNAMIC TABLE ", _dynamic_table),
     (_SOME + "MATERIALIZED VIEW ", _materialized_view),
     (_SOME + "ALERT ", _alert),
+    ("CREATE OR ALTER (SECURE )?VIEW ", _altered_view),
+    ("(GRANT|REVOKE) ", _bulk_grant),
     (
         _SOME + "(ALERT|VIEW|(MASKING|ROW ACCESS) POLICY|SECURE VIEW) ",
         _expression,

@@ -58,6 +58,8 @@ class Shipped:
     root: Path
     account: Account
     shipped: int = 0
+    folder: str = "raw/"
+    """The bucket's folder that the stage is."""
     names: Names = field(init=False)
     project: Project = field(init=False)
 
@@ -99,7 +101,8 @@ class Shipped:
             table = f"{self.database}.bronze.{pipe.table_name}__all"
             for start in range(0, len(rows), AT_ONCE):
                 written = [
-                    _row(each, columns) for each in rows[start : start + AT_ONCE]
+                    _row(each, columns, self.folder)
+                    for each in rows[start : start + AT_ONCE]
                 ]
                 names = [name for name, _ in columns]
                 self.account.rows(
@@ -110,7 +113,7 @@ class Shipped:
         self.shipped = last
 
 
-def _row(values: Sequence[Any], columns: Sequence[tuple[str, str]]) -> str:
+def _row(values: Sequence[Any], columns: Sequence[tuple[str, str]], folder: str) -> str:
     own = [
         f"parse_json({_text(value)})" if kind == "json" and value else _text(value)
         for value, (_, kind) in zip(values, columns, strict=False)
@@ -124,7 +127,7 @@ def _row(values: Sequence[Any], columns: Sequence[tuple[str, str]]) -> str:
     return "select " + ", ".join(
         [
             *own,
-            _text(f"raw/{file}"),
+            _text(f"{folder}{file}"),
             str(row),
             _text(content),
             f"{_text(written)}::timestamp_ntz",

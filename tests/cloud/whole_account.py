@@ -25,7 +25,7 @@ from snowflake_history import RememberingAccount
 from snowmelt.clock import SystemClock
 from snowmelt.deploy.snowflake.session import Row
 
-FOLDER = "raw/"
+FOLDER = "landing/"
 _MIRROR = "mirror"
 _OF_ROWS = re.compile(r"(BEGIN|COMMIT|ROLLBACK|INSERT|DELETE|UPDATE|MERGE|WITH)\b")
 _ASKS_ROWS = re.compile(
@@ -179,7 +179,7 @@ class Snowpipe:
 
     def __post_init__(self) -> None:
         self.shop = Shop(self.root)
-        self.shipped = Shipped(self.root, self.double)
+        self.shipped = Shipped(self.root, self.double, folder=FOLDER)
         with self.shop.commands() as commands:
             asked = "select max(load_seq) from snowmelt.load_history"
             ((self.shipped.shipped,),) = commands.query(asked, None)["rows"]

@@ -221,11 +221,11 @@ def test_a_stopped_destroy_goes_on(accounts: MakeAccount) -> None:
     account = accounts()
     account.apply()
     watched = Watched(account.live)
-    account.destroy(account.address("key"), account.address("bucket"), calls=watched)
+    data = [account.address(kind) for kind in ("key", "bucket", "topic")]
+    account.destroy(*data, calls=watched)
     for stop_at in range(0, len(watched.told), 3):
         account = accounts()
         account.apply()
-        data = account.address("key"), account.address("bucket")
         with pytest.raises(StepError):
             account.destroy(
                 *data, calls=Watched(account.live, stop_at, stop_at % 2 > 0)
@@ -367,7 +367,7 @@ def test_an_adopted_bucket_stays_somebody_elses(accounts: MakeAccount) -> None:
         RoleName=account.site.role, PolicyName="snowmelt-read"
     )
     assert same(role["PolicyDocument"], policies.reading(account.site, None))
-    account.destroy()
+    account.destroy(account.address("topic"))
     assert not notifications_of(account)
     assert s3.get_object(Bucket=name, Key="raw/a.csv")["Body"].read() == b"a"
     assert account.deployment().look().found == ()
@@ -527,7 +527,8 @@ def test_a_whole_life_with_the_rights_that_are_printed(account: Account) -> None
     assert_others_rights_are_seen(account, watched)
     account.client("s3").put_object(Bucket=account.site.bucket, Key="raw/a", Body=b"a")
     key = key_of(account)
-    account.destroy(account.address("bucket"), account.address("key"), calls=watched)
+    data = [account.address(kind) for kind in ("bucket", "key", "topic")]
+    account.destroy(*data, calls=watched)
     waits = account.client("kms").describe_key(KeyId=key["KeyId"])["KeyMetadata"]
     assert waits["KeyState"] == "PendingDeletion"
     account.apply(watched)
@@ -612,17 +613,18 @@ def test_destroy_keeps_data_and_takes_all_else(account: Account) -> None:
         s3.put_object(Bucket=account.site.bucket, Key="raw/a.csv", Body=body)
     plan = account.destroy()
     kept = {step.address.kind: step.why for step in plan.steps if not step.acts}
-    assert set(kept) == {"bucket", "key"}
+    assert set(kept) == {"bucket", "key", "topic"}
     assert "2 versions of files" in kept["bucket"]
+    assert "for 72 hours" in kept["topic"]
     assert s3.get_object(Bucket=account.site.bucket, Key="raw/a.csv")["Body"].read()
     left = account.deployment().look().found
-    assert {each.address.kind for each in left} == {"bucket", "key"}
+    assert {each.address.kind for each in left} == {"bucket", "key", "topic"}
     assert not account.other.made
     # And from there it is put up again, with its files.
     account.apply()
     assert account.plan().is_empty
 
-    account.destroy(account.address("bucket"))
+    account.destroy(account.address("bucket"), account.address("topic"))
     left = account.deployment().look().found
     assert {each.address.kind for each in left} == {"key"}
     account.destroy(account.address("key"))

@@ -237,10 +237,14 @@ def test_destroyed_together_data_stays_on_both_sides(clouds: Clouds) -> None:
     plan = deployment.plan_destroy()
     order = [step.address.kind for step in plan.acting]
     assert order.index("pipe") < order.index("stage")
-    assert order.index("notification") < order.index("topic")
+    assert order.index("notification") < order.index("topic_policy")
     apply_plan(deployment, plan)
     kept = {str(each.address) for each in clouds.aws_side()}
-    assert kept == {"aws:bucket:shop-landing", "aws:key:alias/shop-landing"}
+    assert kept == {
+        "aws:bucket:shop-landing",
+        "aws:key:alias/shop-landing",
+        "aws:topic:shop-landing",
+    }
     nouns = {noun for noun, _ in clouds.snowflake.things}
     assert "TABLE" in nouns and "DATABASE" in nouns
     assert not {"PIPE", "STORAGE INTEGRATION", "STAGE"} & nouns

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from copy import deepcopy
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
@@ -199,7 +200,10 @@ def land_while_a_pipe_is_changed(data: st.DataObject) -> None:
     account = Account()
     early = data.draw(st.integers(0, 3))
     for number in range(early):
-        account.land(f"raw/orders/early{number}.csv", f"{number}")
+        path = f"raw/orders/early{number}.csv"
+        account.land(path, f"{number}")
+        age = timedelta(days=data.draw(st.sampled_from([0, 6, 8, 63, 65, 100])))
+        account.files[path].modified_at = account.now - age
     apply(deployed_into(states()["first"], account))
     start = len(account.statements)
     moments = data.draw(st.lists(st.integers(0, 110), max_size=6))

@@ -143,6 +143,16 @@ def test_what_has_no_mapping_is_refused_with_file_line_and_remedy(
     assert told.value.remedy
 
 
+def test_a_region_whose_buckets_have_other_names_there_is_refused(
+    tmp_path: Path,
+) -> None:
+    text = (SETTINGS + TARGETS).replace("eu-central-1", "us-gov-west-1")
+    project = make_project(tmp_path, **{"snowmelt.yml": text})
+    with pytest.raises(ConfigError, match="us-gov-west-1 is S3GOV") as told:
+        deployed_into(project, Account())
+    assert told.value.where.endswith(": targets.prod.aws")
+
+
 def test_all_that_is_refused_is_told_at_once(tmp_path: Path) -> None:
     csv = f"{ORDERS}file_format: {{type: csv, comment: '#'}}\n"
     tasks = SETTINGS.replace("refresh: {}", "shell: ls") + TARGETS
@@ -267,7 +277,7 @@ def tasks_of(root: Path, text: str) -> dict[str, Task]:
     project = make_project(root, **{"snowmelt.yml": given})
     desired = deployed_into(project, Account()).desired
     made = {e.name.rpartition(".")[2]: e for e in desired if isinstance(e, Task)}
-    assert made.pop("KEEP_HISTORY").schedule == "60 MINUTE"
+    assert made.pop("KEEP_HISTORY").schedule == "720 MINUTE"
     return made
 
 

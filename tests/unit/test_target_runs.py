@@ -21,7 +21,7 @@ from snowmelt.deploy.running.remedies import Around, remedy_of
 from snowmelt.errors import ConfigError, InUseError, SnowmeltError, UnreachableError
 from snowmelt.project.targets import SnowflakeTarget
 
-AROUND = Around("prod", "DEPLOYING", "SHOP_WH", "DEPLOYER", "SHOP_TRANSFORMER")
+AROUND = Around("prod", "DEPLOYING", "SHOP_WH", "DEPLOYER")
 AWS = {"account": "123456789012", "region": "eu-central-1", "bucket": "shop-landing"}
 
 
@@ -155,8 +155,7 @@ def test_a_failing_model_names_object_statement_error_and_remedy(
         "'SILVER'",
         str(tmp_path / "target/compiled/shop/models/days.sql"),
         "GRANT USAGE, CREATE TABLE, CREATE VIEW, CREATE STREAM ON SCHEMA SILVER TO "
-        "ROLE DEPLOYING; what deploy made, SHOP_TRANSFORMER may use: role: "
-        "SHOP_TRANSFORMER",
+        "ROLE DEPLOYING, or let the role that deployed run it: role: in the target",
     )
     json.dumps(outcome.document)
 

@@ -34,8 +34,6 @@ class Around:
     role: str
     warehouse: str
     user: str
-    transformer: str
-    """The role that deploy makes for who builds models."""
 
 
 def remedy_of(message: str, around: Around) -> str:
@@ -46,8 +44,8 @@ def remedy_of(message: str, around: Around) -> str:
         kind, name = asked["kind"].upper(), asked["name"]
         lacking = ", ".join(_NEEDED.get(kind, ("USAGE",)))
         return (
-            f"GRANT {lacking} ON {kind} {name} TO ROLE {around.role}; what deploy "
-            f"made, {around.transformer} may use: role: {around.transformer}"
+            f"GRANT {lacking} ON {kind} {name} TO ROLE {around.role}, or let the "
+            "role that deployed run it: role: in the target"
         )
     if "quota" in said and "resource monitor" in said:
         return (

@@ -44,7 +44,6 @@ class Runner:
             target.role,
             names.warehouse,
             target.user,
-            names.role("transformer"),
         )
 
     @property

@@ -151,16 +151,16 @@ def grant_places(on: str, target: str, inside: str) -> list[str]:
     """Return what a grant is on; one for the future is on what is there by now, too.
 
     What is to come goes last: it is what looking finds, so all else is done by then.
+    Of pipes nothing is granted in bulk, and what is to come comes after its grants
+    (https://docs.snowflake.com/en/sql-reference/sql/grant-privilege).
     """
     if on == "ACCOUNT":
         return ["ACCOUNT"]
     if not inside:
         return [f"{on} {target}"]
     many = _PLURALS.get(on, f"{on}S")
-    return [
-        f"ALL {many} IN {inside} {target}",
-        f"FUTURE {many} IN {inside} {target}",
-    ]
+    to_come = f"FUTURE {many} IN {inside} {target}"
+    return [to_come] if on == "PIPE" else [f"ALL {many} IN {inside} {target}", to_come]
 
 
 def grant_name(role: str, on: str, target: str, inside: str = "") -> str:

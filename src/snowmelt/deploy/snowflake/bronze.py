@@ -192,7 +192,7 @@ def _live_query(file: PipeFile, table: Table, folder: str) -> str:
     shown = [
         *columns,
         f"{name} AS _FILE",
-        "_FILE AS _STAGE_PATH",
+        "A._FILE AS _STAGE_PATH",
         "A._FILE_ROW",
         "DATE_PART(EPOCH_NANOSECOND, A._LOADED_AT) AS _LOAD_SEQ",
         f"{version} AS _VERSION_AT",

@@ -2,7 +2,7 @@
 
 COPY_HISTORY remembers 14 days and TASK_HISTORY 7
 (https://docs.snowflake.com/en/sql-reference/functions/copy_history, …/task_history). A
-task of its own keeps what is new of both every hour, under the same names.
+task of its own keeps what is new of both twice a day, under the same names.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Keeping:
             name,
             self._code(),
             self.warehouse,
-            "60 MINUTE",
+            "720 MINUTE",
             settings=(("ALLOW_OVERLAPPING_EXECUTION", False),),
             needs=(*self.needs, *(each.address for each in kept), *bronze),
         )

@@ -87,6 +87,7 @@ class _Manifest:
     findings: Findings
 
     def entities(self) -> list[Entity]:
+        self._require_region()
         places = [self.warehouse, *self._monitor(), self.database, *self._schemas()]
         access = [*self._roles(), *self._grants()]
         doors = [self.integration, self.access, self.stage]
@@ -111,6 +112,19 @@ class _Manifest:
             *self._tasks(),
             *self._alerts(),
         ]
+
+    def _require_region(self) -> None:
+        """Refuse regions whose buckets Snowflake names otherwise.
+
+        https://docs.snowflake.com/en/sql-reference/sql/create-storage-integration
+        """
+        if self.names.partition != "aws":
+            self.findings.refuse(
+                self.findings.settings("targets", self.names.owner.target, "aws"),
+                f"a bucket in {self.names.target.aws.region} is S3GOV or S3CHINA to "
+                "Snowflake, which is not made yet",
+                "Choose a region of AWS proper.",
+            )
 
     @cached_property
     def warehouse(self) -> Warehouse:

@@ -48,12 +48,17 @@ class Copy:
         return self.over(())
 
     def over(self, files: Collection[str]) -> str:
-        """Return the statement for these files alone; of all without any."""
+        """Return the statement for these files alone; of all without any.
+
+        Files are chosen by who knows that they are missing. A table forgets what it
+        copied after 64 days, and by itself it skips what it cannot know
+        (https://docs.snowflake.com/en/user-guide/data-load-considerations-load).
+        """
         given: dict[str, Written] = {"FORMAT_NAME": self.file_format}
         parts = [
             *self._source(),
             f"FILE_FORMAT = ({sql.options(given)})",
-            sql.options({"FILES": tuple(files)})
+            sql.options({"FILES": tuple(files), "LOAD_UNCERTAIN_FILES": True})
             if files
             else sql.options({"PATTERN": self.pattern}),
         ]

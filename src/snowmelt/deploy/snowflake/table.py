@@ -228,11 +228,16 @@ class View(Entity):
     def change(
         self, names: Collection[str], mark: Mark, found: Found | None
     ) -> list[str]:
-        return [self._statement("CREATE OR ALTER VIEW", mark)]
+        """Replace it: what a view asks cannot be altered.
 
-    def _statement(self, verb: str, mark: Mark) -> str:
+        Policies and streams are on the table below it. See the usage notes of
+        https://docs.snowflake.com/en/sql-reference/sql/create-view
+        """
+        return [self._statement("CREATE OR REPLACE VIEW", mark, "COPY GRANTS\n  ")]
+
+    def _statement(self, verb: str, mark: Mark, more: str = "") -> str:
         comment = sql.options({"COMMENT": str(mark)})
-        return f"{verb} {self.name}\n  {comment}\nAS\n{self.query}"
+        return f"{verb} {self.name}\n  {more}{comment}\nAS\n{self.query}"
 
     @staticmethod
     def found(row: Row) -> Found:

@@ -23,6 +23,11 @@ from snowmelt.deploy.aws.telling import told_policy
 from snowmelt.deploy.resource import Found
 
 POLICY_TAG = "snowmelt:applied-policy"
+HOLDS = "Snowflake would hear no new topic of this name for 72 hours"
+"""Its queue listens to a topic until that is gone, and is not let listen again at once.
+
+https://docs.snowflake.com/en/user-guide/data-load-snowpipe-ts
+"""
 _NOT_YET = frozenset({"NotFound"})
 # SNS takes a while to know a user that Snowflake made for us a moment ago.
 _UNKNOWN_USER = frozenset({"InvalidParameter"})
@@ -40,7 +45,14 @@ class Topics:
             return None
         mark = mark_of(_tags(calls, arn))
         address = Address(PROVIDER, "topic", name)
-        return Found(address, {"arn": arn}, mark, TOPIC, outputs={"arn": arn})
+        return Found(
+            address,
+            {"arn": arn},
+            mark,
+            TOPIC,
+            outputs={"arn": arn},
+            holds=HOLDS if name == self._site.topic else "",
+        )
 
     def settle(self, calls: Calls, wish: Wish) -> None:
         if wish.is_new:

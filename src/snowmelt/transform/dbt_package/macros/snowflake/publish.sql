@@ -163,8 +163,8 @@
     {%- set good, asked, told = [], [], {} -%}
     {%- for schema in built | map(attribute='schema') | unique -%}
         {%- for row in run_query(
-            "show streams like 'SNOWMELT\\\\_P\\\\_\\\\_%' in schema " ~ target.database ~ '.' ~ schema
-        ).rows if (row['stale'] | string | lower) == 'false' and row['comment'] == snowmelt.goes_on() -%}
+            "show streams like 'SNOWMELT%' in schema " ~ target.database ~ '.' ~ schema
+        ).rows if row['name'].startswith('SNOWMELT_P__') and (row['stale'] | string | lower) == 'false' and row['comment'] == snowmelt.goes_on() -%}
             {%- do good.append(target.database ~ '.' ~ schema ~ '.' ~ row['name']) -%}
         {%- endfor -%}
     {%- endfor -%}

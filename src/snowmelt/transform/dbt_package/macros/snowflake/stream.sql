@@ -74,16 +74,16 @@
 {#- Are this model's streams there, on the same model, and not stale? -#}
 {% macro snowflake__streams_go_on() -%}
 
-    {%- set found = run_query(
-        "show streams like 'SNOWMELT\\\\_S\\\\_\\\\_" ~ (this.identifier | upper | replace('_', '\\\\_')) ~ "\\\\_\\\\_%' in schema "
-        ~ this.include(identifier=false)
-    ) -%}
-    {%- set good = [] -%}
-    {%- for row in found.rows
-        if row['comment'] == snowmelt.stream_digest() and (row['stale'] | string | lower) == 'false' -%}
-        {%- do good.append(row['name']) -%}
+    {%- set mine = 'SNOWMELT_S__' ~ (this.identifier | upper) ~ '__' -%}
+    {%- set found, good = [], [] -%}
+    {%- for row in run_query("show streams like 'SNOWMELT%' in schema " ~ this.include(identifier=false)).rows
+        if row['name'].startswith(mine) -%}
+        {%- do found.append(row['name']) -%}
+        {%- if row['comment'] == snowmelt.stream_digest() and (row['stale'] | string | lower) == 'false' -%}
+            {%- do good.append(row['name']) -%}
+        {%- endif -%}
     {%- endfor -%}
-    {{- return(good | length > 0 and good | length == found.rows | length) -}}
+    {{- return(good | length > 0 and good | length == found | length) -}}
 
 {%- endmacro %}
 
