@@ -115,7 +115,7 @@ class AwsTarget(BaseModel):
     ] = Field(description="The AWS account, 12 digits in quotes.")
     region: Annotated[
         str, _matching(r"[a-z]{2}(-[a-z]+)+-\d", "a region such as eu-central-1")
-    ] = Field(description="Its region.")
+    ] = Field(description="Its region, of AWS proper: no GovCloud, no China.")
     bucket: Annotated[
         str,
         _matching(
@@ -129,7 +129,7 @@ class AwsTarget(BaseModel):
             r"([A-Za-z0-9_.=-]+/)*[A-Za-z0-9_.=-]*",
             "a prefix has letters, digits and _ . = - between slashes, none first",
         ),
-    ] = Field("", description="Where in it the files arrive, such as `raw/`.")
+    ] = Field("", description="What stands before the names that pipes match.")
     external_id: (
         Annotated[
             str,
@@ -198,8 +198,8 @@ class SnowflakeTarget(BaseModel):
     user: str = Field(min_length=1, description="Who deploys.")
     role: ObjectName = Field(
         "ACCOUNTADMIN",
-        description="The role that deploys, and owns what is made. It needs the "
-        "privileges that docs/how-to/go-to-snowflake.md lists.",
+        description="The role that deploys, owns what is made and runs it. It needs "
+        "the privileges that docs/how-to/go-to-snowflake.md lists.",
     )
     key_path: Secret | None = Field(
         None,
@@ -230,7 +230,8 @@ class SnowflakeTarget(BaseModel):
     )
     keep_history: Duration = duration_field(
         "1d",
-        "How far back tables can be asked as they were (time travel); 90d at most.",
+        "How far back tables can be asked as they were (time travel); 90d at most. "
+        "More than 1d takes the Enterprise Edition.",
     )
     runner: Literal["tasks", "service"] = Field(
         "tasks",
