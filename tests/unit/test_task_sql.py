@@ -1,0 +1,180 @@
+"""SQL of tasks and alerts: what both engines take alike is sent, the rest refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import pytest
+import yaml
+
+from shipped import SETTINGS, TARGET, make_project
+from snowflake_gate import problems
+from snowmelt.deploy.opening import NoSession, names_of, open_deployment
+from snowmelt.deploy.portable.functions import SHARED
+from snowmelt.deploy.portable.statements import read_statements
+from snowmelt.deploy.portable.words import OTHERWISE, UNKNOWN
+from snowmelt.deploy.snowflake.code import Alert
+from snowmelt.deploy.snowflake.task import Task
+from snowmelt.errors import ConfigError
+from snowmelt.project.project import Project
+
+TARGETS = yaml.safe_dump({"targets": {"prod": TARGET}})
+# Words of the grammar, which the engine does not list among its functions.
+GRAMMAR = {"cast", "coalesce", "count_if", "extract", "ifnull", "nullif", "position"}
+GRAMMAR |= {"try_cast", "current_date", "current_timestamp"}
+GRAMMAR |= {"percentile_cont", "percentile_disc"}
+
+
+def told_of(sql: str) -> dict[str, str]:
+    return {each.found.lower(): each.why for each in read_statements(sql).findings}
+
+
+def refused(project: Project) -> str:
+    with pytest.raises(ConfigError) as told:
+        open_deployment(project, names_of(project, "prod"), NoSession(), None)  # type: ignore[arg-type]
+    return str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("sql", "found", "told"),
+    [
+        ("select now()", "now", "current_timestamp"),
+        ("select age(a, b) from t", "age", "datediff('day', a, b)"),
+        ("select regexp_matches(a, 'x') from t", "regexp_matches", "like"),
+        ("select a / b from t", "/", "nullif(…, 0)"),
+        ("select a % b from t", "%", "nullif(…, 0)"),
+        ("select a / 0 from t", "/", "nullif(…, 0)"),
+        ("select a // 2 from t", "//", "trunc("),
+        ("select try_cast(1 as date)", "try_cast", "a::varchar"),
+        ("select getvariable('task_config')", "getvariable", "not known"),
+        ("select frobnicate(1)", "frobnicate", "not known"),
+        ("select concat_ws('-', a, b) from t", "concat_ws", "no macro is called"),
+        ("select a from t order by a desc limit 1", "desc", "desc nulls last"),
+        ("select count(*) filter (a > 1) from t", "filter", "case when"),
+        ("copy t to 'x.csv'", "copy", "embedded engine"),
+        ("create macro m(a) as a + 1", "create", "embedded engine"),
+        ("delete from gold.t returning a", "returning", "not known"),
+        ("insert or ignore into gold.t values (1)", "alternative", "MERGE"),
+        ("insert into gold.t values (1) on conflict do nothing", "conflict", "MERGE"),
+    ],
+)
+def test_what_is_not_the_same_on_both_is_found(sql: str, found: str, told: str) -> None:
+    duckdb.extract_statements(sql)  # it is SQL here
+    assert told in told_of(f"select 1;\n{sql}")[found]
+    assert {e.line for e in read_statements(f"select 1;\n{sql}").findings} == {2}
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select sum(a) / nullif(count(b), 0), a / 100.0, a % 7 from t",
+        "select try_cast(a as timestamptz), cast(b as varchar) from t",
+        "with x (a, b) as (select 1, 2) select a from x order by a desc nulls last",
+        "insert into gold.t (a, b) select 1, 2",
+        "delete from gold.t as x where x.a in (1, 2); update gold.t set a = 1",
+        "create or replace table gold.u as select row_number() over (order by a) from t",
+        "select max(_loaded_at) from bronze.t where _loaded_at > current_timestamp "
+        "- interval '1 hour'",
+        "select now() -- snowmelt: not portable",
+        "",
+        "-- nothing",
+    ],
+)
+def test_what_is_the_same_on_both_is_let_through(sql: str) -> None:
+    assert not told_of(sql)
+
+
+def test_statements_are_what_was_written_without_comments() -> None:
+    found = read_statements(
+        "-- first\nselect 'a;-- b' as \"X\" /* c */ ;\n\n"
+        "select 1 -- one\n  + 2;\n-- the end"
+    )
+    assert found.texts == ("select 'a;-- b' as \"X\"", "select 1\n+ 2")
+    assert found.asks
+
+
+def test_a_shared_function_is_one_here_and_said_nothing_else_of() -> None:
+    known = {
+        str(name)
+        for (name,) in duckdb.sql(
+            "select distinct function_name from duckdb_functions()"
+        ).fetchall()
+    }
+    assert SHARED - known - GRAMMAR == set()
+    assert not SHARED & UNKNOWN.keys()
+    assert not SHARED & OTHERWISE.keys()
+
+
+def test_a_plan_names_file_and_line_of_each(tmp_path: Path) -> None:
+    sql = (
+        "-- a comment\n"
+        "select now(),\n"
+        "  (select count(*) from snowmelt.load_history),\n"
+        "  (select count(*) from bronze.nosuch)\n"
+        "from main.t, other.bronze.orders, bronze.orders, bronze.orders__all,\n"
+        "  snowmelt.pipeline_log, silver.anything\n"
+    )
+    told = refused(make_project(tmp_path, **{"count.sql": sql}))
+    for part in (
+        "count.sql:2: now: now is not known there: current_timestamp",
+        "count.sql:3: snowmelt.load_history: it is not there",
+        "select max(_loaded_at) from bronze.",
+        "count.sql:4: bronze.nosuch: no pipe makes it there",
+        "count.sql:5: main.t: it is this engine's own",
+        "count.sql:5: other.bronze.orders: the database has another name there",
+    ):
+        assert part in told
+    assert told.count("count.sql:") == 5
+
+
+def test_tasks_of_a_service_are_nobodys_there(tmp_path: Path) -> None:
+    target = yaml.safe_dump({"targets": {"prod": {**TARGET, "runner": "service"}}})
+    files = {"snowmelt.yml": SETTINGS + target, "count.sql": "select now()"}
+    project = make_project(tmp_path, **files)
+    assert open_deployment(project, names_of(project, "prod"), NoSession(), None)  # type: ignore[arg-type]
+
+
+RULE = """version: 1
+name: shop
+alerts:
+  sinks:
+    ops: {email: {host: mail, from: a@example.com, to: [ops@example.com]}}
+    hook: {webhook: {url: "https://x.example"}}
+  rules:
+    stale:
+      to: [%s]
+      sql: |
+        select 1 as cause
+        from %s
+"""
+
+
+def test_a_rules_query_is_refused_as_a_task_is(tmp_path: Path) -> None:
+    text = RULE % ("ops", "snowmelt.rejects where now() is null") + TARGETS
+    told = refused(make_project(tmp_path, **{"snowmelt.yml": text}))
+    where = "snowmelt.yml:10: alerts.rules.stale.sql: line 2 of it: "
+    assert f"{where}now: now is not known there" in told
+    assert f"{where}snowmelt.rejects: it is not there" in told
+
+
+def test_a_rule_that_no_mail_tells_is_remarked_and_not_made(tmp_path: Path) -> None:
+    text = RULE % ("hook", "snowmelt.rejects") + TARGETS
+    project = make_project(tmp_path, **{"snowmelt.yml": text})
+    made = open_deployment(project, names_of(project, "prod"), NoSession(), None)  # type: ignore[arg-type]
+    assert not [e for e in made.desired if isinstance(e, Alert)]
+    assert "nobody looks there" in " ".join(each.told for each in made.remarks)
+
+
+def test_what_is_let_through_is_sent_letter_by_letter(tmp_path: Path) -> None:
+    sql = "select try_cast(note as date) as day from gold.sales -- as it is"
+    text = RULE % ("ops", "gold.sales where total / nullif(pieces, 0) > 1")
+    tasks = "tasks:\n  count: {every: 1h, sql: count.sql}\n"
+    files = {"count.sql": sql, "snowmelt.yml": text + tasks + TARGETS}
+    project = make_project(tmp_path, **files)
+    made = open_deployment(project, names_of(project, "prod"), NoSession(), None)  # type: ignore[arg-type]
+    code = next(e.code for e in made.desired if isinstance(e, Task) and "COUNT" in e.name)
+    assert "FROM (select try_cast(note as date) as day from gold.sales)" in code
+    [alert] = [e for e in made.desired if isinstance(e, Alert)]
+    assert "total / nullif(pieces, 0) > 1" in alert.condition
+    assert not problems(f"SELECT 1 WHERE EXISTS ({alert.condition})")
