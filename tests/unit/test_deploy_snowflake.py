@@ -332,7 +332,10 @@ def test_a_suspended_task_stays_suspended_beside_a_running_graph(
     ("task", "where"),
     [
         ("{every: 1h, python: 'm:f'}", "snowmelt.yml:4: tasks.a.python"),
-        ("{every: 1h, webhook: 'https://x.example'}", "snowmelt.yml:4: tasks.a.webhook"),
+        (
+            "{every: 1h, webhook: 'https://x.example'}",
+            "snowmelt.yml:4: tasks.a.webhook",
+        ),
         (
             "{when: stream_has_data(silver.orders), dbt: x}",
             "snowmelt.yml:4: tasks.a.when",

@@ -73,7 +73,7 @@ def test_what_is_not_the_same_on_both_is_found(sql: str, found: str, told: str) 
         "with x (a, b) as (select 1, 2) select a from x order by a desc nulls last",
         "insert into gold.t (a, b) select 1, 2",
         "delete from gold.t as x where x.a in (1, 2); update gold.t set a = 1",
-        "create or replace table gold.u as select row_number() over (order by a) from t",
+        "create or replace table gold.u as select rank() over (order by a) from t",
         "select max(_loaded_at) from bronze.t where _loaded_at > current_timestamp "
         "- interval '1 hour'",
         "select now() -- snowmelt: not portable",
@@ -173,7 +173,9 @@ def test_what_is_let_through_is_sent_letter_by_letter(tmp_path: Path) -> None:
     files = {"count.sql": sql, "snowmelt.yml": text + tasks + TARGETS}
     project = make_project(tmp_path, **files)
     made = open_deployment(project, names_of(project, "prod"), NoSession(), None)  # type: ignore[arg-type]
-    code = next(e.code for e in made.desired if isinstance(e, Task) and "COUNT" in e.name)
+    code = next(
+        e.code for e in made.desired if isinstance(e, Task) and "COUNT" in e.name
+    )
     assert "FROM (select try_cast(note as date) as day from gold.sales)" in code
     [alert] = [e for e in made.desired if isinstance(e, Alert)]
     assert "total / nullif(pieces, 0) > 1" in alert.condition

@@ -1,8 +1,9 @@
 """JSON that is one object of columns: what is loaded here, and not there.
 
-Locally it is told by a file's beginning and read; Snowflake would take all of it for
-one record, in which no column of the contract is a value. `on_error: continue` then
-loads nothing, and nobody is told. So such a file is refused before it is put.
+Locally it is told by a file's beginning and read; Snowflake takes each object for a
+record (https://docs.snowflake.com/en/user-guide/semistructured-data-formats), and this
+one has objects where values belong. With `on_error: continue` nothing of it is loaded,
+and nobody is told. So such a file is refused before it is put.
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ def require_records(
         told = "" if len(found) == 1 else f"; so are {', '.join(map(str, found[1:]))}"
         raise UsageError(
             str(found[0]),
-            "it is one object of columns: Snowpipe reads records, and would load none "
-            f"of it{told}",
+            "it is one object of columns, and Snowpipe would take all of it for one "
+            f"record{told}",
             _REMEDY,
         )
 

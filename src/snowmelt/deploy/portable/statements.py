@@ -51,7 +51,9 @@ class Named:
     catalog: str = ""
 
     def __str__(self) -> str:
-        return ".".join(part for part in (self.catalog, self.schema, self.table) if part)
+        return ".".join(
+            part for part in (self.catalog, self.schema, self.table) if part
+        )
 
 
 @dataclass(frozen=True)

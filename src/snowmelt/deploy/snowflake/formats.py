@@ -91,8 +91,8 @@ def _json(given: JsonFormat, file: PipeFile, findings: Findings) -> dict[str, Wr
     if given.orient == "auto":
         told = (
             "a file that is one object of columns, as pandas' to_json writes it, is "
-            "told by its beginning here; there nothing of it is loaded. `snowmelt land "
-            "--target` refuses it; orient: records says that none comes"
+            "read here; there all of it is one record. `snowmelt land --target` "
+            "refuses it; orient: records says that none comes"
         )
         findings.remark(file.at("file_format"), told)
     if given.encoding not in ("utf8",):

@@ -1,4 +1,4 @@
-"""SQL that a project's tasks and alerts send: as it is written, or refused by line. Pure.
+"""SQL that tasks and alerts of a project send: as it is written, or refused. Pure.
 
 It is not translated: both engines get the same text, and what would not be the same is
 named with file, line and what to write instead.

@@ -3,4 +3,4 @@
 select count(*) from bronze.users
 where _loaded_at > current_timestamp - interval '1 hour'
     and event_at like '%-%'
-    and try_cast(event_at as timestamptz) < _loaded_at - interval '1 hour'
+    and try_cast(event_at as timestamp with time zone) < _loaded_at - interval '1 hour'
