@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import random
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import pytest
+import sqlglot
 import yaml
 
 from shipped import SETTINGS, TARGET, make_project
@@ -164,6 +168,98 @@ def test_a_rule_that_no_mail_tells_is_remarked_and_not_made(tmp_path: Path) -> N
     made = open_deployment(project, names_of(project, "prod"), NoSession(), None)  # type: ignore[arg-type]
     assert not [e for e in made.desired if isinstance(e, Alert)]
     assert "nobody looks there" in " ".join(each.told for each in made.remarks)
+
+
+DBT = """name: shop
+models:
+  shop:
+    +schema: silver
+    marts: {+schema: gold}
+"""
+
+
+def test_a_rules_models_are_named_as_dbt_will(tmp_path: Path) -> None:
+    query = (
+        "{{ ref('sales') }} join {{ ref( \"raw\" ) }} using (a) "
+        "join {{ ref('own') }} using (a)"
+    )
+    files = {
+        "snowmelt.yml": RULE % ("ops", query) + TARGETS,
+        "dbt_project.yml": DBT,
+        "models/marts/eu/sales.sql": "select 1 as a",
+        "models/raw.sql": "select 1 as a",
+        "models/marts/own.sql": "{{ config(schema='other') }} select 1 as a",
+    }
+    project = make_project(tmp_path, **files)
+    made = open_deployment(project, names_of(project, "prod"), NoSession(), None)  # type: ignore[arg-type]
+    [alert] = [e for e in made.desired if isinstance(e, Alert)]
+    assert (
+        "from gold.sales join silver.raw using (a) join other.own using (a)"
+        in alert.condition
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("{{ ref('gone') }}", "there is no model gone"),
+        ("{{ ref('lost') }}", "where the model lost will be is not told"),
+        ("gold.t where {{ var('x') }}", "{{ var('x') }} is not put in there"),
+        ("gold.t; select 2", "it is not one query"),
+        ("gold.t where (", "line 2 of it: it cannot be read as SQL"),
+    ],
+)
+def test_a_rule_that_cannot_be_asked_is_refused(
+    tmp_path: Path, query: str, told: str
+) -> None:
+    files = {
+        "snowmelt.yml": RULE % ("ops", query) + TARGETS,
+        "models/lost.sql": "select 1 as a",
+    }
+    found = refused(make_project(tmp_path, **files))
+    assert found.startswith("snowmelt.yml:10: alerts.rules.stale.sql: ")
+    assert told in found
+
+
+@pytest.mark.parametrize("never", [None, datetime(1970, 1, 1, tzinfo=UTC)])
+def test_each_failure_is_told_once_and_none_is_lost(
+    tmp_path: Path, never: datetime | None
+) -> None:
+    """Whatever the times of loads, of evaluations, and of those that failed."""
+    project = make_project(tmp_path)
+    made = open_deployment(project, names_of(project, "prod"), NoSession(), None)  # type: ignore[arg-type]
+    [alert] = [e for e in made.desired if isinstance(e, Alert) and "FAILED" in e.name]
+    asked = re.findall(r"STATUS = 'Load failed' AND (.*)", alert.condition)
+    assert len(asked) == 2  # of each table
+    assert len(set(asked)) == 1
+    begin = datetime(2026, 11, 28, 12, tzinfo=UTC)
+    chance = random.Random(7)
+    loads = [begin + timedelta(seconds=chance.randrange(40_000)) for _ in range(200)]
+    loads += [begin + timedelta(minutes=15 * number) for number in range(20)]
+    known = {"CURRENT_TIMESTAMP()": "cast('2026-11-28 12:00:00+00' as timestamptz)"}
+    told: list[datetime] = []
+    last = never
+    with duckdb.connect() as engine:
+        engine.execute("create table t (last_load_time timestamptz)")
+        engine.executemany("insert into t values (?)", [[each] for each in loads])
+        for number in range(60):
+            now = begin + timedelta(minutes=15 * number)
+            shown = {"SCHEDULED_TIME": now, "LAST_SUCCESSFUL_SCHEDULED_TIME": last}
+            where = asked[0]
+            for name, at in shown.items():
+                moment = f"'{at.isoformat()}'" if at else "null"
+                value = f"cast({moment} as timestamptz)"
+                where = where.replace(f"SNOWFLAKE.ALERT.{name}()", value)
+            for name, value in known.items():
+                where = where.replace(name, value)
+            [here] = sqlglot.transpile(
+                f"select last_load_time from t where {where}", "snowflake", "duckdb"
+            )
+            found = [each for (each,) in engine.sql(here).fetchall()]
+            if chance.random() < 0.8:  # else the evaluation failed: nobody was told
+                told += found
+                last = now
+    assert sorted(told) == sorted(loads)
 
 
 def test_what_is_let_through_is_sent_letter_by_letter(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import sqlglot
 from sqlglot import Token, TokenType, exp
-from sqlglot.errors import SqlglotError
+from sqlglot.errors import ParseError, SqlglotError
 
 from snowmelt.deploy.portable.checking import IGNORE
 from snowmelt.deploy.portable.functions import SHARED
@@ -39,6 +39,14 @@ _INSTEAD = {
     "try_cast": "try_cast(a::varchar as …) is the same on both",
 }
 _NO_MACRO = "let a column of a model say it: no macro is called here"
+
+
+class UnreadableError(Exception):
+    """It is no SQL: in which line that is seen."""
+
+    def __init__(self, line: int) -> None:
+        super().__init__("it cannot be read as SQL")
+        self.line = line
 
 
 @dataclass(frozen=True)
@@ -71,10 +79,13 @@ class Statements:
 def read_statements(sql: str) -> Statements:
     """Cut a text into its statements; say what is not portable.
 
-    Raises SqlglotError for what cannot be read.
+    Raises UnreadableError for what is no SQL.
     """
-    tokens = sqlglot.tokenize(sql, read="duckdb")
-    parsed = sqlglot.parse(sql, read="duckdb")
+    try:
+        tokens = sqlglot.tokenize(sql, read="duckdb")
+        parsed = sqlglot.parse(sql, read="duckdb")
+    except (SqlglotError, RecursionError) as error:
+        raise UnreadableError(_line_of(error)) from None
     trees = [e for e in parsed if e is not None and not isinstance(e, exp.Semicolon)]
     texts = list(_texts(sql, tokens))
     left_out = {
@@ -93,6 +104,11 @@ def read_statements(sql: str) -> Statements:
         tuple(_named(trees)),
         tuple(sorted(each for each in found if each.line not in left_out)),
     )
+
+
+def _line_of(error: Exception) -> int:
+    found = error.errors if isinstance(error, ParseError) else []
+    return int(found[0].get("line") or 1) if found else 1
 
 
 def _texts(sql: str, tokens: Sequence[Token]) -> Iterator[tuple[int, str]]:
@@ -211,9 +227,3 @@ _CLAUSES = {
     "conflict": "ON CONFLICT is not known there; MERGE is",
     "alternative": "INSERT OR … is not known there; MERGE is",
 }
-
-
-def require_dollars_apart(texts: Sequence[str]) -> None:
-    """Raise SqlglotError where `$$` would end the text that statements stand in."""
-    if any("$$" in each for each in texts):
-        raise SqlglotError("it has $$, between which it would stand")

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlglot.errors import SqlglotError
-
 from snowmelt.deploy.address import Address
-from snowmelt.deploy.portable.statements import read_statements
+from snowmelt.deploy.portable.statements import UnreadableError, read_statements
 from snowmelt.deploy.snowflake import sql
 from snowmelt.deploy.snowflake.code import Alert
 from snowmelt.deploy.snowflake.entity import Entity
 from snowmelt.deploy.snowflake.integration import EmailIntegration
+from snowmelt.deploy.snowflake.model_names import with_models
 from snowmelt.deploy.snowflake.places import Findings
 from snowmelt.deploy.snowflake.task_sql import Readable, problems
+from snowmelt.errors import ConfigError
 from snowmelt.observe.alerts.config import AlertsConfig
 from snowmelt.observe.alerts.rules import Rule
 
@@ -145,9 +145,12 @@ def _asked(query: str, at: str, around: Around, findings: Findings) -> str | Non
     """Return a rule's own query; note what of it is not the same there."""
     remedy = "Write it portably, or let no sink of it be an e-mail."
     try:
-        found = read_statements(query)
-    except SqlglotError as error:
-        findings.refuse(at, str(error).splitlines()[0], remedy)
+        found = read_statements(with_models(query, findings.root))
+    except ConfigError as error:
+        findings.refuse(at, error.problem, error.remedy or remedy)
+        return None
+    except UnreadableError as error:
+        findings.refuse(at, f"line {error.line} of it: {error}", remedy)
         return None
     for line, told in sorted(set(problems(found, around.readable))):
         below = f"line {line} of it: " if "\n" in query.strip() else ""

@@ -10,13 +10,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlglot.errors import SqlglotError
-
 from snowmelt.deploy.portable.statements import (
     Named,
     Statements,
+    UnreadableError,
     read_statements,
-    require_dollars_apart,
 )
 from snowmelt.deploy.snowflake import sql
 from snowmelt.deploy.snowflake.places import Findings
@@ -71,11 +69,16 @@ def task_code(
     `at`: where the task names it.
     """
     try:
-        found = read_statements((root / task.file).read_text())
-        require_dollars_apart(found.texts)
-    except (OSError, SqlglotError) as error:
-        told = str(error).splitlines()[0] if str(error) else "it cannot be read"
-        findings.refuse(at, f"{task.file} cannot be sent: {told}", _PORTABLY)
+        found = read_statements((root / task.file).read_text(encoding="utf-8"))
+    except UnreadableError as error:
+        findings.refuse(f"{task.file}:{error.line}", str(error), _PORTABLY)
+        return "SELECT 1"
+    except (OSError, UnicodeDecodeError) as error:
+        findings.refuse(at, f"{task.file} cannot be read: {error}", _PORTABLY)
+        return "SELECT 1"
+    if any("$$" in each for each in found.texts):
+        told = f"{task.file} has $$ in it, between which it would stand"
+        findings.refuse(at, told, _PORTABLY)
         return "SELECT 1"
     for line, told in sorted(set(problems(found, readable))):
         findings.refuse(f"{task.file}:{line}", told, _PORTABLY)
