@@ -9,6 +9,7 @@ said, tables that are named as they are there. A line with the comment
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from snowmelt.deploy.portable.checking import IGNORE
 from snowmelt.deploy.portable.functions import SHARED
 from snowmelt.deploy.portable.linting import Finding, findings_in
 
+logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of what is refused
 _KINDS = (
     *(exp.Query, exp.Insert, exp.Update, exp.Delete, exp.Merge),
     *(exp.Create, exp.Drop, exp.TruncateTable),
@@ -30,6 +32,7 @@ _BEFORE_NO_FUNCTION = (
     *(TokenType.DOT, TokenType.INTO, TokenType.TABLE, TokenType.VIEW),
     *(TokenType.ALIAS, TokenType.JOIN),
 )
+_NO_FUNCTION = ("check", "conflict", "exclude", "group", "recursive", "within")
 # What does the same where no macro of the dbt package can be called.
 _INSTEAD = {
     "//": "trunc(a / nullif(b, 0)) is the same on both",
@@ -86,6 +89,7 @@ def read_statements(sql: str) -> Statements:
         parsed = sqlglot.parse(sql, read="duckdb")
     except (SqlglotError, RecursionError) as error:
         raise UnreadableError(_line_of(error)) from None
+    _require_closed(tokens)
     trees = [e for e in parsed if e is not None and not isinstance(e, exp.Semicolon)]
     texts = list(_texts(sql, tokens))
     left_out = {
@@ -104,6 +108,13 @@ def read_statements(sql: str) -> Statements:
         tuple(_named(trees)),
         tuple(sorted(each for each in found if each.line not in left_out)),
     )
+
+
+def _require_closed(tokens: Sequence[Token]) -> None:
+    """Refuse what lacks a parenthesis: the parser lets some of it pass."""
+    kinds = [token.token_type for token in tokens]
+    if kinds.count(TokenType.L_PAREN) != kinds.count(TokenType.R_PAREN):
+        raise UnreadableError(tokens[-1].line)
 
 
 def _line_of(error: Exception) -> int:
@@ -171,7 +182,7 @@ def _function(tokens: Sequence[Token], at: int) -> str:
     if _type(tokens, at - 1) in _BEFORE_NO_FUNCTION or _names_columns(tokens, at):
         return ""
     name = tokens[at].text.lower()
-    if name in SHARED or findings_in(f"select {name}(a)"):
+    if name in SHARED or name in _NO_FUNCTION or findings_in(f"select {name}(a)"):
         return ""
     return f"{name} is not known to be the same on both engines"
 
@@ -212,11 +223,13 @@ def _kinds(lines: Sequence[int], trees: Sequence[exp.Expr]) -> Iterator[Finding]
     """Yield statements, and clauses of them, that are this engine's alone."""
     for line, tree in zip(lines, trees, strict=True):
         is_known = isinstance(tree, _KINDS)
-        if isinstance(tree, exp.Create) and tree.kind not in _MADE:
+        if isinstance(tree, exp.Create | exp.Drop) and tree.kind not in _MADE:
             is_known = False
         if not is_known:
             word = tree.sql(dialect="duckdb").split()[0]
-            yield Finding(line, word, "a statement of the embedded engine alone")
+            yield Finding(line, word, "it is no statement of a task on both engines")
+        if tree.find(exp.TableSample) is not None:
+            yield Finding(line, "SAMPLE", "samples are written otherwise there")
         for key, told in _CLAUSES.items():
             if isinstance(tree, exp.DML) and tree.args.get(key):
                 yield Finding(line, key.upper(), told)

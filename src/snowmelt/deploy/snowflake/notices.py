@@ -152,9 +152,11 @@ def _asked(query: str, at: str, around: Around, findings: Findings) -> str | Non
     except UnreadableError as error:
         findings.refuse(at, f"line {error.line} of it: {error}", remedy)
         return None
-    for line, told in sorted(set(problems(found, around.readable))):
+    refused = sorted(set(problems(found, around.readable)))
+    for number, (line, told) in enumerate(refused, start=1):
         below = f"line {line} of it: " if "\n" in query.strip() else ""
-        findings.refuse(at, f"{below}{told}", remedy)
+        last = number == len(refused)
+        findings.refuse(at, f"{below}{told}", remedy if last else "")
     if len(found.texts) != 1 or not found.asks:
         findings.refuse(at, "it is not one query", remedy)
         return None

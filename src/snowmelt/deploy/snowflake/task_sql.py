@@ -80,8 +80,10 @@ def task_code(
         told = f"{task.file} has $$ in it, between which it would stand"
         findings.refuse(at, told, _PORTABLY)
         return "SELECT 1"
-    for line, told in sorted(set(problems(found, readable))):
-        findings.refuse(f"{task.file}:{line}", told, _PORTABLY)
+    refused = sorted(set(problems(found, readable)))
+    for number, (line, told) in enumerate(refused, start=1):
+        remedy = _PORTABLY if number == len(refused) else ""  # it is that of all
+        findings.refuse(f"{task.file}:{line}", told, remedy)
     if not found.texts:
         return "SELECT 1"
     if not found.asks:
