@@ -20,7 +20,9 @@ from snowmelt.deploy.portable.functions import SHARED
 from snowmelt.deploy.portable.statements import read_statements
 from snowmelt.deploy.portable.words import OTHERWISE, UNKNOWN
 from snowmelt.deploy.snowflake.code import Alert
+from snowmelt.deploy.snowflake.table import Table, View
 from snowmelt.deploy.snowflake.task import Task
+from snowmelt.deploy.snowflake.task_sql import OF_TABLES, OF_VIEWS
 from snowmelt.errors import ConfigError
 from snowmelt.project.project import Project
 
@@ -136,6 +138,32 @@ def test_a_plan_names_file_and_line_of_each(tmp_path: Path) -> None:
     ):
         assert part in told
     assert told.count("count.sql:") == 5
+
+
+def test_columns_of_loads_are_those_that_bronze_has_there(tmp_path: Path) -> None:
+    project = make_project(tmp_path, **{"count.sql": "select 1"})
+    made = open_deployment(project, names_of(project, "prod"), NoSession(), None)  # type: ignore[arg-type]
+    table = next(e for e in made.desired if e.address.name == "SHOP.BRONZE.ORDERS__ALL")
+    view = next(e for e in made.desired if e.address.name == "SHOP.BRONZE.ORDERS")
+    assert isinstance(table, Table)
+    assert isinstance(view, View)
+    there = {e.name.lower() for e in table.columns if e.name.startswith("_")}
+    shown = re.findall(
+        r"(?m)^  .*?\b(?<!\w)(_\w+),?$", view.query.partition("\nFROM")[0]
+    )
+    assert {each.lower() for each in shown} == OF_VIEWS
+    assert there == OF_TABLES
+    sql = (
+        "select max(_load_seq), max(_loaded_at) from bronze.orders;\n"
+        "select _content_key, (select max(_loaded_at) from silver.x where _any = 1)\n"
+        "from bronze.orders__all where order_id = 1;\n"
+        "select max(_load_seq) from bronze.orders__all;\n"
+        "select _rescued\nfrom bronze.orders"
+    )
+    told = refused(make_project(tmp_path, **{"count.sql": sql}))
+    assert "count.sql:4: bronze.orders__all: it has no _load_seq there, but" in told
+    assert "count.sql:6: bronze.orders: it has no _rescued there, but" in told
+    assert told.count("count.sql:") == 2
 
 
 def test_tasks_of_a_service_are_nobodys_there(tmp_path: Path) -> None:

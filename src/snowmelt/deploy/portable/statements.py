@@ -60,6 +60,8 @@ class Named:
     schema: str
     table: str
     catalog: str = ""
+    marks: frozenset[str] = frozenset()
+    """Columns that begin with _ and can be of no other table: those of loads."""
 
     def __str__(self) -> str:
         return ".".join(
@@ -148,7 +150,21 @@ def _named(trees: Sequence[exp.Expr]) -> Iterator[Named]:
             if table.db:
                 line = int(table.this.meta.get("line", 1))
                 names = (table.db, table.name, table.catalog)
-                yield Named(line, *(each.lower() for each in names))
+                yield Named(line, *(each.lower() for each in names), _marks(table))
+
+
+def _marks(table: exp.Table) -> frozenset[str]:
+    """Return the columns of loads that a query of this table alone asks for."""
+    query = table.find_ancestor(exp.Select)
+    if query is None or query.args.get("joins"):
+        return frozenset()
+    if not isinstance(table.parent, exp.From) or table.parent.parent is not query:
+        return frozenset()
+    return frozenset(
+        column.name.lower()
+        for column in query.find_all(exp.Column)
+        if column.name.startswith("_") and column.find_ancestor(exp.Select) is query
+    )
 
 
 def _without_macros(finding: Finding) -> Finding:

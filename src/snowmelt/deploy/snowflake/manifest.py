@@ -323,7 +323,9 @@ class _Manifest:
         tables = [pipe.table_name for pipe in self.project.pipes]
         found = {(bronze, name) for each in tables for name in (each, f"{each}__all")}
         found |= {(SYSTEM, each) for each in (*_SYSTEM_TABLES, *_KEPT) if tables}
-        return Readable(bronze, SYSTEM, frozenset(found))
+        contracts = [pipe.contract.columns for pipe in self.project.pipes]
+        own = frozenset(each.name.lower() for given in contracts for each in given)
+        return Readable(bronze, SYSTEM, frozenset(found), own)
 
     def _tasks(self) -> list[Entity]:
         target, settings = self.names.target, self.project.settings

@@ -21,6 +21,10 @@ from snowmelt.deploy.snowflake.places import Findings
 from snowmelt.transform.tasks.config import Expect, SqlTask
 
 _OF_THE_ENGINE = ("information_schema", "main", "pg_catalog", "system", "temp")
+_SHARED = frozenset({"_file", "_file_row", "_version_at", "_loaded_at"})
+"""Columns of loads that bronze has here and there, in its views and tables."""
+OF_VIEWS = _SHARED | {"_load_seq", "_replayed_from", "_stage_path"}
+OF_TABLES = _SHARED | {"_content_key", "_replayed_from"}
 _PORTABLY = "Write it portably, or write runner: service in the target."
 
 
@@ -32,6 +36,8 @@ class Readable:
     system: str
     tables: frozenset[tuple[str, str]]
     """Those of bronze and of the system, by schema and name."""
+    own: frozenset[str] = frozenset()
+    """Columns of contracts, of which some may begin as those of loads do."""
 
     def lacks(self, named: Named) -> str:
         """Say why a table cannot be read there; nothing if it can, or may be built."""
@@ -39,8 +45,9 @@ class Readable:
             return "the database has another name there: name schema and table alone"
         if named.schema in _OF_THE_ENGINE:
             return "it is this engine's own"
-        own = (self.bronze, self.system)
-        if named.schema not in own or (named.schema, named.table) in self.tables:
+        if (named.schema, named.table) in self.tables:
+            return self._lacks_columns(named)
+        if named.schema not in (self.bronze, self.system):
             return ""
         if named.schema == self.bronze:
             return "no pipe makes it there"
@@ -49,6 +56,15 @@ class Readable:
             f"select max(_loaded_at) from {self.bronze}.…; of failed files tells a "
             "rule of alerts, on: failed"
         )
+
+    def _lacks_columns(self, named: Named) -> str:
+        if named.schema != self.bronze:
+            return ""
+        is_all = named.table.endswith("__all")
+        lacking = sorted(named.marks - (OF_TABLES if is_all else OF_VIEWS) - self.own)
+        if not lacking:
+            return ""
+        return f"it has no {lacking[0]} there, but {', '.join(sorted(_SHARED))}"
 
 
 def problems(found: Statements, readable: Readable) -> Iterator[tuple[int, str]]:
