@@ -2,7 +2,9 @@
 
 Each failure is told once: an alert looks from where its last evaluation without an
 error looked to (https://docs.snowflake.com/en/user-guide/alerts, "Specifying timestamps
-based on alert schedules"). It takes the database role SNOWFLAKE.ALERT_VIEWER to ask.
+based on alert schedules"). It takes the database role SNOWFLAKE.ALERT_VIEWER to ask,
+which PUBLIC has in accounts of today
+(https://docs.snowflake.com/en/sql-reference/sql/show-grants).
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ _ADDRESSES_REMARK = (
     "each address has to be that of a user of the account who verified it, else the "
     "integration is refused; an account has ten at most"
 )
+"""https://docs.snowflake.com/en/user-guide/notifications/email-notifications"""
 
 
 @dataclass(frozen=True)
