@@ -150,7 +150,8 @@ def _named(trees: Sequence[exp.Expr]) -> Iterator[Named]:
             if table.db:
                 line = int(table.this.meta.get("line", 1))
                 names = (table.db, table.name, table.catalog)
-                yield Named(line, *(each.lower() for each in names), _marks(table))
+                schema, name, catalog = (each.lower() for each in names)
+                yield Named(line, schema, name, catalog, _marks(table))
 
 
 def _marks(table: exp.Table) -> frozenset[str]:
