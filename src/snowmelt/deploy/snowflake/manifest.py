@@ -340,12 +340,12 @@ class _Manifest:
             tuple(pipe.table_name for pipe in self.project.pipes),
             tuple(pipe.name for pipe in self.project.pipes),
             (self.schemas[SYSTEM].address, self.warehouse.address),
-            self.readable,
         )
         if target.runner == "service":
             self._note_tasks()
             return list(map_news(place))
-        return map_tasks(dict(settings.tasks), place, self.findings)
+        tasks, readable = dict(settings.tasks), self.readable
+        return map_tasks(tasks, place, self.findings, readable)
 
     def _note_tasks(self) -> None:
         """Say which tasks nobody runs: a machine that follows builds by dbt alone."""

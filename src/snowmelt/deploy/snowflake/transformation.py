@@ -53,8 +53,6 @@ class Place:
     """Tables of bronze."""
     pipes: tuple[str, ...]
     needs: tuple[Address, ...]
-    readable: Readable
-    """What SQL of tasks may name."""
 
     def path(self, name: str) -> str:
         return sql.path(self.database, self.schema, name)
@@ -78,7 +76,7 @@ class Place:
 
 
 def map_tasks(
-    tasks: dict[str, TaskConfig], place: Place, findings: Findings
+    tasks: dict[str, TaskConfig], place: Place, findings: Findings, readable: Readable
 ) -> list[Entity]:
     """Return procedure, streams and tasks; note what no task can do there.
 
@@ -93,7 +91,7 @@ def map_tasks(
     if streams and (graph is None or not graph.publishes):
         found += _publishing(place, streams, needs)
     if graph is not None:
-        mapped = _Graph(graph, place, findings, needs).mapped()
+        mapped = _Graph(graph, place, findings, needs, readable).mapped()
         if not graph.publishes:
             name = partial(place.own, graph.root)
             apart = streams_on(place.bronze_rows, name, place.needs)
@@ -196,6 +194,8 @@ class _Graph:
     place: Place
     findings: Findings
     needs: tuple[Address, ...]
+    readable: Readable
+    """What SQL of tasks may name."""
 
     @property
     def _stopped(self) -> set[str]:
@@ -323,5 +323,5 @@ class _Graph:
             names = (one,) if one else self.place.pipes
             return block(f"ALTER PIPE {place.pipe(e)} REFRESH" for e in names)
         assert task.sql is not None
-        at, root, readable = self._at(name, "sql"), place.root, place.readable
-        return task_code(task.sql, root, readable, at, self.findings)
+        at = self._at(name, "sql")
+        return task_code(task.sql, place.root, self.readable, at, self.findings)
