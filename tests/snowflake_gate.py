@@ -71,7 +71,8 @@ _CALLED = {
     *_FUNCTIONS,
     *("CAST", "COUNT_IF", "CURRENT_DATE", "EQUAL_NULL", "GREATEST", "NULLIF"),
     *("SYSTEM$SET_RETURN_VALUE", "SYSTEM$STREAM_HAS_DATA", "TASK_HISTORY", "REPLACE"),
-    *("LAST_SUCCESSFUL_SCHEDULED_TIME", "SCHEDULED_TIME"),
+    *("LAST_SUCCESSFUL_SCHEDULED_TIME", "SCHEDULED_TIME", "LOWER", "UPPER"),
+    *("LAST_QUERY_ID", "RESULT_SCAN", "DATEDIFF", "IFNULL"),
 }
 # Words of the grammar that stand before a parenthesis, and types with a length.
 _WORDS = {

@@ -214,13 +214,13 @@ models:
 
 def test_a_rules_models_are_named_as_dbt_will(tmp_path: Path) -> None:
     query = (
-        "{{ ref('sales') }} join {{ ref( \"raw\" ) }} using (a) "
+        "{{ ref('eu_sales') }} join {{ ref( \"raw\" ) }} using (a) "
         "join {{ ref('own') }} using (a)"
     )
     files = {
         "snowmelt.yml": RULE % ("ops", query) + TARGETS,
         "dbt_project.yml": DBT,
-        "models/marts/eu/sales.sql": "select 1 as a",
+        "models/marts/eu/eu_sales.sql": "select 1 as a",
         "models/raw.sql": "select 1 as a",
         "models/marts/own.sql": "{{ config(schema='other') }} select 1 as a",
     }
@@ -228,7 +228,7 @@ def test_a_rules_models_are_named_as_dbt_will(tmp_path: Path) -> None:
     made = open_deployment(project, names_of(project, "prod"), NoSession(), None)  # type: ignore[arg-type]
     [alert] = [e for e in made.desired if isinstance(e, Alert)]
     assert (
-        "from gold.sales join silver.raw using (a) join other.own using (a)"
+        "from gold.eu_sales join silver.raw using (a) join other.own using (a)"
         in alert.condition
     )
 
