@@ -34,7 +34,7 @@ _OLDEST_HOURS = 13 * 24
 https://docs.snowflake.com/en/sql-reference/functions/copy_history"""
 _ADDRESSES_REMARK = (
     "each address has to be that of a user of the account who verified it, else the "
-    "integration is refused; an account has ten at most"
+    "integration is refused; an account has ten integrations for e-mail at most"
 )
 """https://docs.snowflake.com/en/user-guide/notifications/email-notifications"""
 
