@@ -50,7 +50,7 @@ EVENTS = """name: events
 pattern: "events-*.json"
 on_error: continue
 on_same_name_changed: append
-file_format: {type: json}
+file_format: {type: json, orient: records}
 contract:
   columns:
     - {name: id, type: bigint, nullable: false}
@@ -81,7 +81,7 @@ def make_project(root: Path, **changed: str) -> Project:
         "pipes/orders.yml": ORDERS,
         "pipes/events.yml": EVENTS,
         "check.sql": "select * from gold.sales where total < 0",
-        "count.sql": "-- how many\nselect count(*) filter (total > 0) from gold.sales",
+        "count.sql": "-- how many\nselect count_if(total > 0) from gold.sales",
     }
     for name, text in (files | changed).items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)

@@ -64,6 +64,29 @@ _FUNCTIONS = {
     *("COPY_HISTORY", "SYSTEM$SEND_EMAIL", "EXISTS", "OVER", "VARCHAR", "NUMBER"),
     *("IF", "AS", "IN", "OR", "AND", "SYSTEM$SEND_SNOWFLAKE_NOTIFICATION"),
 }
+# What statements of tasks, alerts and procedures call: looked up one by one in
+# https://docs.snowflake.com/en/sql-reference/functions-all and the pages that it leads
+# to. To the grammar any word before a parenthesis is a function.
+_CALLED = {
+    *_FUNCTIONS,
+    *("CAST", "COUNT_IF", "CURRENT_DATE", "EQUAL_NULL", "GREATEST", "NULLIF"),
+    *("SYSTEM$SET_RETURN_VALUE", "SYSTEM$STREAM_HAS_DATA", "TASK_HISTORY", "REPLACE"),
+    *("LAST_SUCCESSFUL_SCHEDULED_TIME", "SCHEDULED_TIME", "LOWER", "UPPER"),
+    *("LAST_QUERY_ID", "RESULT_SCAN", "DATEDIFF", "IFNULL"),
+}
+# Words of the grammar that stand before a parenthesis, and types with a length.
+_WORDS = {
+    *("FROM", "JOIN", "USING", "WHERE", "WHEN", "THEN", "ELSE", "ON", "NOT", "BY"),
+    *("INSERT", "VALUES", "MERGE", "INTO", "SELECT", "CASE", "EXCEPTION", "ANY", "ALL"),
+    *("LIKE", "BETWEEN", "HAVING", "QUALIFY", "UNION", "WITHIN", "GROUP", "LIMIT"),
+    *("TIMESTAMP_LTZ", "SET", "RETURN", "FILES", "RETURNS", "COLUMNS", "DECIMAL"),
+}
+_CALL = re.compile(r"(?<![.\w$\"])([A-Za-z_][\w$]*) ?\(")
+_CALL_OF_A_SCHEMA = re.compile(
+    r"\b(SNOWFLAKE\.ALERT|INFORMATION_SCHEMA)\.([A-Z_]+) ?\("
+)
+_READ = re.compile(r"\b(?:FROM|JOIN|INTO|UPDATE|USING)\s+([\w$]+(?:\.[\w$]+)+)", re.I)
+_SENT_LATER = re.compile(r"CREATE (OR (REPLACE|ALTER) )?(TASK|ALERT|PROCEDURE) ")
 _DATE_PARTS = {"EPOCH_NANOSECOND", "EPOCH_SECOND", "DAY", "HOUR", "MINUTE", "SECOND"}
 _MAIL = {
     "TYPE",
@@ -131,7 +154,7 @@ def rule_problems(statement: str) -> list[str]:
         if re.match(opening, squeezed)
         for told in rule(squeezed, bare)
     ]
-    return [*found, *_arguments(bare), *_bodies(statement)]
+    return [*found, *_arguments(bare), *_bodies(statement), *_calls(statement)]
 
 
 def _pipe(squeezed: str, bare: str) -> Iterator[str]:
@@ -250,6 +273,38 @@ _RULES: tuple[tuple[str, Rule], ...] = (
         _expression,
     ),
 )
+
+
+def _later(statement: str) -> str:
+    """Return what a statement has sent later, without the texts in it."""
+    if not _SENT_LATER.match(" ".join(statement.split())):
+        return ""
+    body = _BODY.search(statement)
+    if body is None:
+        body = re.search(r"(?s) (?:AS|IF \(EXISTS)\b(.*)", statement)
+    return _TEXT.sub("''", body[1]) if body is not None else ""
+
+
+def _calls(statement: str) -> Iterator[str]:
+    """Judge the functions that tasks, alerts and procedures call when they run.
+
+    The grammar takes any word for a function, and creating a task does not run it.
+    """
+    later = _later(statement)
+    for call in _CALL.findall(later):
+        if call.upper() not in _CALLED | _WORDS:
+            yield f"there is no function {call.upper()}"
+    for schema, function in _CALL_OF_A_SCHEMA.findall(later):
+        if function not in _CALLED:
+            yield f"there is no function {schema}.{function}"
+        if schema == "SNOWFLAKE.ALERT" and " ALERT " not in statement[:60]:
+            yield f"{function} is called from within an alert alone"
+
+
+def tables_read(statement: str) -> set[str]:
+    """Return the tables that a task, an alert or a procedure reads or writes later."""
+    named = {each.upper() for each in _READ.findall(_later(statement))}
+    return {each for each in named if "INFORMATION_SCHEMA" not in each}
 
 
 def _arguments(bare: str) -> Iterator[str]:

@@ -137,8 +137,10 @@ def test_offline_nobody_is_asked_and_everything_is_to_be_made(person: Person) ->
     assert person.signed_in == 0
     assert set(person.told["counts"]) == {"create"}
     assert person.told["target"] == "shop/prod"
-    [remark] = person.told["remarks"]
-    assert remark["where"].startswith("snowmelt.yml:4")
+    refresh, recipients = person.told["remarks"]
+    assert refresh["where"].startswith("snowmelt.yml:4")
+    assert recipients["where"].endswith("alerts.sinks.ops.email.to")
+    assert "a user of the account who verified it" in recipients["told"]
     statements = [s for step in person.told["steps"] for s in step["statements"]]
     assert len(statements) > len(person.told["steps"])
 

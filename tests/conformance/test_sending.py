@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
@@ -21,13 +22,20 @@ from snowmelt.deploy import opening
 from snowmelt.deploy.opening import names_of
 from snowmelt.deploy.sending import Sending, Sent
 from snowmelt.deploy.snowflake.session import Row
-from snowmelt.errors import SnowmeltError
+from snowmelt.errors import SnowmeltError, UsageError
 from snowmelt.landing.s3_upload import LandOptions
 from snowmelt.project.project import Project, load_project
 
 _TO = ("--target", "prod", "--into", "orders", "--project-dir")
 ORDERS = """name: orders
 pattern: orders/*.csv
+contract: {columns: [{name: id, type: integer}]}
+"""
+
+
+SALES = """name: sales
+pattern: orders/*.json
+file_format: {type: json}
 contract: {columns: [{name: id, type: integer}]}
 """
 
@@ -107,6 +115,7 @@ def sender(tmp_path: Path, server: S3Server) -> Sender:
     (tmp_path / "pipes").mkdir()
     (tmp_path / "snowmelt.yml").write_text(yaml.safe_dump(settings))
     (tmp_path / "pipes/orders.yml").write_text(ORDERS)
+    (tmp_path / "pipes/sales.yml").write_text(SALES)
     return Sender(load_project(tmp_path), bucket, Pipes())
 
 
@@ -175,6 +184,28 @@ def test_a_file_whose_copy_fails_is_named(sender: Sender) -> None:
     sender.pipes.known, sender.pipes.status = {"orders/a.csv"}, "LOAD_FAILED"
     with pytest.raises(SnowmeltError, match="LOAD_FAILED: no number"):
         sender.send(a=b"id\nx\n")
+
+
+def test_json_by_column_is_refused_before_anything_is_put(sender: Sender) -> None:
+    """Snowpipe would take it for one record; here it is two."""
+    good = sender.write("good.json", b'{"id": 1}\n{"id": 2}\n')
+    by_column = b'{"id": {"0": 1, "1": 2}}'
+    plain = sender.write("plain.json", by_column)
+    packed = sender.write("packed.json", gzip.compress(by_column))
+    nobodys = sender.write("nobodys.txt", by_column)
+    names, known = names_of(sender.project, "prod"), dict[str, str]()
+    sending = Sending(
+        sender.project, names, SystemClock(), sender.pipes.sign_in, lambda _: known
+    )
+    with pytest.raises(UsageError) as told:
+        sending.send([good, plain, packed], LandOptions("orders"), None)
+    assert told.value.where == str(plain)
+    assert "take all of it for one record" in told.value.problem
+    assert str(packed) in told.value.problem
+    assert "lines=True" in told.value.remedy
+    assert not sender.bucket.keys()
+    sent = sending.send([good, nobodys], LandOptions("orders"), None)
+    assert sent.landed == ["orders/good.json", "orders/nobodys.txt"]
 
 
 @pytest.mark.long

@@ -133,7 +133,8 @@ class There:
 
     def _live(self) -> list[int]:
         """Ask the view that deploy makes, put into DuckDB's dialect."""
-        file = PipeFile(Definition.model_validate(self.pipe), Path(), "pipes/t.yml")
+        given = {k: v for k, v in self.pipe.items() if k != "file_format"}
+        file = PipeFile(Definition.model_validate(given), Path(), "pipes/t.yml")
         stage = Stage("SHOP.BRONZE.LANDING", "s3://shop/raw/", "SHOP_S3")
         around = Surroundings("shop", "bronze", stage, "arn", FOLDER, (), {})
         made = map_pipe(file, around, Findings(Path()))

@@ -8,6 +8,7 @@ in which order files that wait are loaded, how files are split into transactions
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -41,8 +42,13 @@ class Object:
 
         MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE: what the table does not have is not
         loaded, what the file does not have is NULL, and one column has to match
-        (sql-reference/sql/copy-into-table).
+        (sql-reference/sql/copy-into-table). Of JSON each object is a record, whatever
+        is in it (user-guide/semistructured-data-formats).
         """
+        if self.content.startswith("{"):
+            told = [json.loads(line) for line in self.content.split("\n") if line]
+            found = [each.get("id") for each in told]
+            return [each if isinstance(each, int) else None for each in found]
         header, *lines = self.content.split("\n")
         names = header.lower().split(",")
         if "id" not in names:

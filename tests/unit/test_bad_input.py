@@ -75,6 +75,17 @@ SNOWFLAKE = [
     Trouble("a token that is over", "CREATE STAGE", 390114,
             "Authentication token has expired. The user must authenticate again.",
             "create snowflake:stage:SHOP.BRONZE.LANDING", "Get a new token"),
+    Trouble("an address that nobody verified", "CREATE NOTIFICATION", 394209,
+            "Email recipients in the given list at indexes [1] are not allowed. Either "
+            "these email addresses are not yet validated or do not belong to any user "
+            "in the current account.",
+            "create snowflake:notification_integration:SHOP_OPS",
+            "SYSTEM$START_USER_EMAIL_VERIFICATION('<user>')"),
+    Trouble("alerts that may not ask when they looked", "CREATE ALERT", 2140,
+            "Unknown user-defined function "
+            "SNOWFLAKE.ALERT.LAST_SUCCESSFUL_SCHEDULED_TIME.",
+            "create snowflake:alert:SHOP.SNOWMELT.ALERT_FAILED",
+            "GRANT DATABASE ROLE SNOWFLAKE.ALERT_VIEWER TO ROLE DEPLOYER"),
     Trouble("too much at once", "CREATE STAGE", 429, "Too many requests",
             "create snowflake:stage:SHOP.BRONZE.LANDING", "apply again"),
     Trouble("a statement that takes too long", "SELECT DISTINCT", 604,

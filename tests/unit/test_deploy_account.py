@@ -510,7 +510,9 @@ def test_a_format_of_another_type_is_made_anew_when_it_is_named(
 ) -> None:
     account = Account()
     apply(deployed_into(projects["first"], account))
-    as_csv = EVENTS.replace("{type: json}", "{type: csv, parse_header: false}")
+    as_csv = EVENTS.replace(
+        "{type: json, orient: records}", "{type: csv, parse_header: false}"
+    )
     as_csv = as_csv.replace(", path: 'customer.address[0].\"the city\"'", "")
     changed = make_project(
         tmp_path, **{"pipes/events.yml": as_csv.replace(", path: payload", "")}

@@ -315,7 +315,7 @@ def test_a_graph_keeps_what_its_tasks_say(tmp_path: Path) -> None:
         in build.code
     )
     assert set(both.after) == {"SHOP.SNOWMELT.ROOT", "SHOP.SNOWMELT.BUILD"}
-    assert "COUNT_IF(total > 0)" in both.code  # the dialect is the account's
+    assert "select count_if(total > 0) from gold.sales" in both.code
     assert end.finalize == "SHOP.SNOWMELT.ROOT"
     assert "IF (NOT EXISTS (" in end.code
 
@@ -339,24 +339,30 @@ def test_a_suspended_task_stays_suspended_beside_a_running_graph(
 
 
 @pytest.mark.parametrize(
-    ("task", "key"),
+    ("task", "where"),
     [
-        ("{every: 1h, python: 'm:f'}", "a.python"),
-        ("{every: 1h, webhook: 'https://x.example'}", "a.webhook"),
-        ("{when: stream_has_data(silver.orders), dbt: x}", "a.when"),
-        ("{every: 1h, sql: odd.sql}", "a.sql"),
-        ("{every: 1h, sql: dollars.sql}", "a.sql"),
+        ("{every: 1h, python: 'm:f'}", "snowmelt.yml:4: tasks.a.python"),
+        (
+            "{every: 1h, webhook: 'https://x.example'}",
+            "snowmelt.yml:4: tasks.a.webhook",
+        ),
+        (
+            "{when: stream_has_data(silver.orders), dbt: x}",
+            "snowmelt.yml:4: tasks.a.when",
+        ),
+        ("{every: 1h, sql: odd.sql}", "odd.sql:1"),
+        ("{every: 1h, sql: dollars.sql}", "snowmelt.yml:4: tasks.a.sql"),
     ],
 )
 def test_tasks_that_an_account_cannot_do_are_refused(
-    tmp_path: Path, task: str, key: str
+    tmp_path: Path, task: str, where: str
 ) -> None:
     (tmp_path / "odd.sql").write_text("pragma version")
     (tmp_path / "dollars.sql").write_text("select 'a $$ b'")
     (tmp_path / "m.py").write_text("def f(x): ...")
     with pytest.raises(ConfigError) as told:
         tasks_of(tmp_path, f"  a: {task}\n")
-    assert told.value.where == f"snowmelt.yml:4: tasks.{key}"
+    assert told.value.where == where
     (tmp_path / "snowmelt.yml").write_text(
         (tmp_path / "snowmelt.yml")
         .read_text()
@@ -397,7 +403,7 @@ def test_a_graph_beside_what_builds_by_itself_has_a_stream_of_its_own(
     task = made["task SHOP.SNOWMELT.A"]
     assert "WHEN SYSTEM$STREAM_HAS_DATA('SHOP.BRONZE.ORDERS__A')" in task
     body = task[task.index("$$") :]
-    order = ["BEGIN TRANSACTION", "FROM SHOP.BRONZE.ORDERS__A;", "COUNT_IF", "COMMIT;"]
+    order = ["BEGIN TRANSACTION", "FROM SHOP.BRONZE.ORDERS__A;", "count_if", "COMMIT;"]
     assert [body.index(each) for each in order] == sorted(map(body.index, order))
     assert body.index("ROLLBACK") > body.index("COMMIT")
     assert not problems(task)

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from functools import cache
+from pathlib import Path
 
 import pytest
+import yaml
 
-from shipped import account_history
-from snowflake_gate import grammar_problems, problems, read_statements, rule_problems
+from shipped import TARGET, account_history, deployed_into
+from snowflake_account import Account
+from snowflake_gate import (
+    grammar_problems,
+    problems,
+    read_statements,
+    rule_problems,
+    tables_read,
+)
 from snowmelt.deploy.snowflake.kept_history import COPIES, TASKS
+from snowmelt.project import project as projects
 
 VALID = read_statements("valid.sql")
 REFUSED = read_statements("refused.sql")
@@ -116,3 +127,86 @@ def test_rules_of_ours_say_what_is_wrong() -> None:
         "only a root has a schedule",
         "no schedule: USING CRON 0 * * * * Mars/Base",
     ]
+
+
+TEMPLATES = Path(projects.__file__).parent / "templates"
+ALERTS = {
+    "sinks": {
+        "ops": {"email": {"host": "m", "from": "a@x.example", "to": ["o@x.example"]}}
+    },
+    "rules": {
+        "failed": {"on": "failed"},
+        "rejected": {"on": "rejected"},
+        "asked": {"sql": "select 1 as cause from gold.t having count(*) = 0"},
+    },
+}
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        *("realtime", "retail", "storefront"),  # those with tasks of their own
+        *(
+            pytest.param(e, marks=pytest.mark.long)
+            for e in ("blank", "crm-erp", "olist")
+        ),
+    ],
+)
+def test_what_a_template_has_run_later_can_be_run(
+    template: str, tmp_path: Path
+) -> None:
+    """Creating a task says nothing of whether it runs: no function is looked up."""
+    shutil.copytree(TEMPLATES / template, tmp_path / template)
+    given = {"targets": {"prod": TARGET}, "alerts": ALERTS}
+    with (tmp_path / template / "snowmelt.yml").open("a") as file:
+        file.write(yaml.safe_dump(given))
+    project = projects.load_project(tmp_path / template)
+    deployment = deployed_into(project, Account())
+    sent = [e for s in deployment.plan_offline().acting for e in deployment.script(s)]
+    made = set().union(*(re.findall(_MADE, each) for each in sent))
+    # those of silver and gold are dbt's
+    models = {each.stem.upper() for each in project.root.glob("models/**/*.sql")}
+    made |= {f"{layer}.{name}" for layer in ("SILVER", "GOLD") for name in models}
+    read = {
+        each.removeprefix(f"{project.settings.name.upper()}.")
+        for statement in sent
+        for each in tables_read(statement)
+    }
+    assert read - {"GOLD.T"} - made == set()
+    assert not [(each, rule_problems(each)) for each in sent if rule_problems(each)]
+    if template != "blank":
+        assert {"SNOWMELT.PIPELINE_LOG", "SNOWMELT.COPY_HISTORY"} <= read
+
+
+_MADE = re.compile(
+    r"^CREATE (?:OR \w+ )?(?:TABLE|VIEW|STREAM) (?:IF NOT EXISTS )?\w+\.(\w+\.\w+)"
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("SELECT NOW()", "there is no function NOW"),
+        ("select regexp_matches(a, 'x') from t", "there is no function REGEXP_MATCHES"),
+        ("SELECT SNOWFLAKE.ALERT.SCHEDULED_TIME()", "from within an alert alone"),
+        (
+            "SELECT * FROM TABLE(S.INFORMATION_SCHEMA.LOADS(1))",
+            "INFORMATION_SCHEMA.LOADS",
+        ),
+    ],
+)
+def test_what_a_task_cannot_run_is_refused(code: str, told: str) -> None:
+    plain = f"CREATE TASK S.T WAREHOUSE = W SCHEDULE = '5 MINUTE' AS {code}"
+    block = plain.replace(code, f"EXECUTE IMMEDIATE $$\nBEGIN\n  {code};\nEND\n$$")
+    for statement in (plain, block):
+        assert any(told in each for each in rule_problems(statement))
+        assert not [e for e in grammar_problems(statement) if "Section" in e]
+
+
+def test_tables_that_are_read_later_are_named() -> None:
+    assert tables_read(
+        "CREATE TASK S.T WAREHOUSE = W AS EXECUTE IMMEDIATE $$\nBEGIN\n"
+        "  INSERT INTO s.log SELECT 'from x.y' FROM bronze.t\n"
+        "  JOIN snowmelt.gone USING (a)"
+        ";\nEND\n$$"
+    ) == {"S.LOG", "BRONZE.T", "SNOWMELT.GONE"}

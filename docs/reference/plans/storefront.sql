@@ -554,7 +554,7 @@ ALTER TASK IF EXISTS STOREFRONT.SNOWMELT.DAILY SUSPEND;
 
 CREATE TASK IF NOT EXISTS STOREFRONT.SNOWMELT.GATE
   WAREHOUSE = STOREFRONT_WH
-  COMMENT = 'snowmelt storefront/prod ea37500a077a'
+  COMMENT = 'snowmelt storefront/prod 8ba00b1dcaf0'
   AFTER STOREFRONT.SNOWMELT.SILVER
 AS
 EXECUTE IMMEDIATE
@@ -562,7 +562,15 @@ $$
 DECLARE
   gate EXCEPTION (-20001, 'tasks/gate.sql must return no row, and did');
 BEGIN
-  IF (EXISTS (SELECT COUNT_IF(lacks <> 'product') AS without_customer, COUNT_IF(lacks = 'product') AS without_product FROM silver.orphan_sales HAVING COUNT(*) > 0.2 * (SELECT COUNT(*) FROM silver.sales_clean))) THEN
+  IF (EXISTS (select without_customer, without_product
+from (
+    select
+        count(*) as orphans,
+        count(case when lacks <> 'product' then 1 end) as without_customer,
+        count(case when lacks = 'product' then 1 end) as without_product
+    from silver.orphan_sales
+) as lacking
+where orphans > 0.2 * (select count(*) from silver.sales_clean))) THEN
     RAISE gate;
   END IF;
 END
@@ -581,13 +589,14 @@ ALTER TASK IF EXISTS STOREFRONT.SNOWMELT.DAILY SUSPEND;
 
 CREATE TASK IF NOT EXISTS STOREFRONT.SNOWMELT.REPORT
   WAREHOUSE = STOREFRONT_WH
-  COMMENT = 'snowmelt storefront/prod 09bee68b1282'
+  COMMENT = 'snowmelt storefront/prod 59077fbfeb69'
   AFTER STOREFRONT.SNOWMELT.GOLD
 AS
 EXECUTE IMMEDIATE
 $$
 BEGIN
-  LET found VARCHAR := (SELECT $1::VARCHAR FROM (SELECT COALESCE(SUM(number_of_sales), 0) || ' sales, ' || COALESCE(SUM(total_sales), 0) FROM gold.sales_by_country) LIMIT 1);
+  LET found VARCHAR := (SELECT $1::VARCHAR FROM (select coalesce(sum(number_of_sales), 0) || ' sales, ' || coalesce(sum(total_sales), 0)
+from gold.sales_by_country) LIMIT 1);
   CALL SYSTEM$SET_RETURN_VALUE(:found);
 END
 $$;

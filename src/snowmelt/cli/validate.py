@@ -49,8 +49,11 @@ def _check_target(target: str, directory: Path, as_json: bool) -> int:
 
     project = load_project(directory)
     names = names_of(project, target)
-    deployment = open_deployment(project, names, NoSession(), SystemClock())
     found = unportable(project.root)
+    if not as_json:  # they are told, too, where something has no place there
+        for each in found:
+            output.show(str(each))
+    deployment = open_deployment(project, names, NoSession(), SystemClock())
     if as_json:
         output.show_json(
             {
@@ -64,8 +67,6 @@ def _check_target(target: str, directory: Path, as_json: bool) -> int:
             }
         )
         return 1 if found else 0
-    for each in found:
-        output.show(str(each))
     for remark in deployment.remarks:
         output.tell(f"{remark.where}: {remark.told}")
     places = output.count(len(found), "place")

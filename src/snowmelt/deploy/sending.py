@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from snowmelt.clock import Clock
+from snowmelt.deploy.by_column import require_records
 from snowmelt.deploy.naming import Names
 from snowmelt.deploy.snowflake import sql
 from snowmelt.deploy.snowflake.catch_up import FILES_MAX
@@ -65,8 +66,10 @@ class Sending:
     ) -> Sent:
         """Put files into the bucket; have copied what a pipe would ignore.
 
-        Raises what `land` raises, and SnowmeltError for what the account refuses.
+        Raises what `land` raises, UsageError for JSON that Snowpipe would not take for
+        records, and SnowmeltError for what the account refuses.
         """
+        require_records(files, options, self.project.pipes)
         sent, journal = Sent(), Journal(self._journal_path)
         config = self.landing
         bucket = self._bucket(config)

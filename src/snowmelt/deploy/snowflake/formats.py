@@ -88,6 +88,13 @@ def _json(given: JsonFormat, file: PipeFile, findings: Findings) -> dict[str, Wr
             "Snowflake reads records, not columns",
             "Let the files have one object a record.",
         )
+    if given.orient == "auto":
+        told = (
+            "a file that is one object of columns, as pandas' to_json writes it, is "
+            "read here; there all of it is one record. `snowmelt land --target` "
+            "refuses it; orient: records says that none comes"
+        )
+        findings.remark(file.at("file_format"), told)
     if given.encoding not in ("utf8",):
         findings.refuse(
             file.at("file_format", "encoding"),

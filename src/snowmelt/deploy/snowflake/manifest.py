@@ -38,6 +38,7 @@ from snowmelt.deploy.snowflake.places import Findings, PipeFile, pipe_files
 from snowmelt.deploy.snowflake.policies import Policies
 from snowmelt.deploy.snowflake.stage import Stage
 from snowmelt.deploy.snowflake.table import Table, TableColumn
+from snowmelt.deploy.snowflake.task_sql import Readable
 from snowmelt.deploy.snowflake.transformation import Place, map_news, map_tasks
 from snowmelt.project.project import Project
 
@@ -64,6 +65,7 @@ _NEWS_READ = (
     ("ROW_COUNT", "NUMBER(19,0)", False),
     ("READ_AT", "TIMESTAMP_LTZ", False),
 )
+_KEPT = ("copy_history", "task_history")
 _SYSTEM_TABLES = {
     "pipeline_log": _LOG,
     "news_read": _NEWS_READ,
@@ -328,6 +330,17 @@ class _Manifest:
         database = self.names.database
         return Keeping(database, SYSTEM, self.warehouse.name, tables, needs).entities()
 
+    @cached_property
+    def readable(self) -> Readable:
+        """The tables of the manifest that SQL of tasks and alerts may name."""
+        bronze = self.project.settings.layers.bronze
+        tables = [pipe.table_name for pipe in self.project.pipes]
+        found = {(bronze, name) for each in tables for name in (each, f"{each}__all")}
+        found |= {(SYSTEM, each) for each in (*_SYSTEM_TABLES, *_KEPT) if tables}
+        contracts = [pipe.contract.columns for pipe in self.project.pipes]
+        own = frozenset(each.name.lower() for given in contracts for each in given)
+        return Readable(bronze, SYSTEM, frozenset(found), own)
+
     def _tasks(self) -> list[Entity]:
         target, settings = self.names.target, self.project.settings
         place = Place(
@@ -345,7 +358,8 @@ class _Manifest:
         if target.runner == "service":
             self._note_tasks()
             return list(map_news(place))
-        return map_tasks(dict(settings.tasks), place, self.findings)
+        tasks, readable = dict(settings.tasks), self.readable
+        return map_tasks(tasks, place, self.findings, readable)
 
     def _note_tasks(self) -> None:
         """Say which tasks nobody runs: a machine that follows builds by dbt alone."""
@@ -368,5 +382,6 @@ class _Manifest:
             self.warehouse.name,
             tables,
             (self.schemas[SYSTEM].address, self.warehouse.address, *needs),
+            self.readable,
         )
         return map_alerts(self.project.settings.alerts, around, self.findings)

@@ -1,22 +1,42 @@
-"""Rules of `alerts:` that the account itself can look for. Pure."""
+"""Rules of `alerts:` that the account itself can look for. Pure.
+
+Each failure is told once: an alert looks from where its last evaluation without an
+error looked to (https://docs.snowflake.com/en/user-guide/alerts, "Specifying timestamps
+based on alert schedules"). It takes the database role SNOWFLAKE.ALERT_VIEWER to ask,
+which PUBLIC has in accounts of today
+(https://docs.snowflake.com/en/sql-reference/sql/show-grants).
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import sqlglot
-from sqlglot.errors import SqlglotError
-
 from snowmelt.deploy.address import Address
+from snowmelt.deploy.portable.statements import UnreadableError, read_statements
 from snowmelt.deploy.snowflake import sql
 from snowmelt.deploy.snowflake.code import Alert
 from snowmelt.deploy.snowflake.entity import Entity
 from snowmelt.deploy.snowflake.integration import EmailIntegration
+from snowmelt.deploy.snowflake.model_names import with_models
 from snowmelt.deploy.snowflake.places import Findings
+from snowmelt.deploy.snowflake.task_sql import Readable, problems
+from snowmelt.errors import ConfigError
 from snowmelt.observe.alerts.config import AlertsConfig
 from snowmelt.observe.alerts.rules import Rule
 
 _MINUTES_MIN = 1
+_SETTLED_MINUTES = 2
+"""How old a load is when it is looked for: by then COPY_HISTORY tells of it."""
+_HOURS_BACK = 24
+"""How far back an alert looks that never looked before, or was suspended."""
+_OLDEST_HOURS = 13 * 24
+"""COPY_HISTORY is asked of the last 14 days alone:
+https://docs.snowflake.com/en/sql-reference/functions/copy_history"""
+_ADDRESSES_REMARK = (
+    "each address has to be that of a user of the account who verified it, else the "
+    "integration is refused; an account has ten integrations for e-mail at most"
+)
+"""https://docs.snowflake.com/en/user-guide/notifications/email-notifications"""
 
 
 @dataclass(frozen=True)
@@ -30,6 +50,7 @@ class Around:
     tables: dict[str, str]
     """The table with every row ever loaded, by its pipe."""
     needs: tuple[Address, ...]
+    readable: Readable
 
 
 def map_alerts(
@@ -49,10 +70,18 @@ def map_alerts(
     found: list[Entity] = []
     for name, rule in alerts.rules.items():
         told_by = [mails[each] for each in alerts.told_by(rule) if each in mails]
+        if rule.sql is not None and not told_by:
+            told = "nobody looks there: no sink that hears of it is an e-mail"
+            findings.remark(findings.settings("alerts", "rules", name, "sql"), told)
+            continue
         condition = _condition(name, rule, around, findings)
         if condition is not None and told_by:
             found.append(_alert(name, rule, condition, told_by, around))
     used = {each for alert in found for each in alert.needs}
+    for name, mail in mails.items():
+        if mail.address in used:
+            where = findings.settings("alerts", "sinks", name, "email", "to")
+            findings.remark(where, _ADDRESSES_REMARK)
     return [*(mail for mail in mails.values() if mail.address in used), *found]
 
 
@@ -82,12 +111,7 @@ def _condition(name: str, rule: Rule, around: Around, findings: Findings) -> str
     """Return the query whose rows are causes; None for what only the service sees."""
     where = ("alerts", "rules", name)
     if rule.sql is not None:
-        try:
-            return sqlglot.transpile(rule.sql, read="duckdb", write="snowflake")[0]
-        except SqlglotError:
-            told = "the query cannot be put into Snowflake's dialect: the service looks"
-            findings.remark(findings.settings(*where, "sql"), told)
-            return None
+        return _asked(rule.sql, findings.settings(*where, "sql"), around, findings)
     if rule.on not in ("failed", "rejected"):
         told = f"'{rule.on}' is looked for by the service, not by the account"
         findings.remark(findings.settings(*where), told)
@@ -95,13 +119,48 @@ def _condition(name: str, rule: Rule, around: Around, findings: Findings) -> str
     if rule.pipe is not None and rule.pipe not in around.tables:
         return None
     tables = [around.tables[rule.pipe]] if rule.pipe else list(around.tables.values())
-    minutes = max(_MINUTES_MIN, round(rule.every.total_seconds() / 60))
-    database = sql.name(around.database)
     status = "Load failed" if rule.on == "failed" else "Partially loaded"
+    hours = max(_HOURS_BACK, 2 * round(rule.every.total_seconds() / 3600))
+    functions = f"{sql.name(around.database)}.INFORMATION_SCHEMA"
     return "\n    UNION ALL\n    ".join(
-        f"SELECT FILE_NAME FROM TABLE({database}.INFORMATION_SCHEMA."
+        f"SELECT FILE_NAME FROM TABLE({functions}."
         f"COPY_HISTORY(TABLE_NAME => {sql.text(table)}, START_TIME => "
-        f"DATEADD(MINUTE, -{minutes + 5}, CURRENT_TIMESTAMP()))) "
-        f"WHERE STATUS = {sql.text(status)}"
+        f"DATEADD(HOUR, -{min(hours, _OLDEST_HOURS)}, CURRENT_TIMESTAMP()))) "
+        f"WHERE STATUS = {sql.text(status)} AND {_SINCE_IT_LOOKED}"
         for table in tables
     )
+
+
+def _settled(function: str) -> str:
+    return f"DATEADD(MINUTE, -{_SETTLED_MINUTES}, SNOWFLAKE.ALERT.{function}())"
+
+
+_SINCE_IT_LOOKED = (
+    f"LAST_LOAD_TIME > COALESCE({_settled('LAST_SUCCESSFUL_SCHEDULED_TIME')}, "
+    "DATEADD(DAY, -14, CURRENT_TIMESTAMP())) AND "
+    f"LAST_LOAD_TIME <= {_settled('SCHEDULED_TIME')}"
+)
+"""Of an alert that never looked the function tells 1970, or nothing:
+https://docs.snowflake.com/en/sql-reference/functions/last_successful_scheduled_time"""
+
+
+def _asked(query: str, at: str, around: Around, findings: Findings) -> str | None:
+    """Return a rule's own query; note what of it is not the same there."""
+    remedy = "Write it portably, or let no sink of it be an e-mail."
+    try:
+        found = read_statements(with_models(query, findings.root))
+    except ConfigError as error:
+        findings.refuse(at, error.problem, error.remedy or remedy)
+        return None
+    except UnreadableError as error:
+        findings.refuse(at, f"line {error.line} of it: {error}", remedy)
+        return None
+    refused = sorted(set(problems(found, around.readable)))
+    for number, (line, told) in enumerate(refused, start=1):
+        below = f"line {line} of it: " if "\n" in query.strip() else ""
+        last = number == len(refused)
+        findings.refuse(at, f"{below}{told}", remedy if last else "")
+    if len(found.texts) != 1 or not found.asks:
+        findings.refuse(at, "it is not one query", remedy)
+        return None
+    return found.texts[0]

@@ -116,6 +116,18 @@ _WAREHOUSE = (
 )
 _PATIENCE = "Wait a little and apply again: it goes on where it stopped."
 _COMMANDS = (
+    (
+        ("email recipients", "not allowed"),
+        "Each address has to be that of a user of this account who verified it: ALTER "
+        "USER <user> SET EMAIL = '<address>'; SELECT "
+        "SYSTEM$START_USER_EMAIL_VERIFICATION('<user>'), and the link in that mail. Or "
+        "leave it out of the sink: alerts.sinks in snowmelt.yml.",
+    ),
+    (
+        ("snowflake.alert",),
+        "GRANT DATABASE ROLE SNOWFLAKE.ALERT_VIEWER TO ROLE {role}: alerts ask when "
+        "they last looked.",
+    ),
     (("suspended", "warehouse"), _WAREHOUSE),
     (("exceeded its quota",), _WAREHOUSE),
     (

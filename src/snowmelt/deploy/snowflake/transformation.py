@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-
-import sqlglot
-from sqlglot import exp
-from sqlglot.errors import SqlglotError
 
 from snowmelt.deploy.address import Address
 from snowmelt.deploy.snowflake import sql
@@ -21,13 +16,14 @@ from snowmelt.deploy.snowflake.places import Findings
 from snowmelt.deploy.snowflake.sharing import reading_alone, streams_on
 from snowmelt.deploy.snowflake.sql import Written
 from snowmelt.deploy.snowflake.task import Stream, Task, TaskGraph
+from snowmelt.deploy.snowflake.task_sql import Readable, block, task_code
 from snowmelt.transform.tasks.condition import (
     Condition,
     UnreadRows,
     parse_condition,
     streams_in,
 )
-from snowmelt.transform.tasks.config import Expect, TaskConfig
+from snowmelt.transform.tasks.config import TaskConfig
 from snowmelt.transform.tasks.graph import TaskGraph as LocalGraph
 
 PUBLISH = "publish_arrivals"
@@ -80,7 +76,7 @@ class Place:
 
 
 def map_tasks(
-    tasks: dict[str, TaskConfig], place: Place, findings: Findings
+    tasks: dict[str, TaskConfig], place: Place, findings: Findings, readable: Readable
 ) -> list[Entity]:
     """Return procedure, streams and tasks; note what no task can do there.
 
@@ -95,7 +91,7 @@ def map_tasks(
     if streams and (graph is None or not graph.publishes):
         found += _publishing(place, streams, needs)
     if graph is not None:
-        mapped = _Graph(graph, place, findings, needs).mapped()
+        mapped = _Graph(graph, place, findings, needs, readable).mapped()
         if not graph.publishes:
             name = partial(place.own, graph.root)
             apart = streams_on(place.bronze_rows, name, place.needs)
@@ -198,6 +194,8 @@ class _Graph:
     place: Place
     findings: Findings
     needs: tuple[Address, ...]
+    readable: Readable
+    """What SQL of tasks may name."""
 
     @property
     def _stopped(self) -> set[str]:
@@ -302,7 +300,7 @@ class _Graph:
         return tuple(given.items())
 
     def _code(self, name: str, task: TaskConfig) -> str:
-        kind = task.kinds[0]
+        kind, place = task.kinds[0], self.place
         if kind in _HERE_ONLY:
             self.findings.refuse(
                 self._at(name, kind),
@@ -323,77 +321,7 @@ class _Graph:
             self.findings.remark(self._at(name, "refresh"), told)
             one = task.refresh.pipe
             names = (one,) if one else self.place.pipes
-            return _block(f"ALTER PIPE {self.place.pipe(e)} REFRESH" for e in names)
-        return self._of_file(name, task)
-
-    def _of_file(self, name: str, task: TaskConfig) -> str:
-        """Return a task's file of SQL, in Snowflake's dialect."""
+            return block(f"ALTER PIPE {place.pipe(e)} REFRESH" for e in names)
         assert task.sql is not None
-        try:
-            given = (self.place.root / task.sql.file).read_text()
-            parsed = [e for e in sqlglot.parse(given, read="duckdb") if e is not None]
-            _require_portable(parsed)
-            statements = [
-                each.sql(dialect="snowflake", comments=False) for each in parsed
-            ]
-            _require_no_dollars(statements)
-        except (OSError, SqlglotError) as error:
-            told = str(error).splitlines()[0] if str(error) else "it cannot be read"
-            self.findings.refuse(
-                self._at(name, "sql"),
-                f"{task.sql.file} cannot be put into Snowflake's dialect: {told}",
-                "Write it portably, or write runner: service in the target.",
-            )
-            return "SELECT 1"
-        if not statements:
-            return "SELECT 1"
-        *before, last = statements
-        if not isinstance(parsed[-1], exp.Query):
-            return _block(statements)
-        return _judged(before, last, task.sql.expect, task.sql.file)
-
-
-def _require_portable(parsed: Iterable[object]) -> None:
-    known = (exp.Query, exp.DML, exp.Create, exp.Drop, exp.Merge, exp.TruncateTable)
-    if not all(isinstance(each, known) for each in parsed):
-        raise SqlglotError("a statement of the embedded engine alone")
-
-
-def _require_no_dollars(statements: Iterable[str]) -> None:
-    if any("$$" in each for each in statements):
-        raise SqlglotError("it has $$, between which it would stand")
-
-
-def _block(statements: Iterable[str]) -> str:
-    listed = ";\n  ".join(statements)
-    return _executed(f"BEGIN\n  {listed};\nEND")
-
-
-def _executed(block: str) -> str:
-    """Return what carries out a block, whole for clients that cut at semicolons."""
-    return f"EXECUTE IMMEDIATE\n{sql.body(block)}"
-
-
-def _judged(before: list[str], query: str, expect: Expect | None, file: str) -> str:
-    """Return a block that judges what a query returns, or returns its first value."""
-    lines = [f"  {each};" for each in before]
-    if expect is None:
-        value = f"(SELECT $1::VARCHAR FROM ({query}) LIMIT 1)"
-        lines += [f"  LET found VARCHAR := {value};"]
-        lines += ["  CALL SYSTEM$SET_RETURN_VALUE(:found);"]
-        return _executed("\n".join(["BEGIN", *lines, "END"]))
-    negated = "NOT " if expect is Expect.ROWS else ""
-    what = "a row, and returned none" if expect is Expect.ROWS else "no row, and did"
-    block = "\n".join(
-        [
-            "DECLARE",
-            f"  gate EXCEPTION (-20001, {sql.text(f'{file} must return {what}')});",
-            "BEGIN",
-            *lines,
-            f"  IF ({negated}EXISTS ({query})) THEN",
-            "    RAISE gate;",
-            "  END IF;",
-            "END",
-        ]
-    )
-    return _executed(block)
+        at = self._at(name, "sql")
+        return task_code(task.sql, place.root, self.readable, at, self.findings)

@@ -1,7 +1,13 @@
--- the return value: what the last hour has brought
+-- the return value: how many records the last hour has brought
 select
-    'customers ' || coalesce(sum(row_count) filter (pipe_name = 'customers'), 0)
-    || ', products ' || coalesce(sum(row_count) filter (pipe_name = 'products'), 0)
-    || ', transactions ' || coalesce(sum(row_count) filter (pipe_name = 'transactions'), 0)
-from snowmelt.load_history
-where last_load_time > now() - interval 1 hour
+    'customers ' || cast(count(case when kind = 'customers' then 1 end) as varchar)
+    || ', products ' || cast(count(case when kind = 'products' then 1 end) as varchar)
+    || ', transactions ' || cast(count(case when kind = 'transactions' then 1 end) as varchar)
+from (
+    select 'customers' as kind, _loaded_at from bronze.customers__all
+    union all
+    select 'products' as kind, _loaded_at from bronze.products__all
+    union all
+    select 'transactions' as kind, _loaded_at from bronze.transactions__all
+) as loaded
+where _loaded_at > current_timestamp - interval '1 hour'
