@@ -64,7 +64,7 @@ _FUNCTIONS = {
     *("COPY_HISTORY", "SYSTEM$SEND_EMAIL", "EXISTS", "OVER", "VARCHAR", "NUMBER"),
     *("IF", "AS", "IN", "OR", "AND", "SYSTEM$SEND_SNOWFLAKE_NOTIFICATION"),
 }
-# What statements of tasks, alerts and procedures call: looked up one by one in
+# What statements of tasks, alerts and procedures call, by
 # https://docs.snowflake.com/en/sql-reference/functions-all and the pages that it leads
 # to. To the grammar any word before a parenthesis is a function.
 _CALLED = {
