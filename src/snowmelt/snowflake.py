@@ -47,6 +47,9 @@ class Login:
     key_path: Path | None = None
     key_passphrase: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
+    query_tag: str = "snowmelt deploy"
+    statement_seconds: int | None = None
+    """How long a statement may take, if that is less than the account lets it."""
 
     def arguments(self) -> dict[str, Any]:
         """Return what the connector is given. Raises ConfigError for a bad key."""
@@ -58,7 +61,7 @@ class Login:
             "login_timeout": 30,
             "network_timeout": 120,
             "session_parameters": {
-                "QUERY_TAG": "snowmelt deploy",
+                "QUERY_TAG": self.query_tag,
                 "TIMEZONE": "UTC",
                 "MULTI_STATEMENT_COUNT": 1,
                 "CLIENT_TELEMETRY_ENABLED": False,
@@ -66,6 +69,9 @@ class Login:
                 "STATEMENT_QUEUED_TIMEOUT_IN_SECONDS": 300,
             },
         }
+        if self.statement_seconds is not None:
+            session: dict[str, Any] = given["session_parameters"]
+            session["STATEMENT_TIMEOUT_IN_SECONDS"] = self.statement_seconds
         if self.host:
             given["host"] = self.host
         if self.warehouse:

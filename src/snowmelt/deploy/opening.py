@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from snowmelt.clock import Clock
@@ -102,7 +102,20 @@ def with_region(
     return replace(deployment, remarks=(*deployment.remarks, Remark(where, told)))
 
 
-def connect(project: Project, names: Names, clock: Clock) -> AccountSession:
+@dataclass(frozen=True)
+class Use:
+    """What a session is for, as the account's history tells it, and its limit."""
+
+    query_tag: str = "snowmelt deploy"
+    statement_seconds: int | None = None
+
+
+DEPLOYING = Use()
+
+
+def connect(
+    project: Project, names: Names, clock: Clock, use: Use = DEPLOYING
+) -> AccountSession:
     """Sign in to a target's account. Raises ConfigError, UnreachableError."""
     target, file = names.target, project.root / SETTINGS_FILE
     location = ("targets", names.owner.target)
@@ -131,6 +144,8 @@ def connect(project: Project, names: Names, clock: Clock) -> AccountSession:
         Path(key_path) if key_path else None,
         secrets["key_passphrase"],
         secrets["token"],
+        use.query_tag,
+        use.statement_seconds,
     )
     return AccountSession(Connection(login, clock))
 

@@ -134,15 +134,17 @@ def personal_of(parts: Parts, session: Session) -> Personal:
         nothing = known.personal is not None and not known.personal.is_any
         if nothing and known.personal and notes and known.stamp == stamp:
             return known.personal  # whatever tables there are, nothing is said of any
+    there = parts.gold.columns(session) if parts.gold is not None else {}
     run = (
         published_run(session),
         session.value("select max(load_seq) from snowmelt.load_history"),
+        there,
     )
     with _LOCK:
         known = _KNOWN.setdefault(parts.warehouse, _Known())
         if known.personal is not None and (known.stamp, known.run) == (stamp, run):
             return known.personal
-        tables = tables_of(session)
+        tables = tables_of(session) | {key: dict(of) for key, of in there.items()}
         seen = stamp, published_digest(session), tables
         if known.personal is None or known.seen != seen:
             known.personal = _decide(parts, session, notes, tables)
@@ -262,7 +264,10 @@ def _follow(
         carried.follow(graph, sql, declared)
         found = carried.marks
         kept.keep(digest, models.digest, found)
-    carried.marks = kept.with_published(found, models.digest, published)
+    if parts.gold is not None:  # by which state of the project it was made is not told
+        carried.marks = kept.with_all(found)
+    else:
+        carried.marks = kept.with_published(found, models.digest, published)
     return followed
 
 

@@ -35,9 +35,10 @@ ANSWERED = frozenset(
         *("pipes", "files", "file", "reject_samples"),
         *("task_board", "graph_run", "task_detail"),
         *("alert_board", "alert", "deliveries"),
+        *("dashboards", "dashboard", "board"),
     )
 )
-"""What the harvest can answer. Every other verb is refused."""
+"""What the harvest can answer, or the account is asked. Every other verb is refused."""
 _DIAGNOSIS_SECONDS = 60.0
 
 
