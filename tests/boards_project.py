@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime
 from pathlib import Path
 
@@ -10,9 +11,13 @@ from shipped import deployed_into, make_project
 from snowmelt.clock import SystemClock
 from snowmelt.deploy.applying import apply_plan
 from snowmelt.project.project import Project
+from snowmelt.trace.models import CACHE as TRACES
+from snowmelt.trace.models import Models
 from snowmelt.transform.build import RECORDINGS
+from snowmelt.transform.dbt_project import SERVICE_FOLDER
 from snowmelt.transform.graph import Graph, Node, Source
-from snowmelt.transform.recording import Recordings
+from snowmelt.transform.project_digest import project_digest
+from snowmelt.transform.recording import Recordings, load_recordings
 
 SALES = """title: Sales
 description: What was sold.
@@ -66,6 +71,7 @@ COLUMNS = (
     "SALE_ID BIGINT, EMAIL VARCHAR, REGION VARCHAR, SOLD_ON DATE, "
     "AMOUNT DECIMAL(12,2), PIECES BIGINT, BONUS DECIMAL(12,2)"
 )
+BRONZE = 'ORDER_ID BIGINT, EMAIL VARCHAR, AMOUNT DECIMAL(12,2), "ORDER" TIMESTAMP'
 ROWS = [
     (1, "a@x.org", "north", date(2024, 1, 5), 10, 1, None),
     (2, "b@x.org", "north", date(2024, 2, 5), 30, 2, 5),
@@ -112,6 +118,36 @@ def account_of(project: Project, published: datetime | None = None) -> GoldAccou
     apply_plan(deployment, deployment.plan())
     account.now = SystemClock().now()
     account.make("GOLD.FCT_SALES", COLUMNS, ROWS)
+    account.make("BRONZE.ORDERS", BRONZE, [])
+    account.make("BRONZE.ORDERS__ALL", BRONZE, [])
     if published is not None:
         account.publish(published)
     return account
+
+
+MADE_OF = """
+    select order_id as sale_id, email, 'north' as region, "order"::date as sold_on,
+        amount, 1 as pieces, length(email) as bonus
+    from "warehouse"."bronze"."orders"
+"""
+
+
+def know_models(project: Project) -> None:
+    """Let it be known what its models are made of, as dbt compiled them once."""
+    graph = load_recordings(project.root / RECORDINGS).graph
+    assert graph is not None
+    (node,) = graph.nodes.values()
+    bronze = frozenset(pipe.full_table_name.lower() for pipe in project.pipes)
+    path, digest = project.root / TRACES, project_digest(project.root)
+    Models(path, digest, graph, {node.id: MADE_OF}, {}, bronze).save()
+    entry = {
+        "unique_id": node.id,
+        "name": node.name,
+        "resource_type": "model",
+        "schema": "gold",
+        "original_file_path": node.path,
+        "columns": {},
+    }
+    manifest = project.root / SERVICE_FOLDER / "target" / "manifest.json"
+    manifest.parent.mkdir(parents=True, exist_ok=True)
+    manifest.write_text(json.dumps({"nodes": {node.id: entry}, "sources": {}}))

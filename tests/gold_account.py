@@ -39,7 +39,8 @@ class GoldAccount(RememberingAccount):
         self._lock = threading.Lock()
         self._con = duckdb.connect()
         self._con.execute("attach ':memory:' as SHOP")
-        self._con.execute("create schema SHOP.GOLD; create schema SHOP.SILVER")
+        for schema in ("BRONZE", "SILVER", "GOLD"):
+            self._con.execute(f"create schema SHOP.{schema}")
 
     def close(self) -> None:
         """A session ends; the account goes on."""

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
-PAGES = ("/", "/files", "/tasks", "/cost", "/cost?days=30", "/doctor", "/rejects")
+PAGES = (
+    *("/", "/files", "/tasks", "/cost", "/cost?days=30", "/doctor", "/rejects"),
+    *("/dashboards", "/d/sales", "/d/sales?region=north&period=2024", "/d/odd"),
+)
 LOOKS = [(1440, "light"), (400, "dark")]
 
 
@@ -73,3 +76,28 @@ def test_cost_leads_from_its_figures_to_what_they_are_made_of(
         page.wait_for_url("**/cost?days=30")
         told = page.get_by_text("snowmelt cost --target prod --days 30")
         assert told.count() == 1
+
+
+def test_dashboards_of_a_target_lead_nowhere_that_it_has_not(
+    browser: Browser, observed: Observed
+) -> None:
+    """Each link of a dashboard answers; its downloads have the rows that it shows."""
+    with looking(browser, observed) as page:
+        page.goto("/dashboards")
+        page.get_by_role("link", name="Sales").first.click()
+        page.wait_for_url("**/dashboards/sales")
+        assert page.get_by_text("Data as of").count() == 1
+        assert page.get_by_text("snowmelt dashboards sales --target prod").count()
+        page.get_by_label("Region").first.wait_for()
+        hrefs = page.eval_on_selector_all(
+            "main a[href], nav a[href]", "found => found.map(each => each.href)"
+        )
+        for href in sorted(set(hrefs)):
+            assert page.request.get(href).status == 200, href
+        rows = page.request.get("/dashboards/sales/cards/2.csv").text()
+        assert rows.splitlines()[:2] == [
+            "region,revenue,large,pieces",
+            "north,40.00,1,1.5",
+        ]
+        sheet = page.request.get("/dashboards/sales/cards/2.xlsx")
+        assert sheet.body()[:2] == b"PK"

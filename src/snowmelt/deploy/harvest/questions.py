@@ -192,15 +192,14 @@ _TABLE_COLUMNS = (
 
 
 def columns(scope: Scope) -> str:
-    """Ask for the columns of what models made and readers may see.
+    """Ask for the columns of what models made, and of bronze that it is made of.
 
     What is being built (`GOLD_NEXT`) is not among them, nor what was refused.
     """
     return (
         f"SELECT {', '.join(_TABLE_COLUMNS)}\n"
         f"FROM {sql.name(scope.database)}.INFORMATION_SCHEMA.COLUMNS\n"
-        "WHERE TABLE_SCHEMA NOT IN ('INFORMATION_SCHEMA', 'SNOWMELT', "
-        f"{sql.text(scope.bronze.upper())})\n"
+        "WHERE TABLE_SCHEMA NOT IN ('INFORMATION_SCHEMA', 'SNOWMELT')\n"
         "AND NOT ENDSWITH(TABLE_SCHEMA, '_NEXT') "
         "AND NOT ENDSWITH(TABLE_SCHEMA, '_REFUSED')\n"
         "ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION"

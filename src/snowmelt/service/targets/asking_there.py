@@ -153,7 +153,14 @@ class AskingThere(Asking):
                         "Build it there, or grant the role what is in that schema.",
                     )
             make_empty(session, seen, keys)
-            told = session.rows(f"describe {query.sql}", query.bound)
+            try:
+                told = session.rows(f"describe {query.sql}", query.bound)
+            except Exception as error:
+                raise ConfigError(
+                    f"dashboards --target {self.gold.target}",
+                    str(error).partition("\n")[0].strip(),
+                    f"It is planned on the columns that {self.gold.target} has.",
+                ) from error
         return [str(row[0]) for row in told], [str(row[1]) for row in told]
 
 
