@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,12 @@ from snowflake_gate import problems
 from snowmelt.cli import main
 from snowmelt.clock import SystemClock
 from snowmelt.deploy import opening
-from snowmelt.errors import ConfigError, UnreachableError, UsageError
+from snowmelt.errors import (
+    ConfigError,
+    SnowmeltError,
+    UnreachableError,
+    UsageError,
+)
 from snowmelt.project.project import Project
 from snowmelt.serve.commands import Commands
 from snowmelt.serve.schemas import ANSWERS
@@ -225,47 +231,45 @@ def test_what_cannot_be_said_there_is_refused_by_file_card_and_line(
     assert "amount // 2" in NOT_PORTABLE
 
 
-@pytest.mark.parametrize(
-    ("number", "said", "told", "mends"),
-    [
-        (
-            3001,
-            "SQL access control error: Insufficient privileges to operate on table "
-            "'FCT_SALES'",
-            "Insufficient privileges",
-            "GRANT SELECT ON ALL TABLES IN SCHEMA SHOP.GOLD TO ROLE ACCOUNTADMIN",
-        ),
-        (
-            630,
-            "Statement reached its statement or warehouse timeout of 60 second(s) and "
-            "was canceled.",
-            "took longer than 60 seconds there",
-            "larger warehouse",
-        ),
-        (
-            606,
-            "No active warehouse selected in the current session.",
-            "No active warehouse",
-            "GRANT USAGE ON WAREHOUSE",
-        ),
-    ],
-)
-def test_what_an_account_refuses_is_told_once_with_its_way(
-    target: Target, number: int, said: str, told: str, mends: str
-) -> None:
-    target.account.refuses["SUM(amount)"] = (number, said)
+SAID = [
+    (
+        3001,
+        "SQL access control error: Insufficient privileges to operate on table 'X'",
+        "Insufficient privileges",
+        "GRANT SELECT ON ALL TABLES IN SCHEMA SHOP.GOLD TO ROLE ACCOUNTADMIN",
+    ),
+    (
+        630,
+        "Statement reached its statement or warehouse timeout of 60 second(s) and was "
+        "canceled.",
+        "took longer than 60 seconds there",
+        "larger warehouse",
+    ),
+    (
+        606,
+        "No active warehouse selected in the current session.",
+        "No active warehouse",
+        "GRANT USAGE ON WAREHOUSE",
+    ),
+]
+
+
+def test_what_an_account_refuses_is_told_once_with_its_way(target: Target) -> None:
     with target.commands() as commands:
-        shown = commands.board("sales", None)
-        sent = len(target.account.asked) + len(target.account.sent)
-        commands.board("sales", None)
-        again = target.account.sent[sent - len(target.account.asked) :]
-    problem = of_card(shown, 0)["problem"]
-    assert problem["where"] == "dashboards/sales.yml:7: revenue"
-    assert told in problem["problem"]
-    assert mends in problem["remedy"]
-    assert "Asked was: SELECT (SUM(amount)) AS revenue" in problem["remedy"]
-    assert of_card(shown, 1)["rows"], "the other cards are shown"
-    assert not [each for each in again if "SUM(amount)" in each]
+        for number, said, told, mends in SAID:
+            target.account.refuses["(SUM(amount)) AS revenue FROM"] = (number, said)
+            chosen = f"region=of-{number}"
+            shown = commands.board("sales", chosen)
+            sent = len(target.account.sent)
+            commands.board("sales", chosen)
+            again = target.account.sent[sent:]
+            problem = of_card(shown, 0)["problem"]
+            assert problem["where"] == "dashboards/sales.yml:7: revenue"
+            assert told in problem["problem"]
+            assert mends in problem["remedy"]
+            assert "Asked was: SELECT (SUM(amount)) AS revenue" in problem["remedy"]
+            assert "problem" not in of_card(shown, 1), "the other cards are shown"
+            assert not [each for each in again if "SUM(amount)" in each]
 
 
 def test_an_account_that_is_away_leaves_what_was_answered(target: Target) -> None:
@@ -335,3 +339,56 @@ def test_the_command_shows_them_and_its_own_figures(
     assert ended.value.code in (0, None)
     assert "Revenue: 86.00" in out
     assert "it's \\ a'trap" in out
+
+
+def test_a_query_is_asked_of_the_account_or_of_its_history(target: Target) -> None:
+    sql = (
+        "select region, sum(pieces) / count(*) as mean from gold.fct_sales "
+        "where amount > 5 group by all order by mean desc"
+    )
+    with target.commands() as commands:
+        answer = commands.query(sql, None)
+        assert answer["columns"] == ["region", "mean"]
+        assert answer["rows"] == [
+            ["it's \\ a'trap", 4.0],
+            ["north", 1.5],
+            ["south", 1.0],
+        ]
+        assert answer["run_id"]
+        asked = target.account.asked[-1]
+        assert asked.startswith("SELECT region, CAST(SUM(pieces) AS DOUBLE) / NULLIF(")
+        assert problems(asked) == []
+        assert len(commands.query("select * from gold.fct_sales", 2)["rows"]) == 2
+        assert target.account.asked[-1].endswith("LIMIT 2")
+        sent = len(target.account.sent)
+        history = "select count(*) from snowmelt.run_history"
+        assert commands.query(history, None)["rows"] == [[1]]
+        assert len(target.account.sent) == sent
+
+
+REFUSED = [
+    ("select amount // 2 from gold.fct_sales", "line 1: //: // is no operator"),
+    ("delete from gold.fct_sales", "only one query"),
+    ("select 1 from gold.fct_sales; drop table gold.fct_sales", "only one query"),
+    ("select nosuch from gold.fct_sales", "nosuch"),
+    ("select 1 from gold.nosuch", "gold.nosuch is not on prod"),
+    ("select 1 from gold_next.fct_sales", "gold_next.fct_sales is not on prod"),
+    (
+        "select 1 from gold.fct_sales, snowmelt.load_history",
+        "snowmelt.load_history is history that is known here",
+    ),
+    ("select * from gold.fct_sales as a, gold.fct_sales as b", "of one name"),
+    ("select a.* from gold.fct_sales as a, gold.fct_sales", "more than 10 rows"),
+]
+
+
+def test_a_query_that_cannot_be_asked_says_why(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("snowmelt.service.targets.querying.ROWS_MAX", 10)
+    with target.commands() as commands:
+        for sql, told in REFUSED:
+            with pytest.raises(SnowmeltError) as refused:
+                commands.query(sql, None)
+            assert told in str(refused.value), sql
+    assert not [e for e in target.account.sent if re.search("drop|delete", e, re.I)]

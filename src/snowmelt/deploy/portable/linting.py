@@ -56,17 +56,19 @@ class Finding:
     why: str
 
 
-def findings_in(sql: str, *, is_rewritten: bool = False) -> list[Finding]:
+def findings_in(
+    sql: str, *, is_rewritten: bool = False, is_card: bool = True
+) -> list[Finding]:
     """Return what is not portable in SQL, in the order in which it stands.
 
     `is_rewritten`: it is not sent as it is but by `writing`, which says some words
-    otherwise there.
+    otherwise there. `is_card`: then it names tables by ref() alone.
     """
     try:
         tokens = sqlglot.tokenize(sql, read="duckdb")
     except TokenError as error:
         return [Finding(1, "", f"it cannot be read: {error}")]
-    reading = _Reading(sql, tokens, is_rewritten)
+    reading = _Reading(sql, tokens, is_rewritten, is_rewritten and is_card)
     return sorted({*reading.words(), *_backslashes(sql, tokens)})
 
 
@@ -77,6 +79,7 @@ class _Reading:
     sql: str
     tokens: Sequence[Token]
     is_rewritten: bool
+    is_card: bool
 
     def words(self) -> Iterator[Finding]:
         for at, token in enumerate(self.tokens):
@@ -88,7 +91,7 @@ class _Reading:
                 or self._name(at)
             )
             if told and self.is_rewritten:
-                told = _in_a_card(token.text.lower(), told)
+                told = _without_macros(token.text.lower(), told)
             if told:
                 yield Finding(token.line, token.text, told)
 
@@ -201,7 +204,7 @@ class _Reading:
     def _table(self, at: int) -> str:
         """Say what is wrong with a table that a card names itself, and not by ref()."""
         is_read = self._type(at - 1) in (TokenType.FROM, TokenType.JOIN)
-        if self.is_rewritten and is_read and self._type(at + 1) == TokenType.DOT:
+        if self.is_card and is_read and self._type(at + 1) == TokenType.DOT:
             return "of a target only what ref() names is read"
         return ""
 
@@ -237,13 +240,13 @@ class _Reading:
         return f"the type {token.text} is not known there" if is_type else ""
 
 
-def _in_a_card(found: str, told: str) -> str:
-    """Return what to do where no macro can be called: in a card there is none."""
+def _without_macros(found: str, told: str) -> str:
+    """Return what to do where no macro can be called: in cards and queries."""
     if found in INSTEAD:
         return f"{told.partition(':')[0].partition(';')[0]}: {INSTEAD[found]}"
     if "macro" in told or "snowmelt." in told:
         told = told.partition(":")[0].partition(";")[0]
-        return f"{told}; a card calls no macro: let a column of the model say it"
+        return f"{told}; no macro is called here: let a column of a model say it"
     return told
 
 

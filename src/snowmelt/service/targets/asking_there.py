@@ -1,33 +1,21 @@
-"""Asks the queries of a dashboard of a target's account.
-
-A query is planned here, on empty tables that have the columns there: so it is one
-SELECT that the engine of this machine understands, of columns that there are, and its
-answer has the names and types that it would have here. Then it is written in
-Snowflake's words and asked.
-"""
+"""Asks the queries of a dashboard of a target's account, and keeps what it answers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, time
-from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from snowmelt.deploy.harvest.reading import moment
 from snowmelt.deploy.portable.linting import findings_in
 from snowmelt.deploy.portable.template import sql_of
-from snowmelt.deploy.portable.writing import query_there
-from snowmelt.deploy.snowflake import sql
-from snowmelt.deploy.snowflake.session import Row
 from snowmelt.errors import ConfigError, SnowmeltError
 from snowmelt.serve.commands import Document
 from snowmelt.service.boards.asking import Asking
 from snowmelt.service.boards.memory import VOLATILE, Key
 from snowmelt.service.boards.rendering import Query
-from snowmelt.service.targets.gold_columns import columns_seen, make_empty
+from snowmelt.service.targets.questioning import Question, ask_there
 from snowmelt.warehouse.port import Table
 
 if TYPE_CHECKING:
@@ -35,7 +23,6 @@ if TYPE_CHECKING:
 
 CLOCK_SECONDS = 600
 """For how long an answer is kept that also depends on what time it is."""
-_WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UBIGINT", "UHUGEINT")
 
 
 @dataclass
@@ -124,44 +111,11 @@ class AskingThere(Asking):
         return None
 
     def _asked(self, query: Query, limit: int) -> Table:
-        columns, types = self._planned(query)
-        there = {
-            key: sql.path(self.gold.observing.scope.database, *key.split(".", 1))
-            for key in self._keys(query)
-        }
-        statement = query_there(query.sql, query.parameters, there, limit)
-        rows = [_row(each, columns, types) for each in self.gold.ask(statement)]
-        return Table(columns, types, rows)
-
-    def _keys(self, query: Query) -> list[str]:
-        """Return the keys of the tables that a query reads."""
         named = (self.relations[model] for model in query.models)
-        return [".".join(_parts(each)[-2:]).lower() for each in named]
-
-    def _planned(self, query: Query) -> tuple[list[str], list[str]]:
-        """Return the columns and types of an answer. Raises for what is no query."""
-        self.warehouse.require_query(query.sql)
-        keys = self._keys(query)
-        with self.warehouse.session() as session, session.rolled_back():
-            seen = columns_seen(session)
-            for key in keys:
-                if key not in seen:
-                    raise ConfigError(
-                        f"dashboards --target {self.gold.target}",
-                        f"{key} is not on {self.gold.target}, or its role may not see "
-                        "it",
-                        "Build it there, or grant the role what is in that schema.",
-                    )
-            make_empty(session, seen, keys)
-            try:
-                told = session.rows(f"describe {query.sql}", query.bound)
-            except Exception as error:
-                raise ConfigError(
-                    f"dashboards --target {self.gold.target}",
-                    str(error).partition("\n")[0].strip(),
-                    f"It is planned on the columns that {self.gold.target} has.",
-                ) from error
-        return [str(row[0]) for row in told], [str(row[1]) for row in told]
+        keys = [".".join(_parts(each)[-2:]).lower() for each in named]
+        where = f"dashboards --target {self.gold.target}"
+        question = Question(where, query.sql, query.parameters, keys)
+        return ask_there(self.gold, question, limit)
 
 
 @lru_cache(maxsize=1024)
@@ -172,45 +126,3 @@ def _findings(text: str) -> Sequence[Any]:
 def _parts(relation: str) -> list[str]:
     """Return the parts of a name that dbt wrote, without their quotes."""
     return [part.strip('"') for part in relation.split(".")]
-
-
-def _row(row: Row, columns: Sequence[str], types: Sequence[str]) -> tuple[Any, ...]:
-    """Return a row as the engine here would have answered it.
-
-    By the places of columns: what has no name is called otherwise there.
-    """
-    values = list(row.values())
-    if len(values) != len(columns):
-        told = f"its query returns two columns of one name: {', '.join(columns)}"
-        raise ConfigError("", told, "Call each by a name of its own: … as NAME.")
-    return tuple(map(as_here, values, types))
-
-
-def as_here(value: Any, kind: str) -> Any:
-    """Return a value of an account as one of a type here."""
-    if value is None:
-        return None
-    if kind in _WHOLE:
-        return int(Decimal(str(value)))
-    if kind in ("DOUBLE", "FLOAT"):
-        return float(value)
-    if kind.startswith("DECIMAL"):
-        scale = int(kind.rstrip(")").rpartition(",")[2])
-        return Decimal(str(value)).quantize(Decimal(1).scaleb(-scale))
-    if kind == "BOOLEAN":
-        return value if isinstance(value, bool) else str(value).lower() == "true"
-    return _moment_here(value, kind) if kind.startswith(("DATE", "TIME")) else value
-
-
-def _moment_here(value: Any, kind: str) -> Any:
-    if kind == "DATE":
-        is_day = isinstance(value, date) and not isinstance(value, datetime)
-        return value if is_day else datetime.fromisoformat(str(value)).date()
-    if not kind.startswith("TIMESTAMP"):
-        return value
-    if isinstance(value, date) and not isinstance(value, datetime):
-        value = datetime.combine(value, time())
-    told = moment(value)
-    if told is None or "ZONE" in kind or kind == "TIMESTAMPTZ":
-        return told
-    return told.replace(tzinfo=None)
