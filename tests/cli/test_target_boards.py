@@ -98,6 +98,9 @@ def test_figures_are_those_that_the_same_query_has_here(target: Target) -> None:
                 here = target.account.ask(query, card["parameters"])
                 shown = [[_shown(value) for value in row] for row in here]
                 assert card["rows"] == shown, card["sql"]
+            assert {each["asked"] for each in document["cards"]} <= {
+                *target.account.asked
+            }
     for statement in target.account.asked:
         assert problems(statement) == [], statement
 

@@ -56,6 +56,7 @@ _CARD["properties"]["comparison"] = record(
     why=TEXT,
 )
 _CARD["properties"]["problem"] = PROBLEM
+_CARD["properties"]["asked"] = TEXT
 _BOARD = document(
     name=TEXT,
     title=TEXT,

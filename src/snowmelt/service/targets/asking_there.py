@@ -15,7 +15,7 @@ from snowmelt.serve.commands import Document
 from snowmelt.service.boards.asking import Asking
 from snowmelt.service.boards.memory import VOLATILE, Key
 from snowmelt.service.boards.rendering import Query
-from snowmelt.service.targets.questioning import Question, ask_there
+from snowmelt.service.targets.questioning import Question, ask_there, said_there
 from snowmelt.warehouse.port import Table
 
 if TYPE_CHECKING:
@@ -110,12 +110,17 @@ class AskingThere(Asking):
         """Rows of a target are not traced from here."""
         return None
 
+    def said_there(self, query: Query, limit: int) -> str | None:
+        return said_there(self.gold, self._question(query), limit)
+
     def _asked(self, query: Query, limit: int) -> Table:
+        return ask_there(self.gold, self._question(query), limit)
+
+    def _question(self, query: Query) -> Question:
         named = (self.relations[model] for model in query.models)
         keys = [".".join(_parts(each)[-2:]).lower() for each in named]
         where = f"dashboards --target {self.gold.target}"
-        question = Question(where, query.sql, query.parameters, keys)
-        return ask_there(self.gold, question, limit)
+        return Question(where, query.sql, query.parameters, keys)
 
 
 @lru_cache(maxsize=1024)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from snowmelt.deploy.harvest.reading import moment
@@ -48,17 +49,31 @@ def ask_there(gold: GoldThere, question: Question, limit: int) -> Table:
     """
     gold.warehouse.require_query(question.sql)
     columns, types = _planned(gold, question)
-    there = {
-        key: sql.path(gold.observing.scope.database, *key.split(".", 1))
-        for key in question.keys
-    }
-    statement = query_there(question.sql, question.values, there, limit)
-    rows = gold.ask(statement)
+    rows = gold.ask(said_there(gold, question, limit))
     if rows and len(rows[0]) != len(columns):
         told = f"its query returns two columns of one name: {', '.join(columns)}"
         remedy = "Call each by a name of its own: … as NAME."
         raise ConfigError(question.where, told, remedy)
     return Table(columns, types, [_row(each, types) for each in rows])
+
+
+def said_there(gold: GoldThere, question: Question, limit: int) -> str:
+    """Return the statement in Snowflake's words. Raises ConfigError if it has none."""
+    database = gold.observing.scope.database
+    there = tuple(
+        (key, sql.path(database, *key.split(".", 1))) for key in question.keys
+    )
+    return _said(question.sql, tuple(question.values), there, limit)
+
+
+@lru_cache(maxsize=1024)
+def _said(
+    query: str,
+    values: tuple[Value, ...],
+    there: tuple[tuple[str, str], ...],
+    limit: int,
+) -> str:
+    return query_there(query, values, dict(there), limit)
 
 
 def _planned(gold: GoldThere, question: Question) -> tuple[list[str], list[str]]:
