@@ -177,10 +177,15 @@ def relations_of(graph: Graph) -> Mapping[str, str]:
 def _published_graph(parts: Parts, memory: Memory) -> Graph:
     """Return the models of the last build, whatever was edited since.
 
-    dbt is asked only when none is known.
+    dbt is asked only when none is known, and once for each state of the project.
     """
     known = memory.known.graph()
     if known is not None:
         return known
-    with parts.warehouse.session() as session:
-        return Dbt(parts.project.root, parts.project.warehouse_path).parse(session)
+    root = parts.project.root
+    digest = project_digest(root)
+    if memory.parsed is None or memory.parsed[0] != digest:
+        with parts.warehouse.session() as session:
+            parsed = Dbt(root, parts.project.warehouse_path).parse(session)
+        memory.parsed = digest, parsed
+    return memory.parsed[1]

@@ -161,6 +161,8 @@ class Memory:
     answers: Answers = field(default_factory=Answers)
     versions: ModelVersions = field(default_factory=ModelVersions)
     rows_of: RowsOf = field(default_factory=RowsOf)
+    parsed: tuple[str, Graph] | None = None
+    """The graph as dbt read it, of a state of the project that was not built here."""
 
     def key(
         self, query: Query, relations: Mapping[str, str], versions: Versions, loads: int
