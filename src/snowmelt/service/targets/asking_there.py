@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from snowmelt.deploy.portable.linting import findings_in
 from snowmelt.deploy.portable.template import sql_of
-from snowmelt.errors import ConfigError, SnowmeltError
+from snowmelt.errors import ConfigError, SnowmeltError, UsageError
 from snowmelt.serve.commands import Document
 from snowmelt.service.boards.asking import Asking
 from snowmelt.service.boards.memory import VOLATILE, Key
@@ -21,6 +21,8 @@ from snowmelt.warehouse.port import Table
 if TYPE_CHECKING:
     from snowmelt.service.targets.gold import GoldThere
 
+BOARD_SECONDS = 180.0
+"""How long a dashboard may ask, and how long another one waits for that."""
 CLOCK_SECONDS = 600
 """For how long an answer is kept that also depends on what time it is."""
 
@@ -36,17 +38,18 @@ class AskingThere(Asking):
         self._fresh: dict[Key, Table] = {}
         self._is_asking = False
         self._off: SnowmeltError | None = None
+        self._until = 0.0
+        self._is_known = False
         self._is_of_one = True
 
     def table(self, query: Query, limit: int) -> Table:
         """Return at most `limit` rows, as they were answered last or are now."""
         found = self._find(query, limit)
-        if found is None and not self._is_asking:
+        if found is None and not self._is_asking and self._off is None:
             self._begin_asking()
             found = self._find(query, limit)  # somebody else's, just now
-        if self._off is not None and found is None:
-            raise self._off
         if found is None:
+            self._require_time()
             found = self._fresh[self._key(query, limit)] = self._asked(query, limit)
         return found
 
@@ -61,12 +64,27 @@ class AskingThere(Asking):
 
     def _begin_asking(self) -> None:
         """Wait for whoever asks now; then see which publication it is."""
-        self.gold.lock.acquire()
+        if not self.gold.lock.acquire(timeout=BOARD_SECONDS):
+            told = (
+                f"others have asked {self.gold.target} for {BOARD_SECONDS:.0f} seconds"
+            )
+            self._off = UsageError("dashboards", told, "Look again later.")
+            return
         self._is_asking = True
+        self._until = self.clock.monotonic() + BOARD_SECONDS
         try:
             self.published = self.gold.newest(self._known)
+            self._is_known = True
         except SnowmeltError as error:
             self._off = error  # every card says so, and none asks
+
+    def _require_time(self) -> None:
+        """Raise what keeps everything from being asked."""
+        if self._off is None and self.clock.monotonic() > self._until:
+            told = f"its dashboard has asked for {BOARD_SECONDS:.0f} seconds"
+            self._off = UsageError("dashboards", told, "Sum it up in models of gold.")
+        if self._off is not None:
+            raise self._off
 
     @contextmanager
     def limited(self) -> Iterator[None]:
@@ -76,8 +94,13 @@ class AskingThere(Asking):
         """
         try:
             yield
-            if self._is_asking and self._off is None:
+            if self._is_known:
                 self._end_asking()
+        except SnowmeltError:
+            if self._is_known:  # what was answered until then is kept all the same
+                with suppress(SnowmeltError):
+                    self._end_asking()
+            raise
         finally:
             if self._is_asking:
                 self.gold.lock.release()
