@@ -427,3 +427,28 @@ def test_a_dashboard_asks_for_so_long_and_no_longer(
         commands.board("sales", "region=south")
         asked = [each for each in target.account.asked if "south" in each]
         assert len(asked) == len(set(asked))
+
+
+def test_lineage_and_catalog_ask_nothing(target: Target) -> None:
+    with target.commands() as commands:
+        commands.board("sales", None)
+        sent = len(target.account.sent)
+        lineage = commands.lineage("+exposure:sales", None)
+        catalog = commands.catalog()
+        table = commands.table("gold.fct_sales")
+        assert target.account.sent[sent:] == []
+    for verb, document in (
+        ("lineage", lineage),
+        ("catalog", catalog),
+        ("table", table),
+    ):
+        jsonschema_rs.validator_for(ANSWERS[verb]).validate(
+            json.loads(json.dumps(document, default=str))
+        )
+    assert {each["name"] for each in lineage["nodes"]} >= {"fct_sales", "Sales"}
+    widths = {each["key"]: each["columns"] for each in catalog["tables"]}
+    assert widths["gold.fct_sales"] == len(ROWS[0])
+    kinds = {each["name"]: each["type"] for each in table["columns"]}
+    assert (kinds["sale_id"], kinds["amount"]) == ("bigint", "decimal(12,2)")
+    assert table["sample"]["rows"] == []
+    assert {each["name"] for each in table["shown_by"]} == {"sales", "odd"}

@@ -97,12 +97,11 @@ def with_hrefs(
 ) -> list[Document]:
     """Return why a dashboard is not current, each with where that is looked at.
 
-    A target has no pages of quality and of the catalog: its runs tell.
+    A target has no page of quality: its runs tell.
     """
     hrefs = [(each, _href(each)) for each in reasons]
-    lacking = ("/quality", "/catalog") if target else ()
     return [
-        {**each, "href": "/runs" if href.startswith(lacking) else href}
+        {**each, "href": "/runs" if target and "/quality" in href else href}
         for each, href in hrefs
     ]
 

@@ -37,10 +37,12 @@ ANSWERED = frozenset(
         *("pipes", "files", "file", "reject_samples"),
         *("task_board", "graph_run", "task_detail"),
         *("alert_board", "alert", "deliveries"),
-        *("dashboards", "dashboard", "board"),
+        *("dashboards", "dashboard", "board", "lineage", "catalog", "table"),
     )
 )
-"""What the harvest can answer, or the account is asked. Every other verb is refused."""
+"""What the harvest and the project can answer, or the account is asked.
+
+Every other verb is refused."""
 _DIAGNOSIS_SECONDS = 60.0
 
 
