@@ -72,6 +72,7 @@ class Login:
         if self.statement_seconds is not None:
             session: dict[str, Any] = given["session_parameters"]
             session["STATEMENT_TIMEOUT_IN_SECONDS"] = self.statement_seconds
+            session["STATEMENT_QUEUED_TIMEOUT_IN_SECONDS"] = self.statement_seconds
         if self.host:
             given["host"] = self.host
         if self.warehouse:

@@ -161,6 +161,19 @@ def test_a_token_is_handed_over(driver: Driver) -> None:
     assert "private_key" not in driver.given
 
 
+def test_a_session_that_asks_for_people_has_limits_and_says_what_it_is_for(
+    driver: Driver,
+) -> None:
+    Connection(login(token="t", query_tag="seen", statement_seconds=60), Clock())
+    limits = driver.given["session_parameters"]
+    assert limits["STATEMENT_TIMEOUT_IN_SECONDS"] == 60
+    assert limits["STATEMENT_QUEUED_TIMEOUT_IN_SECONDS"] == 60
+    assert limits["QUERY_TAG"] == "seen"
+    assert limits["MULTI_STATEMENT_COUNT"] == 1
+    Connection(login(token="t"), Clock())
+    assert "STATEMENT_TIMEOUT_IN_SECONDS" not in driver.given["session_parameters"]
+
+
 @pytest.mark.parametrize(
     ("said", "remedy"),
     [
