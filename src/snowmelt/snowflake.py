@@ -47,9 +47,8 @@ class Login:
     key_path: Path | None = None
     key_passphrase: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
-    query_tag: str = "snowmelt deploy"
-    statement_seconds: int | None = None
-    """How long a statement may take, if that is less than the account lets it."""
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    """Of the session, beside those that every session of ours has, or instead."""
 
     def arguments(self) -> dict[str, Any]:
         """Return what the connector is given. Raises ConfigError for a bad key."""
@@ -61,18 +60,15 @@ class Login:
             "login_timeout": 30,
             "network_timeout": 120,
             "session_parameters": {
-                "QUERY_TAG": self.query_tag,
+                "QUERY_TAG": "snowmelt deploy",
                 "TIMEZONE": "UTC",
                 "MULTI_STATEMENT_COUNT": 1,
                 "CLIENT_TELEMETRY_ENABLED": False,
                 # a warehouse that is full or suspended is told of, not waited for
                 "STATEMENT_QUEUED_TIMEOUT_IN_SECONDS": 300,
+                **self.parameters,
             },
         }
-        if self.statement_seconds is not None:
-            session: dict[str, Any] = given["session_parameters"]
-            session["STATEMENT_TIMEOUT_IN_SECONDS"] = self.statement_seconds
-            session["STATEMENT_QUEUED_TIMEOUT_IN_SECONDS"] = self.statement_seconds
         if self.host:
             given["host"] = self.host
         if self.warehouse:

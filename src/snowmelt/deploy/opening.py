@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from snowmelt.clock import Clock
@@ -23,6 +24,8 @@ from snowmelt.project.project import SETTINGS_FILE, Project
 from snowmelt.project.targets import LOCAL, SnowflakeTarget, resolve_target
 from snowmelt.project.yaml_file import place_of
 from snowmelt.snowflake import Connection, Login, RefusedError
+
+NO_OTHERS: Mapping[str, object] = {}
 
 
 class AccountSession:
@@ -102,21 +105,16 @@ def with_region(
     return replace(deployment, remarks=(*deployment.remarks, Remark(where, told)))
 
 
-@dataclass(frozen=True)
-class Use:
-    """What a session is for, as the account's history tells it, and its limit."""
-
-    query_tag: str = "snowmelt deploy"
-    statement_seconds: int | None = None
-
-
-DEPLOYING = Use()
-
-
 def connect(
-    project: Project, names: Names, clock: Clock, use: Use = DEPLOYING
+    project: Project,
+    names: Names,
+    clock: Clock,
+    parameters: Mapping[str, object] = NO_OTHERS,
 ) -> AccountSession:
-    """Sign in to a target's account. Raises ConfigError, UnreachableError."""
+    """Sign in to a target's account. Raises ConfigError, UnreachableError.
+
+    `parameters`: of the session, beside those that every session of ours has.
+    """
     target, file = names.target, project.root / SETTINGS_FILE
     location = ("targets", names.owner.target)
     secrets: dict[str, str | None] = {}
@@ -144,8 +142,7 @@ def connect(
         Path(key_path) if key_path else None,
         secrets["key_passphrase"],
         secrets["token"],
-        use.query_tag,
-        use.statement_seconds,
+        parameters,
     )
     return AccountSession(Connection(login, clock))
 

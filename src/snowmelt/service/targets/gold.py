@@ -33,6 +33,16 @@ from snowmelt.warehouse.port import Session
 
 STATEMENT_SECONDS = 60
 """How long a statement may take there, a warehouse that has to wake included."""
+PARAMETERS = {
+    "QUERY_TAG": "snowmelt dashboards",
+    "STATEMENT_TIMEOUT_IN_SECONDS": STATEMENT_SECONDS,
+    "STATEMENT_QUEUED_TIMEOUT_IN_SECONDS": STATEMENT_SECONDS,
+    "WEEK_START": 0,
+    "WEEK_OF_YEAR_POLICY": 0,
+    "DATE_OUTPUT_FORMAT": "YYYY-MM-DD",
+}
+"""Of the session: limits, and that weeks and days are those of this engine, whatever
+the account says (https://docs.snowflake.com/en/sql-reference/parameters)."""
 REFUSED_SECONDS = 60.0
 REFUSED_MAX = 200
 AWAY_SECONDS = 15.0
@@ -166,8 +176,7 @@ class GoldThere:
     def _session(self) -> opening.AccountSession:
         if self._account is None:
             project, names = self.observing.project, self.observing.project.names
-            use = opening.Use("snowmelt dashboards", STATEMENT_SECONDS)
-            self._account = opening.connect(project, names, self.clock, use)
+            self._account = opening.connect(project, names, self.clock, PARAMETERS)
         return self._account
 
     def _told(self, error: AccountError) -> ConfigError:
