@@ -190,6 +190,7 @@ def test_cards_are_of_one_publication_though_gold_is_published_meanwhile(
         assert document["filters"][0]["first"] == "2024-01-05"
 
 
+@pytest.mark.long
 def test_gold_that_never_stands_still_is_told(target: Target) -> None:
     ago = [HOUR]
 
@@ -397,6 +398,7 @@ def test_a_query_that_cannot_be_asked_says_why(
     assert not [e for e in target.account.sent if re.search("drop|delete", e, re.I)]
 
 
+@pytest.mark.long
 def test_a_dashboard_asks_for_so_long_and_no_longer(
     target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:

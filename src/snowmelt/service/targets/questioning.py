@@ -26,7 +26,10 @@ from snowmelt.warehouse.port import Table
 if TYPE_CHECKING:
     from snowmelt.service.targets.gold import GoldThere
 
-_WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UBIGINT", "UHUGEINT")
+_WHOLE = (
+    *("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT"),
+    *("UINTEGER", "UBIGINT", "UHUGEINT"),
+)
 
 
 @dataclass(frozen=True)
