@@ -138,6 +138,8 @@ SAME = [
     ("a - interval 18 month", "a - INTERVAL '18 MONTH'"),
     ("isodow(a)", "DAYOFWEEKISO(a)"),
     ("any_value(a)", "MAX(a)"),
+    ("try_cast(a as integer)", "TRY_CAST(CAST(a AS VARCHAR) AS INT)"),
+    ("avg(a) filter (b)", "AVG(IFF(b, CAST(a AS DOUBLE), NULL))"),
     ('"a"', "A"),
     ('"order"', '"ORDER"'),
     ("sales.order_date", "sales.order_date"),

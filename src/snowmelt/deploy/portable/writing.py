@@ -124,6 +124,9 @@ def _same_meaning(node: exp.Expr) -> exp.Expr:
         return _quotient(node)
     if isinstance(node, exp.Avg) and not isinstance(node.this, exp.Distinct):
         return exp.Avg(this=_floating(node.this))
+    if isinstance(node, exp.TryCast):  # there of texts alone
+        text = exp.cast(node.this.unnest(), exp.DataType.Type.VARCHAR)
+        return exp.TryCast(this=text, to=node.args["to"], requires_string=True)
     if isinstance(node, exp.AnyValue):
         return exp.Max(this=node.this)  # one that is not NULL, as here
     if isinstance(node, exp.Anonymous) and node.name.lower() == "isfinite":
