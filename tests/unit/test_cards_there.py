@@ -190,7 +190,10 @@ def test_what_is_no_query_of_what_ref_names_is_refused(sql: str, told: str) -> N
 
 
 def test_a_card_may_say_what_is_written_anew_and_nothing_else() -> None:
-    fine = 'select count(*) filter (a), least(a, b), isodow("c") from t'
+    fine = (
+        'select count(*) filter (a), least(a, b), isodow("c"), '
+        "extract(year from t.day), trim(both from t.e), t.f is distinct from t.g from t"
+    )
     assert findings_in(fine, is_rewritten=True) == []
     assert findings_in(fine)
     named = {

@@ -44,6 +44,7 @@ _OPERATORS = {
     TokenType.TABLE_SAMPLE: "samples are written otherwise there",
 }
 _AFTER_A_NAME = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.VAR}
+_TAKE_A_FROM = ("extract", "trim", "substring", "overlay")
 _NUMBERS = (exp.Mul, exp.Add, exp.Sub, exp.Div, exp.IntDiv, exp.Mod, exp.Neg)
 
 
@@ -203,10 +204,23 @@ class _Reading:
 
     def _table(self, at: int) -> str:
         """Say what is wrong with a table that a card names itself, and not by ref()."""
-        is_read = self._type(at - 1) in (TokenType.FROM, TokenType.JOIN)
-        if self.is_card and is_read and self._type(at + 1) == TokenType.DOT:
+        if not self.is_card or self._type(at + 1) != TokenType.DOT:
+            return ""
+        if self._type(at - 1) == TokenType.JOIN or self._is_clause(at - 1):
             return "of a target only what ref() names is read"
         return ""
+
+    def _is_clause(self, at: int) -> bool:
+        """Is this the FROM of a query? Not that of `distinct from`, nor of extract."""
+        if self._type(at) != TokenType.FROM or self._type(at - 1) == TokenType.DISTINCT:
+            return False
+        depth = 0
+        for place in range(at - 1, -1, -1):
+            depth += self._type(place) == TokenType.R_PAREN
+            depth -= self._type(place) == TokenType.L_PAREN
+            if depth < 0:
+                return self._word(place - 1) not in _TAKE_A_FROM
+        return True
 
     def _begins_a_query(self, at: int) -> bool:
         """Is this FROM without a SELECT? Not that of extract, trim or substring."""
