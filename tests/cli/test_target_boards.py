@@ -30,6 +30,7 @@ from snowmelt.serve.commands import Commands
 from snowmelt.serve.schemas import ANSWERS
 from snowmelt.service.targets.answering import answered_there
 from snowmelt.service.targets.project import ObservedProject, observed_project
+from snowmelt.transform.build import RECORDINGS
 
 HOUR = timedelta(hours=1)
 
@@ -454,3 +455,24 @@ def test_lineage_and_catalog_ask_nothing(target: Target) -> None:
     assert (kinds["sale_id"], kinds["amount"]) == ("bigint", "decimal(12,2)")
     assert table["sample"]["rows"] == []
     assert {each["name"] for each in table["shown_by"]} == {"sales", "odd"}
+
+
+def test_what_is_not_published_as_a_whole_is_said(
+    target: Target, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with target.commands() as commands:
+        cards = commands.board("sales", None)["cards"]
+        assert [each["unpublished"] for each in cards] == [[]] * len(cards)
+    recordings = target.project.root / RECORDINGS
+    before = recordings.read_text()
+    recordings.write_text(before.replace("gold", "silver"))
+    target.account.make("SILVER.FCT_SALES", COLUMNS, ROWS[:1])
+    root = str(target.project.root)
+    try:
+        with pytest.raises(SystemExit):
+            main(["dashboards", "sales", "--target", "prod", "--project-dir", root])
+    finally:
+        recordings.write_text(before)
+    shown = capsys.readouterr()
+    assert "Revenue: 10.00" in shown.out
+    assert "silver.fct_sales: as the newest run left it" in shown.err

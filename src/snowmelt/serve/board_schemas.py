@@ -57,6 +57,7 @@ _CARD["properties"]["comparison"] = record(
 )
 _CARD["properties"]["problem"] = PROBLEM
 _CARD["properties"]["asked"] = TEXT
+_CARD["properties"]["unpublished"] = listed(TEXT)
 _BOARD = document(
     name=TEXT,
     title=TEXT,

@@ -116,9 +116,7 @@ class Answering:
                 "unfiltered": self._unfiltered(query),
                 "row_of": self.asking.row_of(query, table.columns),
             }
-            said = self.asking.said_there(query, ROWS_MAX + 1)
-            if said is not None:
-                document["asked"] = said
+            document |= self.asking.beside_card(query, ROWS_MAX + 1)
             if card.compare is not None:
                 document["comparison"] = self._comparison(card, query, table)
             return document

@@ -69,9 +69,9 @@ class Asking:
             self.session, self.memory.known.graph(), query.sql, query.models, columns
         )
 
-    def said_there(self, query: Query, limit: int) -> str | None:
-        """Return the statement that is asked, where its words are not those of here."""
-        return None
+    def beside_card(self, query: Query, limit: int) -> Document:
+        """Return what is to be said of a card that was asked elsewhere."""
+        return {}
 
     def is_of_one(self) -> bool:
         """Was everything that was answered of one publication? Of a snapshot it is."""

@@ -12,6 +12,7 @@ from snowmelt.deploy.portable.linting import findings_in
 from snowmelt.deploy.portable.template import sql_of
 from snowmelt.errors import ConfigError, SnowmeltError, UsageError
 from snowmelt.serve.commands import Document
+from snowmelt.service.asking.readable import published_schemas
 from snowmelt.service.boards.asking import Asking
 from snowmelt.service.boards.memory import VOLATILE, Key
 from snowmelt.service.boards.rendering import Query
@@ -133,8 +134,20 @@ class AskingThere(Asking):
         """Rows of a target are not traced from here."""
         return None
 
-    def said_there(self, query: Query, limit: int) -> str | None:
-        return said_there(self.gold, self._question(query), limit)
+    def beside_card(self, query: Query, limit: int) -> Document:
+        """Return the statement as it is asked, and which tables are not published.
+
+        Silver changes model by model there: what is shown of it may be newer than what
+        gold was published of.
+        """
+        question = self._question(query)
+        published = published_schemas(self.gold.observing.project)
+        return {
+            "asked": said_there(self.gold, question, limit),
+            "unpublished": [
+                key for key in question.keys if key.partition(".")[0] not in published
+            ],
+        }
 
     def _asked(self, query: Query, limit: int) -> Table:
         return ask_there(self.gold, self._question(query), limit)

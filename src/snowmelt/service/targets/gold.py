@@ -45,6 +45,8 @@ PARAMETERS = {
 the account says (https://docs.snowflake.com/en/sql-reference/parameters)."""
 REFUSED_SECONDS = 60.0
 REFUSED_MAX = 200
+COLUMNS_SECONDS = 60.0
+"""For how long columns are taken to be as they were seen, if a query lacks some."""
 AWAY_SECONDS = 15.0
 """For how long an account that did not answer is not asked by the next card."""
 _PUBLISHED = """
@@ -90,6 +92,7 @@ class GoldThere:
         self.builds_by = f"snowmelt run --target {self.target}"
         self._account: opening.AccountSession | None = None
         self._newest: datetime | None = None
+        self._columns_until = float("-inf")
         self._away: tuple[float, UnreachableError] | None = None
         self._refused: dict[str, _Refused] = {}
 
@@ -142,9 +145,23 @@ class GoldThere:
         with self.warehouse.session() as session:
             if seen_of(session) == published.isoformat():
                 return
+        self._keep_columns(published)
+
+    def _keep_columns(self, published: datetime) -> None:
         rows = self.ask(questions.columns(self.observing.scope))
         with self.warehouse.session() as session:
             keep_columns(session, rows, published)
+        self._columns_until = self.clock.monotonic() + COLUMNS_SECONDS
+
+    def see_columns_again(self) -> bool:
+        """See whether columns came between publications; False: that was done just now.
+
+        A table may have been made or granted since.
+        """
+        if self._newest is None or self.clock.monotonic() < self._columns_until:
+            return False
+        self._keep_columns(self._newest)
+        return True
 
     def ask(self, statement: str) -> list[Row]:
         """Ask one statement. Raises ConfigError that says statement, error and remedy.

@@ -51,7 +51,12 @@ def ask_there(gold: GoldThere, question: Question, limit: int) -> Table:
     Raises ConfigError for what cannot be asked there, UsageError for what is no query.
     """
     gold.warehouse.require_query(question.sql)
-    columns, types = _planned(gold, question)
+    try:
+        columns, types = _planned(gold, question)
+    except ConfigError:
+        if not gold.see_columns_again():
+            raise
+        columns, types = _planned(gold, question)
     rows = gold.ask(said_there(gold, question, limit))
     if rows and len(rows[0]) != len(columns):
         told = f"its query returns two columns of one name: {', '.join(columns)}"
