@@ -340,8 +340,9 @@ def test_the_command_shows_them_and_its_own_figures(
     root = str(target.project.root)
     with pytest.raises(SystemExit) as ended:
         main(["dashboards", "sales", "--target", "prod", "--project-dir", root])
-    out = capsys.readouterr().out
+    out, err = capsys.readouterr()
     assert ended.value.code in (0, None)
+    assert "prod: data as of 20" in err
     assert "Revenue: 86.00" in out
     assert "it's \\ a'trap" in out
 

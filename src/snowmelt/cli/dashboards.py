@@ -54,6 +54,9 @@ def command(
     output.show()
     for each in document["cards"]:
         _show_card(each)
+    if document["shell"]["target"]:
+        as_of = str(document["health"]["data_as_of"])[:19].replace("T", " ")
+        output.tell(f"{document['shell']['target']}: data as of {as_of} UTC")
     _tell_unpublished(document["cards"])
 
 
