@@ -12,19 +12,17 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from shipped import deployed_into, make_project
-from snowflake_history import RememberingAccount
+from boards_project import account_of, dashboards_project
+from gold_account import GoldAccount
 from snowmelt.cli import main
-from snowmelt.clock import SystemClock
 from snowmelt.deploy import opening
-from snowmelt.deploy.applying import apply_plan
 
 ORDERS, ORDERS_PIPE = "SHOP.BRONZE.ORDERS__ALL", "SHOP.BRONZE.ORDERS_PIPE"
 FILES = 40
 _NEVER = threading.Event()
 
 
-def past(account: RememberingAccount) -> None:
+def past(account: GoldAccount) -> None:
     """A day of files, each of an hour that is the same whenever this runs."""
     day = account.now.replace(hour=0, minute=0, second=0, microsecond=0)
     for number in range(FILES):
@@ -43,7 +41,7 @@ def past(account: RememberingAccount) -> None:
     )
     tag = '{"app": "snowmelt", "node": "model.shop.sales"}'
     account.remember_query("q1", at=hour + timedelta(minutes=1), query_tag=tag)
-    account.remember_run(day)
+    account.publish(day)
 
 
 @contextmanager
@@ -70,12 +68,8 @@ def observing(root: Path, port: int) -> Iterator[tuple[subprocess.Popen[bytes], 
 
 if __name__ == "__main__":
     root, port = Path(sys.argv[1]), sys.argv[2]
-    project = make_project(root)
-    account = RememberingAccount()
-    deployment = deployed_into(project, account)
-    apply_plan(deployment, deployment.plan())
-    account.__dict__["close"] = lambda: None
-    account.now = SystemClock().now()
+    project = dashboards_project(root)
+    account = account_of(project)
     past(account)
     opening.connect = lambda *given: account  # type: ignore[assignment]
     where = ("--target", "prod", "--project-dir", str(root))

@@ -47,6 +47,8 @@ class Login:
     key_path: Path | None = None
     key_passphrase: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    """Of the session, beside those that every session of ours has, or instead."""
 
     def arguments(self) -> dict[str, Any]:
         """Return what the connector is given. Raises ConfigError for a bad key."""
@@ -64,6 +66,7 @@ class Login:
                 "CLIENT_TELEMETRY_ENABLED": False,
                 # a warehouse that is full or suspended is told of, not waited for
                 "STATEMENT_QUEUED_TIMEOUT_IN_SECONDS": 300,
+                **self.parameters,
             },
         }
         if self.host:

@@ -17,10 +17,15 @@ from ports import free_port
 from snowmelt.serve.client import ServiceClient, connect_service
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
-PAGES = ("/", "/files", "/tasks", "/cost", "/cost?days=30", "/doctor", "/rejects")
+PAGES = (
+    *("/", "/files", "/tasks", "/cost", "/cost?days=30", "/doctor", "/rejects"),
+    *("/dashboards", "/d/sales", "/d/sales?region=north&period=2024", "/d/odd"),
+    *("/lineage", "/lineage?select=+exposure:sales", "/catalog"),
+    *("/catalog/gold.fct_sales", "/catalog/bronze.orders"),
+)
 LOOKS = [(1440, "light"), (400, "dark")]
 
 
@@ -81,3 +86,39 @@ def test_who_is_not_logged_in_is_told_which_link_opens_these_pages(
 ) -> None:
     answer = httpx.get(f"{observed.url}/login")
     assert "snowmelt link --target prod" in answer.text
+
+
+def test_dashboards_of_a_target_lead_nowhere_that_it_has_not(
+    browser: Browser, observed: Observed
+) -> None:
+    """Each link of a dashboard answers; its downloads have the rows that it shows."""
+    with looking(browser, observed) as page:
+        for path in (
+            "/lineage?select=1%2Bgold.fct_sales%2B1",
+            "/catalog/gold.fct_sales",
+        ):
+            page.goto(path)
+            require_answered(page)
+        page.goto("/dashboards")
+        page.get_by_role("link", name="Sales").first.click()
+        page.wait_for_url("**/dashboards/sales")
+        assert page.get_by_text("Data as of").count() == 1
+        assert page.get_by_text("snowmelt dashboards sales --target prod").count()
+        page.get_by_label("Region").first.wait_for()
+        require_answered(page)
+        rows = page.request.get("/dashboards/sales/cards/2.csv").text()
+        assert rows.splitlines()[:2] == [
+            "region,revenue,large,pieces",
+            "north,40.00,1,1.5",
+        ]
+        sheet = page.request.get("/dashboards/sales/cards/2.xlsx")
+        assert sheet.body()[:2] == b"PK"
+
+
+def require_answered(page: Page) -> None:
+    """Each link of a page leads to one that answers."""
+    hrefs = page.eval_on_selector_all(
+        "main a[href], nav a[href]", "found => found.map(each => each.href)"
+    )
+    for href in sorted(set(hrefs)):
+        assert page.request.get(href).status == 200, href

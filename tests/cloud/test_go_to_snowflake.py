@@ -7,6 +7,7 @@ every table of silver and gold has the rows that this machine makes of the same 
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -114,9 +115,18 @@ class Walk:
         if words[0] == "land":
             assert self._pipe is not None
             self._pipe.look()
+        if words[0] == "dashboards":
+            assert self._pipe is not None
+            self._pipe.require_same_board(json.loads(self._said([*words, "--json"])))
         if words[0] in ("run", "up") and "--target" in words:
             assert self._pipe is not None
             self.compared += self._pipe.require_same()
+
+    def _said(self, words: list[str]) -> str:
+        """Run a command of ours beside the page; return what it says."""
+        with pytest.raises(SystemExit):
+            main(words)
+        return self._capsys.readouterr().out
 
     def _stop_when_built(self) -> None:
         """Press Ctrl-C once what was copied was built."""
@@ -187,6 +197,7 @@ def private_key(passphrase: bytes) -> bytes:
 def test_the_whole_page_can_be_walked(walk: Walk) -> None:
     for command in commands():
         walk.take(command)
-    assert {"init", "deploy", "migrate", "land", "run", "up"} <= set(walk.walked)
+    walked = {"init", "deploy", "migrate", "land", "run", "up", "dashboards"}
+    assert walked <= set(walk.walked)
     assert walk.compared
     assert not [name for noun, name in walk.account.things if noun == "DATABASE"]

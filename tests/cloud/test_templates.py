@@ -3,7 +3,7 @@
 The same dbt project is built by dbt-duckdb, as the service does it, and by
 dbt-snowflake and Snowflake's connector in a double of an account: from nothing, then by
 streams, with records that come, are corrected and go. After every wave each table has
-the same rows.
+the same rows, and at the end each card of every dashboard the same figures.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from boards_there import compare_boards
 from doubles import LACKING, PYTHON, Account, run_dbt, running_account
 from shipping import Shipped, here, there
 from waves import waves
@@ -63,6 +64,11 @@ def test_snowflake_has_what_duckdb_has(
                 assert found == expected, f"{template}, wave {number}: {table}"
                 compared += len(expected)
     assert compared
+    with shop.commands() as commands:
+        cards, refused = compare_boards(shipped, commands)
+    assert cards
+    of_here = ["lag: From the time of a file to gold, the last hour of files"]
+    assert refused == (of_here if template == "realtime" else [])
 
 
 def went_by_streams(profiles: Path) -> bool:

@@ -30,7 +30,8 @@ _MIRROR = "mirror"
 _OF_ROWS = re.compile(r"(BEGIN|COMMIT|ROLLBACK|INSERT|DELETE|UPDATE|MERGE|WITH)\b")
 _ASKS_ROWS = re.compile(
     r"SELECT (?!SYSTEM\$(?!STREAM_HAS_DATA))"
-    r"(?!.*(INFORMATION_SCHEMA\.|CURRENT_REGION|^SELECT CURRENT_TIMESTAMP))",
+    r"(?!.*(INFORMATION_SCHEMA\.(?!COLUMNS\b)|CURRENT_REGION"
+    r"|^SELECT CURRENT_TIMESTAMP))",
     re.DOTALL,
 )
 _MAKES = re.compile(
@@ -212,6 +213,17 @@ class Snowpipe:
             assert run["state"] == "SUCCEEDED", json.dumps(run)
             self.shipped.ship(commands)
 
+    def require_same_board(self, there: dict[str, Any]) -> None:
+        """Require that a dashboard there shows what it shows here."""
+        with self.shop.commands() as commands:
+            expected = commands.dashboard(there["name"], None)
+        expected = json.loads(json.dumps(expected, default=str))
+        assert there["filters"] == expected["filters"]
+        for one, other in zip(there["cards"], expected["cards"], strict=True):
+            assert (one["card"], one["columns"]) == (other["card"], other["columns"])
+            assert _rounded(one["rows"]) == _rounded(other["rows"]), one["card"]
+            assert one["rows"], one["card"]
+
     def require_same(self) -> int:
         """Require that models there have what they have here; return how many rows."""
         compared = 0
@@ -221,3 +233,11 @@ class Snowpipe:
                 assert there(self.shipped, table, columns) == expected, table
                 compared += len(expected)
         return compared
+
+
+def _rounded(rows: list[list[Any]]) -> list[list[Any]]:
+    """Sums of floats in another order differ in their last digits."""
+    return [
+        [round(value, 6) if isinstance(value, float) else value for value in row]
+        for row in rows
+    ]

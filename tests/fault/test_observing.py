@@ -18,7 +18,8 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(120)]
 PAGES = (
     *("/", "/files", "/files/1", "/rejects", "/runs", "/pipes", "/tasks"),
     *("/tasks/build", "/tasks/runs/g1", "/alerts", "/cost", "/cost?days=30"),
-    *("/doctor", "/search?q=orders"),
+    *("/doctor", "/search?q=orders", "/dashboards", "/d/sales?region=north"),
+    *("/lineage", "/catalog", "/catalog/gold.fct_sales"),
 )
 
 
@@ -50,7 +51,7 @@ def test_pages_and_commands_are_those_of_the_target_and_survive_a_kill(
                 assert page.status_code == 200, path
                 assert "shop on prod" in page.text, path
                 assert 'action="/actions/' not in page.text, path
-            assert browser.get("/catalog").status_code == 404
+            assert browser.get("/quality").status_code == 404
             refused = browser.post("/actions/pause", data={"pipe": "orders"})
             assert refused.status_code == 403
         status = asked(tmp_path, "status")
@@ -58,6 +59,8 @@ def test_pages_and_commands_are_those_of_the_target_and_survive_a_kill(
         another = str(asked(tmp_path, "link")["link"])
         assert another.startswith(f"http://127.0.0.1:{port}/start?token=")
         before = loads(tmp_path)
+        shown = asked(tmp_path, "dashboards", "sales", "--filter", "region=north")
+        assert "40.00" in json.dumps(shown["cards"])
         assert len(before) == FILES
         process.send_signal(signal.SIGKILL)
         process.wait()

@@ -5,6 +5,8 @@ For queries of every shape, over small tables in which one column holds secrets.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain, combinations
 from typing import Any
 
 import duckdb
@@ -111,6 +113,12 @@ def test_a_query_that_reads_nothing_marked_is_not_looked_at() -> None:
     assert carried.of_query("no query at all (", ["main.t"], ["a"]) == {"a"}
 
 
+def powerset(names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    return chain.from_iterable(
+        combinations(names, count) for count in range(len(names) + 1)
+    )
+
+
 def node(name: str, *parents: str, **more: Any) -> Node:
     layer = more.pop("layer", "gold")
     return Node(
@@ -176,6 +184,50 @@ def test_marks_go_through_models_and_stop_where_it_is_said() -> None:
         "gold.apart": {"city"},
         "gold.over": {"city"},
     }
+
+
+CHAIN = {
+    "model.people": 'select id, lower(email) as email, city from "w"."bronze".'
+    '"customers"',
+    "model.starred": 'select * from "w"."silver"."people"',
+    "model.reader": "select city as email, email as city, id "
+    'from "w"."silver"."people"',
+    "model.over": 'select a.id, a.email, b.city from "w"."silver"."starred" a '
+    'join "w"."silver"."script" b using (id)',
+}
+
+
+@pytest.mark.parametrize("unseen", list(powerset(("people", "starred", "script"))))
+@pytest.mark.parametrize("bronze_is_seen", [True, False])
+def test_what_may_not_be_seen_hides_no_mark(
+    unseen: tuple[str, ...], bronze_is_seen: bool
+) -> None:
+    """Who may read gold need not see silver: a mask may cover more then, never less."""
+    source = Source("source.customers", "", "bronze", "customers")
+    nodes = [
+        node("people", source.id, layer="silver"),
+        node("starred", "model.people", layer="silver"),
+        node("script", "model.people", layer="silver"),
+        node("reader", "model.people"),
+        node("over", "model.starred", "model.script"),
+    ]
+    kinds = {"id": "INTEGER", "email": "VARCHAR", "city": "VARCHAR"}
+    whole = {each.key: kinds for each in nodes} | {"bronze.customers": kinds}
+    hidden = {f"silver.{name}" for name in unseen}
+    hidden |= set() if bronze_is_seen else {"bronze.customers"}
+    seen = {key: of for key, of in whole.items() if key not in hidden}
+    marks = {}
+    for tables in (whole, seen):
+        carried = Carried(tables, "w", {"bronze.customers": {"email"}}, is_partial=True)
+        carried.follow(Graph(nodes, [source]), CHAIN, {})
+        marks[len(tables)] = carried
+    full, partial = marks[len(whole)], marks[len(seen)]
+    for key in ("gold.reader", "gold.over"):
+        for name in kinds:
+            if full.is_marked(key, name):
+                assert partial.is_marked(key, name), (key, name)
+    if "people" in unseen and bronze_is_seen:  # its SQL tells its columns
+        assert not partial.is_marked("gold.reader", "id")
 
 
 def test_a_column_that_no_query_makes_is_not_trusted() -> None:

@@ -17,6 +17,7 @@ from shipped import make_project
 from snowmelt.deploy.opening import AccountSession, connect, names_of
 from snowmelt.deploy.snowflake.session import AccountError
 from snowmelt.errors import ConfigError, UnreachableError
+from snowmelt.service.targets.gold import PARAMETERS
 from snowmelt.snowflake import TRIES, Connection, Login, RefusedError
 
 
@@ -159,6 +160,19 @@ def test_a_token_is_handed_over(driver: Driver) -> None:
     Connection(login(token="t0ken"), Clock())
     assert (driver.given["authenticator"], driver.given["token"]) == ("oauth", "t0ken")
     assert "private_key" not in driver.given
+
+
+def test_a_session_that_asks_for_people_has_limits_and_says_what_it_is_for(
+    driver: Driver,
+) -> None:
+    Connection(login(token="t", parameters=PARAMETERS), Clock())
+    limits = driver.given["session_parameters"]
+    assert limits["STATEMENT_TIMEOUT_IN_SECONDS"] == 60
+    assert limits["STATEMENT_QUEUED_TIMEOUT_IN_SECONDS"] == 60
+    assert limits["QUERY_TAG"] == "snowmelt dashboards"
+    assert (limits["TIMEZONE"], limits["MULTI_STATEMENT_COUNT"]) == ("UTC", 1)
+    Connection(login(token="t"), Clock())
+    assert "STATEMENT_TIMEOUT_IN_SECONDS" not in driver.given["session_parameters"]
 
 
 @pytest.mark.parametrize(

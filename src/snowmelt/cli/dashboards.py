@@ -54,6 +54,19 @@ def command(
     output.show()
     for each in document["cards"]:
         _show_card(each)
+    if document["shell"]["target"]:
+        as_of = str(document["health"]["data_as_of"])[:19].replace("T", " ")
+        output.tell(f"{document['shell']['target']}: data as of {as_of} UTC")
+    _tell_unpublished(document["cards"])
+
+
+def _tell_unpublished(cards: list[dict[str, Any]]) -> None:
+    found = sorted({name for each in cards for name in each.get("unpublished", ())})
+    if found:
+        output.tell(
+            f"{', '.join(found)}: as the newest run left it; only gold is published as "
+            "a whole."
+        )
 
 
 def _show_filter(each: dict[str, Any]) -> None:

@@ -20,7 +20,8 @@ def command(target: str | None, directory: Path, as_json: bool) -> int:
     """Check settings, pipes, contracts and dbt models.
 
     With --target: is there a place for everything, and does SQL in models, tests and
-    macros mean the same there? Both get the same text. A line with the comment
+    macros mean the same there? Both get the same text. Cards of dashboards and metrics
+    are written anew for it: what cannot be is named. A line with the comment
     `snowmelt: not portable` is left out.
     """
     if target is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +24,8 @@ from snowmelt.project.project import SETTINGS_FILE, Project
 from snowmelt.project.targets import LOCAL, SnowflakeTarget, resolve_target
 from snowmelt.project.yaml_file import place_of
 from snowmelt.snowflake import Connection, Login, RefusedError
+
+NO_OTHERS: Mapping[str, object] = {}
 
 
 class AccountSession:
@@ -102,8 +105,16 @@ def with_region(
     return replace(deployment, remarks=(*deployment.remarks, Remark(where, told)))
 
 
-def connect(project: Project, names: Names, clock: Clock) -> AccountSession:
-    """Sign in to a target's account. Raises ConfigError, UnreachableError."""
+def connect(
+    project: Project,
+    names: Names,
+    clock: Clock,
+    parameters: Mapping[str, object] = NO_OTHERS,
+) -> AccountSession:
+    """Sign in to a target's account. Raises ConfigError, UnreachableError.
+
+    `parameters`: of the session, beside those that every session of ours has.
+    """
     target, file = names.target, project.root / SETTINGS_FILE
     location = ("targets", names.owner.target)
     secrets: dict[str, str | None] = {}
@@ -131,6 +142,7 @@ def connect(project: Project, names: Names, clock: Clock) -> AccountSession:
         Path(key_path) if key_path else None,
         secrets["key_passphrase"],
         secrets["token"],
+        parameters,
     )
     return AccountSession(Connection(login, clock))
 

@@ -56,6 +56,8 @@ _CARD["properties"]["comparison"] = record(
     why=TEXT,
 )
 _CARD["properties"]["problem"] = PROBLEM
+_CARD["properties"]["asked"] = TEXT
+_CARD["properties"]["unpublished"] = listed(TEXT)
 _BOARD = document(
     name=TEXT,
     title=TEXT,

@@ -14,6 +14,7 @@ from snowmelt.observe.pipeline_log import PipelineLog
 from snowmelt.pipe.attempts import Attempts
 from snowmelt.pipe.pending import PendingFiles
 from snowmelt.project.project import Project
+from snowmelt.service.boards.asking import Gold
 from snowmelt.service.lane import Lane, MakeLane
 from snowmelt.service.load_lanes import PipeLocks, Trial
 from snowmelt.service.noticing import Noticing
@@ -40,6 +41,8 @@ class Parts:
     trial: Trial
     """Tries a file in a process of its own."""
     make_lane: MakeLane = Lane
+    gold: Gold | None = None
+    """Who has the rows of gold where the warehouse has not: the account of a target."""
     noticing: Noticing | None = None
     """Where a service runs: whether the project's files are what it works with."""
     pages: str = ""

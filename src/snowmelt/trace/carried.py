@@ -28,6 +28,8 @@ _COUNTS = (exp.Count, exp.ApproxDistinct, exp.CountIf)
 _NOT_FOLLOWED = (exp.Pivot, exp.PositionalColumn, exp.Columns)
 _UNREADABLE = (SqlglotError, ValueError, KeyError, RecursionError, AttributeError)
 _MADE = ("model", "seed", "snapshot")
+ANY = "*"
+"""The mark of a relation whose columns nobody knows: each of them is marked."""
 logging.getLogger("sqlglot").setLevel(logging.ERROR)
 
 Tables = Mapping[str, Mapping[str, str]]
@@ -48,15 +50,21 @@ def tables_of(session: Session) -> dict[str, dict[str, str]]:
 
 @dataclass
 class Carried:
-    """Marks: of each relation the marked columns, in lower case."""
+    """Marks: of each relation the marked columns, in lower case.
+
+    `is_partial`: not every model that is there has its columns in `tables`, as who may
+    read gold need not see silver. Those of such a model are taken from its SQL.
+    """
 
     tables: Tables
     database: str
     marks: dict[str, set[str]] = field(default_factory=dict)
+    is_partial: bool = False
 
     def is_marked(self, relation: str, column: str) -> bool:
         """Is a column of a relation marked?"""
-        return column.lower() in self.marks.get(relation.lower(), ())
+        marks = self.marks.get(relation.lower(), ())
+        return column.lower() in marks or ANY in marks
 
     def follow(
         self,
@@ -76,14 +84,29 @@ class Carried:
             hidden = _hidden(graph, node, declared)
             query = sql.get(node.id, "")
             read = dict.fromkeys((*_read(graph, node), *tables_in(query)))
-            known = list(self.tables.get(node.key.lower(), {}))
+            known = self._columns(node.key.lower(), query, read)
             marked = {name for name, is_so in said.items() if is_so}
             if hidden or any(self.marks.get(each) for each in read):
                 found = self.of_query(query, list(read), known)
                 let = {name for name, is_so in said.items() if not is_so}
                 marked |= (found | hidden.intersection(known or hidden)) - let
+                if not known and self.is_partial:
+                    marked.add(ANY)
             if marked:
                 self.marks[node.key.lower()] = marked
+
+    def _columns(self, key: str, query: str, read: Iterable[str]) -> list[str]:
+        """Return the columns of a model; of one that is not seen, by its SQL."""
+        known = list(self.tables.get(key, {}))
+        if known or not self.is_partial:
+            return known
+        with suppress(*_UNREADABLE):
+            found = list(self._feeds(query, read))
+            known = (
+                [] if ANY in found else found
+            )  # a star that stands for what is unseen
+            self.tables = {**self.tables, key: dict.fromkeys(known, "varchar")}
+        return known
 
     def of_query(
         self, query: str, read: Iterable[str], columns: Sequence[str]

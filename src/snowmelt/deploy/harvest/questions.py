@@ -175,3 +175,32 @@ def unread(stream: str) -> str:
 def tasks(scope: Scope) -> str:
     """Ask which tasks there are, and whether they run."""
     return f"SHOW TASKS IN DATABASE {sql.name(scope.database)}"
+
+
+def newest_publication(scope: Scope) -> str:
+    """Ask when gold was published last."""
+    return (
+        f"SELECT MAX(ENDED_AT) AS PUBLISHED_AT\nFROM {scope.system}.PIPELINE_LOG\n"
+        "WHERE STEP = 'publish' AND STATUS = 'ok'"
+    )
+
+
+_TABLE_COLUMNS = (
+    *("TABLE_SCHEMA", "TABLE_NAME", "COLUMN_NAME", "ORDINAL_POSITION", "DATA_TYPE"),
+    *("NUMERIC_PRECISION", "NUMERIC_SCALE"),
+)
+
+
+def columns(scope: Scope) -> str:
+    """Ask for the columns of what models made, and of bronze that it is made of.
+
+    What is being built (`GOLD_NEXT`) is not among them, nor what was refused.
+    """
+    return (
+        f"SELECT {', '.join(_TABLE_COLUMNS)}\n"
+        f"FROM {sql.name(scope.database)}.INFORMATION_SCHEMA.COLUMNS\n"
+        "WHERE TABLE_SCHEMA NOT IN ('INFORMATION_SCHEMA', 'SNOWMELT')\n"
+        "AND NOT ENDSWITH(TABLE_SCHEMA, '_NEXT') "
+        "AND NOT ENDSWITH(TABLE_SCHEMA, '_REFUSED')\n"
+        "ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION"
+    )

@@ -111,6 +111,15 @@ _TABLES = (
         credits_used_cloud_services double not null
     )
     """,
+    # what models made there: by it queries are planned here
+    """
+    create table if not exists account.columns (
+        relation varchar not null,
+        name varchar not null,
+        type varchar not null,
+        position integer not null
+    )
+    """,
     "create table if not exists account.meta (key varchar not null, value varchar)",
 )
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from snowmelt.deploy.portable.template import macros_in, sql_of
+from snowmelt.project.dashboards import FOLDER as DASHBOARDS
 from snowmelt.project.project import Project
 from snowmelt.project.targets import SnowflakeTarget
 
@@ -16,6 +17,9 @@ FOLDERS = ("models", "tests", "macros", "snapshots")
 """SQL of tasks is not among them: `deploy` translates it."""
 CONDITIONS = frozenset({"expression", "where", "condition"})
 """Keys of properties whose values are SQL that tests send."""
+OF_CARDS = frozenset({"sql", "where"})
+"""Keys whose values are SQL of cards and metrics: it is written anew for a target."""
+METRICS = "metrics"
 IGNORE = "snowmelt: not portable"
 """A comment on a line that says: this is meant, and for one engine alone."""
 
@@ -49,43 +53,70 @@ def unportable(root: Path) -> list[Place]:
     texts = {path: _read(path) for path in _files(root)}
     macros = {name for text in texts.values() for name in macros_in(text)}
     found = []
-    for path, above, text in (
-        *((path, 0, text) for path, text in texts.items()),
-        *_conditions(root),
+    for path, above, text, is_rewritten in (
+        *((path, 0, text, False) for path, text in texts.items()),
+        *_properties(root),
+        *_cards(root),
     ):
         shown, lines = path.relative_to(root).as_posix(), text.splitlines()
-        for each in findings_in(sql_of(text, macros)):
+        for each in findings_in(sql_of(text, macros), is_rewritten=is_rewritten):
             if IGNORE not in lines[each.line - 1]:
                 line = above + each.line
                 found.append(Place(shown, line, each.found, each.why))
     return found
 
 
-def _conditions(root: Path) -> Iterator[tuple[Path, int, str]]:
+_Text = tuple[Path, int, str, bool]
+"""A file, the lines above a text of it, the text, and whether it is written anew."""
+
+
+def _properties(root: Path) -> Iterator[_Text]:
     """Yield SQL that stands in files of properties: of tests, and where they look.
 
-    With the file, and how many lines are above it. What is no YAML is dbt's to tell.
+    And that of metrics, which cards ask. What is no YAML is dbt's to tell.
     """
     for folder in FOLDERS:
         for path in sorted((root / folder).rglob("*.y*ml")):
-            try:
-                top = yaml.compose(_read(path), Loader=yaml.SafeLoader)
-            except yaml.YAMLError:
-                continue
-            for node in _scalars(top, ""):
-                is_block = node.style in ("|", ">")
-                yield path, node.start_mark.line + is_block, str(node.value)
+            for keys, above, text in _scalars_of(path):
+                if keys[-1] in CONDITIONS:
+                    yield path, above, text, False
+                elif keys[-1] in OF_CARDS and METRICS in keys:
+                    yield path, above, text, True
 
 
-def _scalars(node: yaml.Node | None, key: str) -> Iterator[yaml.ScalarNode]:
+def _cards(root: Path) -> Iterator[_Text]:
+    """Yield the SQL of dashboards: in their files, and in files of its own."""
+    folder = root / DASHBOARDS
+    for path in sorted(folder.glob("*.yml")):
+        for keys, above, text in _scalars_of(path):
+            if keys[-1] in OF_CARDS and not text.strip().endswith(".sql"):
+                yield path, above, text, True
+    for path in sorted(folder.rglob("*.sql")):
+        yield path, 0, _read(path), True
+
+
+def _scalars_of(path: Path) -> Iterator[tuple[tuple[str, ...], int, str]]:
+    """Yield every text of a file, with the keys above it and the lines before it."""
+    try:
+        top = yaml.compose(_read(path), Loader=yaml.SafeLoader)
+    except yaml.YAMLError:
+        return
+    for keys, node in _scalars(top, ("",)):
+        is_block = node.style in ("|", ">")
+        yield keys, node.start_mark.line + is_block, str(node.value)
+
+
+def _scalars(
+    node: yaml.Node | None, keys: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], yaml.ScalarNode]]:
     if isinstance(node, yaml.MappingNode):
         for name, value in node.value:
-            yield from _scalars(value, str(name.value))
+            yield from _scalars(value, (*keys, str(name.value)))
     elif isinstance(node, yaml.SequenceNode):
         for value in node.value:
-            yield from _scalars(value, key)
-    elif isinstance(node, yaml.ScalarNode) and key in CONDITIONS:
-        yield node
+            yield from _scalars(value, keys)
+    elif isinstance(node, yaml.ScalarNode):
+        yield keys, node
 
 
 def unportable_warnings(project: Project) -> list[str]:

@@ -16,7 +16,9 @@ from sqlglot import Token, TokenType, exp
 from sqlglot.errors import ParseError, TokenError
 
 from snowmelt.deploy.portable.words import (
+    INSTEAD,
     OTHERWISE,
+    REWRITTEN,
     TYPES,
     UNKNOWN,
     UNKNOWN_BEGINNINGS,
@@ -42,6 +44,7 @@ _OPERATORS = {
     TokenType.TABLE_SAMPLE: "samples are written otherwise there",
 }
 _AFTER_A_NAME = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.VAR}
+_TAKE_A_FROM = ("extract", "trim", "substring", "overlay")
 _NUMBERS = (exp.Mul, exp.Add, exp.Sub, exp.Div, exp.IntDiv, exp.Mod, exp.Neg)
 
 
@@ -54,13 +57,19 @@ class Finding:
     why: str
 
 
-def findings_in(sql: str) -> list[Finding]:
-    """Return what is not portable in SQL, in the order in which it stands."""
+def findings_in(
+    sql: str, *, is_rewritten: bool = False, is_card: bool = True
+) -> list[Finding]:
+    """Return what is not portable in SQL, in the order in which it stands.
+
+    `is_rewritten`: it is not sent as it is but by `writing`, which says some words
+    otherwise there. `is_card`: then it names tables by ref() alone.
+    """
     try:
         tokens = sqlglot.tokenize(sql, read="duckdb")
     except TokenError as error:
         return [Finding(1, "", f"it cannot be read: {error}")]
-    reading = _Reading(sql, tokens)
+    reading = _Reading(sql, tokens, is_rewritten, is_rewritten and is_card)
     return sorted({*reading.words(), *_backslashes(sql, tokens)})
 
 
@@ -70,6 +79,8 @@ class _Reading:
 
     sql: str
     tokens: Sequence[Token]
+    is_rewritten: bool
+    is_card: bool
 
     def words(self) -> Iterator[Finding]:
         for at, token in enumerate(self.tokens):
@@ -77,8 +88,11 @@ class _Reading:
                 self._function(at)
                 or self._operator(at)
                 or self._clause(at)
+                or self._table(at)
                 or self._name(at)
             )
+            if told and self.is_rewritten:
+                told = _without_macros(token.text.lower(), told)
             if told:
                 yield Finding(token.line, token.text, told)
 
@@ -95,6 +109,8 @@ class _Reading:
         if self._type(at - 1) == TokenType.DOT:
             return ""
         name = self._word(at)
+        if self.is_rewritten and name in REWRITTEN:
+            return ""
         if name in UNKNOWN:
             instead = UNKNOWN[name]
             return f"{name} is not known there" + (f": {instead}" if instead else "")
@@ -177,13 +193,34 @@ class _Reading:
             return "DISTINCT ON is not known there; QUALIFY row_number() … = 1 is"
         if kind == TokenType.OVER and following not in (TokenType.L_PAREN, None):
             return "a named window is not known there: write it out after OVER"
-        if kind == TokenType.INTERVAL and following == TokenType.NUMBER:
+        is_number = kind == TokenType.INTERVAL and following == TokenType.NUMBER
+        if is_number and not self.is_rewritten:
             return "an interval's number is written as text there: interval '1 day'"
         if kind == TokenType.L_BRACE:
             return "DuckDB's structs are not known there"
         if kind == TokenType.FROM and self._begins_a_query(at):
             return "a query begins with SELECT there"
         return self._subscript(at)
+
+    def _table(self, at: int) -> str:
+        """Say what is wrong with a table that a card names itself, and not by ref()."""
+        if not self.is_card or self._type(at + 1) != TokenType.DOT:
+            return ""
+        if self._type(at - 1) == TokenType.JOIN or self._is_clause(at - 1):
+            return "of a target only what ref() names is read"
+        return ""
+
+    def _is_clause(self, at: int) -> bool:
+        """Is this the FROM of a query? Not that of `distinct from`, nor of extract."""
+        if self._type(at) != TokenType.FROM or self._type(at - 1) == TokenType.DISTINCT:
+            return False
+        depth = 0
+        for place in range(at - 1, -1, -1):
+            depth += self._type(place) == TokenType.R_PAREN
+            depth -= self._type(place) == TokenType.L_PAREN
+            if depth < 0:
+                return self._word(place - 1) not in _TAKE_A_FROM
+        return True
 
     def _begins_a_query(self, at: int) -> bool:
         """Is this FROM without a SELECT? Not that of extract, trim or substring."""
@@ -207,7 +244,7 @@ class _Reading:
     def _name(self, at: int) -> str:
         token = self.tokens[at]
         if self._is_quoted(at):
-            if re.search(r"[a-z]", token.text):
+            if re.search(r"[a-z]", token.text) and not self.is_rewritten:
                 return (
                     "a name in quotes is kept letter by letter there, and columns are "
                     "in capitals"
@@ -215,6 +252,16 @@ class _Reading:
             return ""
         is_type = self._word(at - 1) in ("as", "::") and self._word(at) in TYPES
         return f"the type {token.text} is not known there" if is_type else ""
+
+
+def _without_macros(found: str, told: str) -> str:
+    """Return what to do where no macro can be called: in cards and queries."""
+    if found in INSTEAD:
+        return f"{told.partition(':')[0].partition(';')[0]}: {INSTEAD[found]}"
+    if "macro" in told or "snowmelt." in told:
+        told = told.partition(":")[0].partition(";")[0]
+        return f"{told}; no macro is called here: let a column of a model say it"
+    return told
 
 
 def _is_type(word: str) -> bool:

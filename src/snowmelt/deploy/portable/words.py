@@ -156,3 +156,13 @@ TYPES = {
     *("hugeint", "uhugeint", "ubigint", "uinteger", "usmallint", "utinyint", "blob"),
     *("timestamp_s", "timestamp_ms", "timestamp_ns", "bitstring", "uuid", "bignum"),
 }
+# What a query that is written anew says otherwise there, and so may say here: a card of
+# a dashboard is, a model is not.
+REWRITTEN = {"filter", "greatest", "least", "isodow"}
+# What a card says instead, which can call no macro.
+INSTEAD = {
+    "//": "floor(a / b)",
+    "strftime": "year(day), month(day), lpad(… ::varchar, 2, '0')",
+    "unnest": "a SELECT of each, and UNION ALL between them",
+    "[": "case place when 1 then … end, or substr(…)",
+}

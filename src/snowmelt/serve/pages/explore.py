@@ -76,7 +76,11 @@ def board_view(document: Document, onward: str) -> Document:
         "run_id": document["run_id"],
         "shell": document["shell"],
         "health": document["health"]
-        | {"reasons": with_hrefs(document["health"]["reasons"])},
+        | {
+            "reasons": with_hrefs(
+                document["health"]["reasons"], document["shell"]["target"]
+            )
+        },
         "problem": document["problem"],
         "filters": filters,
         "chosen": document["chosen"],
@@ -88,9 +92,18 @@ def board_view(document: Document, onward: str) -> Document:
     }
 
 
-def with_hrefs(reasons: Sequence[Document]) -> list[Document]:
-    """Return why a dashboard is not current, each with where that is looked at."""
-    return [{**each, "href": _href(each)} for each in reasons]
+def with_hrefs(
+    reasons: Sequence[Document], target: str | None = None
+) -> list[Document]:
+    """Return why a dashboard is not current, each with where that is looked at.
+
+    A target has no page of quality: its runs tell.
+    """
+    hrefs = [(each, _href(each)) for each in reasons]
+    return [
+        {**each, "href": "/runs" if target and "/quality" in href else href}
+        for each, href in hrefs
+    ]
 
 
 def _href(reason: Document) -> str:

@@ -49,8 +49,10 @@ async def show_lineage(site: Site, request: Request) -> Response:
         column=column,
         fed=fed,
         here=here,
-        links=_links(centre),
-        reasons=with_hrefs(centre["reasons"]) if centre and is_reader else [],
+        links=_links(centre, document["shell"]["target"]),
+        reasons=with_hrefs(centre["reasons"], document["shell"]["target"])
+        if centre and is_reader
+        else [],
         reaches=_reaches(centre),
         layers=[_layer(each, document, select) for each in document["layers"]],
         needed=sum(each["bad"] + each["warn"] for each in document["layers"]),
@@ -69,7 +71,7 @@ def _href(node: Document, fold: str | None) -> str:
     return around(node) + kept
 
 
-def _links(node: Document | None) -> list[tuple[str, str]]:
+def _links(node: Document | None, target: str | None) -> list[tuple[str, str]]:
     """Return where else a node is shown."""
     if node is None:
         return []
@@ -81,7 +83,7 @@ def _links(node: Document | None) -> list[tuple[str, str]]:
     if kind == "files":
         return [("Files", "/files?" + urlencode({"pipe": key})), ("Pipe", "/pipes")]
     found = [("In the catalog", link("catalog", key))]
-    if kind == "model":
+    if kind == "model" and target is None:
         found.append(("Trace a row", "/trace?" + urlencode({"table": key})))
     return found
 

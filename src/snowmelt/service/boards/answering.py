@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from snowmelt.clock import Clock
 from snowmelt.errors import ConfigError, SnowmeltError, UsageError
 from snowmelt.gold.run_history import published_run
 from snowmelt.project.cards import Card
@@ -18,85 +16,13 @@ from snowmelt.project.filters import Choice, Filter, address_of
 from snowmelt.project.metrics import DefinedMetric
 from snowmelt.project.periods import Period
 from snowmelt.serve.commands import Document
-from snowmelt.service.boards.memory import Memory, Versions
-from snowmelt.service.boards.rendering import Query, Rendering, named
+from snowmelt.service.boards.asking import SECONDS_MAX, Asking, Gold
+from snowmelt.service.boards.rendering import Query, Rendering, mentions, named
 from snowmelt.service.documents import plain
-from snowmelt.warehouse.port import Session, Table, Warehouse
+from snowmelt.warehouse.port import Session, Table
 
 ROWS_MAX = 10_000
 """How many rows a card may have: what a person can look at, and a page can draw."""
-OPTIONS_MAX = 200
-"""How many values a filter offers to choose from; any other can be written."""
-SECONDS_MAX = 30.0
-"""How long the queries of a dashboard may take together."""
-
-
-@dataclass
-class Asking:
-    """Asks the queries of one dashboard of one snapshot.
-
-    What was answered before of the same data is not asked again.
-    """
-
-    warehouse: Warehouse
-    session: Session
-    memory: Memory
-    relations: Mapping[str, str]
-    clock: Clock
-
-    def __post_init__(self) -> None:
-        self.versions: Versions = self.memory.versions.of(self.session)
-        self._loads = self.session.value(
-            "select max(load_seq) from snowmelt.load_history"
-        )
-
-    def table(self, query: Query, limit: int) -> Table:
-        """Return at most `limit` rows. Raises UsageError for what is no query."""
-        key = self.memory.key(query, self.relations, self.versions, self._loads or 0)
-        if key is not None:
-            key = (*key, limit)
-            found = self.memory.answers.find(key)
-            if found is not None:
-                return found
-        self.warehouse.require_query(query.sql)
-        table = self.session.table(query.sql, query.bound, limit=limit)
-        if key is not None:
-            self.memory.answers.keep(key, table)
-        return table
-
-    def bounds(self, found: Filter) -> tuple[date | None, date | None]:
-        """Return the first and the last day of a filter's column."""
-        relation = named(self.relations, found.model, "model")
-        column = identifier(found.field)
-        sql = (
-            f"select min({column})::date, max({column})::date from {relation} "
-            f"where isfinite({column})"
-        )
-        ((first, last),) = self.table(Query(sql, (), (found.model,)), 1).rows
-        return first, last
-
-    def options(self, found: Filter) -> tuple[list[str], bool]:
-        """Return values to choose from, and if there are more of them."""
-        relation = named(self.relations, found.model, "model")
-        column = identifier(found.field)
-        sql = (
-            f"select cast({column} as varchar) from {relation} "
-            f"where {column} is not null group by {column} order by {column} "
-            f"limit {OPTIONS_MAX + 1}"
-        )
-        rows = self.table(Query(sql, (), (found.model,)), OPTIONS_MAX + 1).rows
-        return [row[0] for row in rows[:OPTIONS_MAX]], len(rows) > OPTIONS_MAX
-
-    @contextmanager
-    def limited(self) -> Iterator[None]:
-        """Interrupt what takes too long in the block."""
-        timer = threading.Timer(SECONDS_MAX, self.session.interrupt)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
 
 
 @dataclass
@@ -175,6 +101,7 @@ class Answering:
         with told_of(card):
             shown = self._shown(card)
             query = self._rendering.query(card)
+            self.asking.require_sayable(texts_of(card, self.metrics))
             table = self.asking.table(query, ROWS_MAX + 1)
             require_shown(card, table)
             document: Document = {
@@ -187,18 +114,12 @@ class Answering:
                 "models": list(query.models),
                 "filters": sorted(query.filters),
                 "unfiltered": self._unfiltered(query),
-                "row_of": self._row_of(query, table.columns),
+                "row_of": self.asking.row_of(query, table.columns),
             }
+            document |= self.asking.beside_card(query, ROWS_MAX + 1)
             if card.compare is not None:
                 document["comparison"] = self._comparison(card, query, table)
             return document
-
-    def _row_of(self, query: Query, columns: Sequence[str]) -> Document | None:
-        """Return the table of which each row of a result is one, and its key here."""
-        memory = self.asking.memory
-        return memory.rows_of.find(
-            self.asking.session, memory.known.graph(), query.sql, query.models, columns
-        )
 
     def _shown(self, card: Card) -> Document:
         """Return what a card says; of a metric, with what the metric says."""
@@ -301,6 +222,17 @@ def difference_of(now: Any, before: Any) -> float | None:
         raise ConfigError("", "compare needs a number, and not a text") from None
 
 
+def texts_of(card: Card, metrics: Mapping[str, DefinedMetric]) -> list[str]:
+    """Return the SQL that a card is made of: its own, and that of its metrics."""
+    own = [text for text in (card.sql, card.where) if text]
+    named_here = [
+        each.metric.sql
+        for name, each in metrics.items()
+        if name == card.metric or any(mentions(text, name) for text in own)
+    ]
+    return own + named_here
+
+
 @contextmanager
 def told_of(card: Card) -> Iterator[None]:
     """Turn whatever is wrong with a card into a ConfigError that names it."""
@@ -334,14 +266,12 @@ def require_columns(card: Card, columns: Sequence[str]) -> None:
             raise ConfigError("", problem, f"It returns: {', '.join(columns)}.")
 
 
-def require_published(session: Session) -> str:
+def require_published(session: Session, gold: Gold | None = None) -> str:
     """Return the run that readers see. Raises UsageError before the first."""
-    run_id = published_run(session)
+    if gold is None:
+        run_id, remedy = published_run(session), "snowmelt run"
+    else:
+        run_id, remedy = gold.run_published(session), gold.builds_by
     if run_id is None:
-        raise UsageError("dashboards", "nothing is published yet", "snowmelt run")
+        raise UsageError("dashboards", "nothing is published yet", remedy)
     return run_id
-
-
-def identifier(name: str) -> str:
-    """Write a name as SQL takes it, whatever is in it."""
-    return '"' + name.replace('"', '""') + '"'

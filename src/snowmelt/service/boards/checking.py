@@ -19,7 +19,8 @@ from snowmelt.project.dashboards import (
 from snowmelt.project.filters import Choice, Filter
 from snowmelt.project.metrics import DefinedMetric
 from snowmelt.project.periods import Period
-from snowmelt.service.boards.answering import identifier, require_columns, told_of
+from snowmelt.service.boards.answering import require_columns, told_of
+from snowmelt.service.boards.asking import identifier
 from snowmelt.service.boards.rendering import Query, Rendering, named
 from snowmelt.warehouse.port import Session, Warehouse
 

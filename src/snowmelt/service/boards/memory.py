@@ -41,7 +41,7 @@ _MADE = """
         and node_history.status not in ('error', 'skipped')
     group by node
 """
-_VOLATILE = re.compile(
+VOLATILE = re.compile(
     r"\b(now|today|age|random|setseed|uuid\w*|gen_random_uuid|nextval|currval|"
     r"current_\w+|localtime\w*|get_current_\w+|transaction_timestamp|txid_current)\b",
     re.I,
@@ -161,12 +161,14 @@ class Memory:
     answers: Answers = field(default_factory=Answers)
     versions: ModelVersions = field(default_factory=ModelVersions)
     rows_of: RowsOf = field(default_factory=RowsOf)
+    parsed: tuple[str, Graph] | None = None
+    """The graph as dbt read it, of a state of the project that was not built here."""
 
     def key(
         self, query: Query, relations: Mapping[str, str], versions: Versions, loads: int
     ) -> Key | None:
         """Return what an answer is kept by; None of one that may change by itself."""
-        if _VOLATILE.search(query.sql) or not _reads_models_alone(query, relations):
+        if VOLATILE.search(query.sql) or not _reads_models_alone(query, relations):
             return None
         made = [versions.get(model) for model in query.models]
         if None in made:

@@ -83,7 +83,7 @@ class Rendering:
         conditions = [f"({card.where})"] if card.where else []
         for choice in self.choices.values():
             column = column_of(choice.filter, defined)
-            if column is not None and not _mentions(card.where, choice.filter.name):
+            if column is not None and not mentions(card.where, choice.filter.name):
                 name = choice.filter.name
                 conditions.append(f"{{{{ filter('{name}', {_quoted(column)}) }}}}")
         where = "\nwhere " + "\n    and ".join(conditions) if conditions else ""
@@ -183,7 +183,8 @@ def _template(sql: str) -> Template:
     return _ENVIRONMENT.from_string(sql)
 
 
-def _mentions(text: str | None, name: str) -> bool:
+def mentions(text: str | None, name: str) -> bool:
+    """Does a template name this, in quotes?"""
     return text is not None and (f"'{name}'" in text or f'"{name}"' in text)
 
 

@@ -60,10 +60,20 @@ class KeptMarks:
         older = self._kept["states"].get(published or "", {})
         if published == state or not older:
             return marks
-        joined = {key: set(names) for key, names in marks.items()}
-        for key, names in _as_sets(older).items():
-            joined.setdefault(key, set()).update(names)
-        return joined
+        return _joined(marks, _as_sets(older))
+
+    def with_all(self, marks: Marks) -> Marks:
+        """Return marks, and those of every state that is known: it may be of any."""
+        for each in self._kept["states"].values():
+            marks = _joined(marks, _as_sets(each))
+        return marks
+
+
+def _joined(marks: Marks, others: Marks) -> Marks:
+    joined = {key: set(names) for key, names in marks.items()}
+    for key, names in others.items():
+        joined.setdefault(key, set()).update(names)
+    return joined
 
 
 def _as_sets(marks: Mapping[str, Any]) -> Marks:

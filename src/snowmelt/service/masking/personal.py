@@ -24,7 +24,7 @@ from snowmelt.pipe.evolved import RESCUED, effective_pipe
 from snowmelt.service.masking.kept_marks import KeptMarks
 from snowmelt.service.pages.noted import documentation
 from snowmelt.service.parts import Parts
-from snowmelt.trace.carried import Carried, tables_in, tables_of
+from snowmelt.trace.carried import ANY, Carried, tables_in, tables_of
 from snowmelt.trace.models import Models, known_models, open_models
 from snowmelt.transform.dbt import Dbt
 from snowmelt.transform.documentation import Documentation
@@ -108,7 +108,7 @@ class Personal:
         for each in read:
             if each not in self.followed:
                 known = self.carried.tables.get(each)
-                marks[each] = {"?"} if known is None else self.masked(each)
+                marks[each] = {ANY} if known is None else self.masked(each)
         carried = Carried(self.carried.tables, self.carried.database, marks)
         return carried.of_query(query, read, columns)
 
@@ -134,15 +134,17 @@ def personal_of(parts: Parts, session: Session) -> Personal:
         nothing = known.personal is not None and not known.personal.is_any
         if nothing and known.personal and notes and known.stamp == stamp:
             return known.personal  # whatever tables there are, nothing is said of any
+    there = parts.gold.columns(session) if parts.gold is not None else {}
     run = (
         published_run(session),
         session.value("select max(load_seq) from snowmelt.load_history"),
+        there,
     )
     with _LOCK:
         known = _KNOWN.setdefault(parts.warehouse, _Known())
         if known.personal is not None and (known.stamp, known.run) == (stamp, run):
             return known.personal
-        tables = tables_of(session)
+        tables = tables_of(session) | {key: dict(of) for key, of in there.items()}
         seen = stamp, published_digest(session), tables
         if known.personal is None or known.seen != seen:
             known.personal = _decide(parts, session, notes, tables)
@@ -172,7 +174,8 @@ def _decide(
         marked = {name for name, is_so in said.items() if is_so}
         if marked:
             marks[key] = marks.get(key, set()) | marked
-    carried = Carried(tables, str(session.value("select current_database()")), marks)
+    database = str(session.value("select current_database()"))
+    carried = Carried(tables, database, marks, is_partial=parts.gold is not None)
     followed = {
         f"{pipe.full_table_name}{end}".lower()
         for pipe in pipes
@@ -256,13 +259,17 @@ def _follow(
         default=str,
     )
     digest = hashlib.sha256(text.encode()).hexdigest()
-    kept = KeptMarks(parts.project.root / CACHE)
+    kept = KeptMarks(parts.project.state / CACHE.name)
     found = kept.find(digest)
     if found is None:
         carried.follow(graph, sql, declared)
         found = carried.marks
         kept.keep(digest, models.digest, found)
-    carried.marks = kept.with_published(found, models.digest, published)
+    if parts.gold is not None:  # by which state of the project it was made is not told
+        here = KeptMarks(parts.project.root / CACHE)
+        carried.marks = here.with_all(kept.with_all(found))
+    else:
+        carried.marks = kept.with_published(found, models.digest, published)
     return followed
 
 

@@ -10,7 +10,8 @@ from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from snowmelt.gold.lag import published_through, published_until, waiting_since
+from snowmelt.gold import lag
+from snowmelt.gold.lag import published_through, published_until
 from snowmelt.serve.commands import Document
 from snowmelt.service.boards.standing import Standing
 from snowmelt.service.loop import Loop
@@ -41,14 +42,17 @@ def standing_of(loop: Loop, session: Session, found: Document) -> Standing:
     with loop.lock:
         files.update(each.pipe_name for each in loop.parts.pending.held.values())
     published_at, last_run_failed = _runs(session)
+    gold, newest = loop.parts.gold, _published_until(loop.parts.warehouse, session)
+    if gold is not None:  # of its files it is not known which run read them
+        published_at, newest = gold.published_at(session), {}
     return Standing(
         nodes=found["nodes"],
         edges=found["edges"],
         now=loop.parts.clock.now(),
         published_at=published_at,
         last_run_failed=last_run_failed,
-        waiting=waiting_since(session),
-        newest=_published_until(loop.parts.warehouse, session),
+        waiting=(gold or lag).waiting_since(session),
+        newest=newest,
         freshness={
             str(each["pipe_name"]): str(each["state"])
             for each in loop.watching.documents()

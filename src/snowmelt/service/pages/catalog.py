@@ -41,6 +41,8 @@ def catalog_document(loop: Loop) -> Document:
                 "from duckdb_views() where not internal"
             )
         )
+        there = loop.parts.gold.columns(session) if loop.parts.gold else {}
+    widths |= {key: len(columns) for key, columns in there.items()}
     tables = [_listed(loop, each, widths) for each in found["nodes"]]
     order = {"bronze": 0, "gold": 2}
     tables.sort(key=lambda each: (order.get(each["layer"], 1), each["key"]))
@@ -97,6 +99,7 @@ def table_document(loop: Loop, name: str) -> Document:
         columns = _columns(loop, session, table, note)
         _add_tests(session, graph, node, columns)
         is_there = bool(columns) and columns[0]["type"] != ""
+        is_there = is_there and loop.parts.gold is None  # else its rows are elsewhere
         keys = _keys(graph, node, [each["name"] for each in columns])
         history = (
             _loaded_by_day(session, table["pipe_name"], loop.parts.clock.now())
@@ -160,7 +163,7 @@ def _columns(
     """Return the columns that are there, then those that are only written down."""
     schema, name = table["key"].split(".", 1)
     personal = personal_of(loop.parts, session)
-    rows = session.rows(
+    rows = _columns_there(loop, session, table["key"]) or session.rows(
         "select column_name, data_type from duckdb_columns() "
         "where database_name = current_database() and lower(schema_name) = lower($1) "
         "and lower(table_name) = lower($2) order by column_index",
@@ -191,6 +194,12 @@ def _columns(
         for column, told in said.items()
         if column not in there
     ]
+
+
+def _columns_there(loop: Loop, session: Session, key: str) -> list[tuple[str, str]]:
+    """Return columns and types of a table whose rows are in an account."""
+    gold = loop.parts.gold
+    return list(gold.columns(session).get(key.lower(), {}).items()) if gold else []
 
 
 def _said(

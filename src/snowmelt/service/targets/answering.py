@@ -13,6 +13,7 @@ from snowmelt.serve.commands import Commands
 from snowmelt.service.action_log import recording
 from snowmelt.service.loop import Loop
 from snowmelt.service.targets.commands import target_commands
+from snowmelt.service.targets.gold import GoldThere
 from snowmelt.service.targets.observing import Observing
 from snowmelt.service.targets.opening import opened_target
 from snowmelt.service.targets.project import ObservedProject
@@ -27,6 +28,7 @@ def answered_there(project: Project, clock: Clock, sink: Any) -> Iterator[Comman
         events.subscribe(sink)
     with opened_target(project, clock, events) as parts:
         observing = Observing(parts, project)
+        gold = parts.gold = GoldThere(observing)
         try:
             observing.read_if_due()
             loop = Loop(parts)
@@ -36,4 +38,5 @@ def answered_there(project: Project, clock: Clock, sink: Any) -> Iterator[Comman
             finally:
                 loop.close()
         finally:
+            gold.close()
             observing.close()

@@ -21,9 +21,11 @@ from snowmelt.service.targets.absence import unknown_document
 from snowmelt.service.targets.costing import cost_document
 from snowmelt.service.targets.diagnosing import doctor_document
 from snowmelt.service.targets.facts import facts_of
+from snowmelt.service.targets.gold import GoldThere
 from snowmelt.service.targets.no_cost import DAYS
 from snowmelt.service.targets.observing import Observing
 from snowmelt.service.targets.overlay import OVERLAYS, point_there, shell_of
+from snowmelt.service.targets.querying import asks_rows, rows_document
 from snowmelt.service.targets.refusing import refusal
 
 ANSWERED = frozenset(
@@ -35,9 +37,12 @@ ANSWERED = frozenset(
         *("pipes", "files", "file", "reject_samples"),
         *("task_board", "graph_run", "task_detail"),
         *("alert_board", "alert", "deliveries"),
+        *("dashboards", "dashboard", "board", "lineage", "catalog", "table"),
     )
 )
-"""What the harvest can answer. Every other verb is refused."""
+"""What the harvest and the project can answer, or the account is asked.
+
+Every other verb is refused."""
 _DIAGNOSIS_SECONDS = 60.0
 
 
@@ -64,6 +69,13 @@ class TargetCommands:
         if kept is None or fresh is not False or now - kept[0] > _DIAGNOSIS_SECONDS:
             kept = self._diagnosis = (now, doctor_document(self._observing))
         return kept[1]
+
+    def query(self, sql: str, limit: int | None = None) -> Document:
+        """Answer one query: of history that is known here, or of the account's rows."""
+        gold = self._observing.parts.gold
+        if isinstance(gold, GoldThere) and asks_rows(sql):
+            return rows_document(gold, sql, limit)
+        return self._own.query(sql, limit)
 
     def why(self, target: str) -> Document:
         """Explain a file or a model; of a file that is not known, what to look at."""

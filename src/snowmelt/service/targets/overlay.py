@@ -164,8 +164,8 @@ def _board(facts: Facts, scope: Scope, document: Document) -> Document:
 
 
 def _search(facts: Facts, scope: Scope, document: Document) -> Document:
-    """Leave out what only this machine has: its tables and dashboards."""
-    for kind in ("dashboards", "tables", "columns"):
+    """Leave out what only this machine has a page of: tables and their columns."""
+    for kind in ("tables", "columns"):
         document[kind], document["counts"][kind] = [], 0
     return document
 

@@ -1,8 +1,8 @@
 """What is not done, or not known, of a target from here, and what is instead. Pure.
 
-Every verb of Commands is answered from what was read, or stands here: what acts is the
-account's to do, by the statement that is named; what asks rows of silver and gold is
-asked there.
+Every verb of Commands is answered from what was read, by asking the account what
+dashboards ask, or stands here: what acts is the account's to do, by the statement that
+is named; what else asks rows of silver and gold is asked there.
 """
 
 from __future__ import annotations
@@ -81,8 +81,9 @@ def _local(what: str) -> Remedy:
 
 def _rows(scope: Scope, given: dict[str, Any]) -> str:
     return (
-        f"Ask the account: its tables are in {scope.database}, or use a BI tool with "
-        f"the role {scope.names.role('reader')}"
+        f"Dashboards of it are answered: snowmelt dashboards --target "
+        f"{scope.names.owner.target}. Other tools read {scope.database} with the role "
+        f"{scope.names.role('reader')}"
     )
 
 
@@ -116,6 +117,10 @@ _REMEDIES: dict[str, Remedy] = {
         "What a target would take is said by: snowmelt validate --target TARGET"
     ),
     "advise": _local("What costs is told by: snowmelt cost --target TARGET"),
+    **dict.fromkeys(
+        ("share", "shares", "unshare"),
+        _local("Links show dashboards of this machine: observe the target's own page."),
+    ),
     "audit": _local("In the account, run dbt with --full-refresh in a clone."),
 }
 _ACTS = frozenset(

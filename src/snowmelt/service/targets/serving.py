@@ -24,6 +24,7 @@ from snowmelt.service.loop import Loop
 from snowmelt.service.numbers import standing
 from snowmelt.service.supervisor import Supervisor
 from snowmelt.service.targets.commands import target_commands
+from snowmelt.service.targets.gold import GoldThere
 from snowmelt.service.targets.observing import Observing
 from snowmelt.service.targets.opening import opened_target
 from snowmelt.service.targets.project import ObservedProject
@@ -71,6 +72,7 @@ def observe(
     events = Events()
     with opened_target(project, clock, events) as parts:
         observing = Observing(parts, project)
+        gold = parts.gold = GoldThere(observing)
         try:
             observing.read_if_due()
             loop = Loop(parts)
@@ -80,6 +82,7 @@ def observe(
             with _stopped_by_signals(stopping), _answering(loop, observing, tell) as w:
                 _watch(loop, observing, w, (stopping, pace, told))
         finally:
+            gold.close()
             observing.close()
 
 
