@@ -163,6 +163,8 @@ class Account:
             mode = reader.word()
         noun = self._noun(reader)
         gentle = reader.accept("IF", "NOT", "EXISTS")
+        if gentle and noun == "PROCEDURE":
+            raise self._fail("syntax error: unexpected 'IF'", 1003)
         name = reader.name()
         self._allowed(f"CREATE {noun}")
         thing = self._described(noun, name, reader)
@@ -186,6 +188,9 @@ class Account:
             self._require(noun, name)
         if thing.noun == "TASK":
             self._require_suspended(thing)
+            if self.states.get(thing.name) == "started" and not is_new:
+                told = f"Unable to update task {'.'.join(thing.name)}: it is started"
+                raise self._fail(told, 91421)
 
     @staticmethod
     def _path(thing: Thing) -> Name:
@@ -315,10 +320,15 @@ class Account:
         types = [part.split()[-1] for part in arguments.split(",") if part.strip()]
         reader.expect("RETURNS", "VARCHAR", "LANGUAGE", "SQL")
         options = reader.options()
-        reader.expect("EXECUTE", "AS", "OWNER", "AS")
+        reader.expect("EXECUTE", "AS")
+        rights = reader.word()
+        assert rights in ("OWNER", "CALLER"), rights
+        reader.expect("AS")
         body = reader.take()
         assert body.kind == "body"
-        more = {"path": name, "types": types, "body": body.text}
+        if "EXECUTE DBT PROJECT" in body.text and rights != "CALLER":
+            raise self._fail("EXECUTE DBT PROJECT needs a caller's rights procedure")
+        more = {"path": name, "types": types, "body": body.text, "rights": rights}
         return Thing("PROCEDURE", (*name, *types), options, more)
 
     def _new_alert(self, name: Name, reader: Reader) -> Thing:
@@ -991,7 +1001,17 @@ class Account:
             return self._desc_integration(reader.name())
         noun = self._noun(reader)
         self._allowed(f"DESC {noun}")
-        thing = self._require(noun, reader.name())
+        name = reader.name()
+        if noun == "PROCEDURE":
+            types = reader.in_parentheses().split(",")
+            name = (*name, *(each.strip() for each in types if each.strip()))
+        thing = self._require(noun, name)
+        if noun == "PROCEDURE":
+            return [
+                {"property": "language", "value": "SQL"},
+                {"property": "execute as", "value": thing.more["rights"]},
+                {"property": "body", "value": thing.more["body"]},
+            ]
         if noun == "MASKING POLICY":
             return [
                 {"return_type": f"{thing.more['type']}", "body": thing.more["body"]}

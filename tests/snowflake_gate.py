@@ -216,6 +216,31 @@ def _expression(squeezed: str, bare: str) -> Iterator[str]:
             yield f"there is no part {part} of a date"
 
 
+def _procedure(squeezed: str, bare: str) -> Iterator[str]:
+    """sql-reference/sql/create-procedure, execute-dbt-project, and the limitations
+    of dbt Projects on Snowflake (user-guide/data-engineering/…-limitations).
+    """
+    if re.match(r"CREATE PROCEDURE IF NOT EXISTS ", bare):
+        yield "there is no CREATE PROCEDURE IF NOT EXISTS"
+    if "EXECUTE DBT PROJECT" in squeezed:
+        if not re.search(r" EXECUTE AS CALLER ", bare):
+            yield "a procedure with EXECUTE DBT PROJECT has the caller's rights"
+        if not re.search(r"DBT_VERSION = '+\d+(\.\d+)+", squeezed):
+            yield "EXECUTE DBT PROJECT runs dbt 1.9.4 unless it says DBT_VERSION"
+        yield from _transactions(squeezed)
+
+
+def _transactions(squeezed: str) -> Iterator[str]:
+    """No transaction is open while dbt runs: nothing says what becomes of it."""
+    depth = 0
+    for word in re.findall(
+        r"BEGIN TRANSACTION|\bCOMMIT\b|\bROLLBACK\b|EXECUTE IMMEDIATE", squeezed
+    ):
+        depth = {"BEGIN TRANSACTION": 1, "EXECUTE IMMEDIATE": depth}.get(word, 0)
+        if word == "EXECUTE IMMEDIATE" and depth:
+            yield "EXECUTE DBT PROJECT stands in a transaction"
+
+
 def _alert(squeezed: str, bare: str) -> Iterator[str]:
     if not re.search(r" IF ?\( ?EXISTS ?\(", bare):
         yield "an alert is IF (EXISTS (…))"
@@ -232,6 +257,7 @@ _RULES: tuple[tuple[str, Rule], ...] = (
     (_SOME + "DYNAMIC TABLE ", _dynamic_table),
     (_SOME + "MATERIALIZED VIEW ", _materialized_view),
     (_SOME + "ALERT ", _alert),
+    (_SOME + "PROCEDURE ", _procedure),
     (
         _SOME + "(ALERT|VIEW|(MASKING|ROW ACCESS) POLICY|SECURE VIEW) ",
         _expression,

@@ -285,7 +285,8 @@ def test_a_graph_keeps_what_its_tasks_say(tmp_path: Path) -> None:
     root, build, both, end = (made[name] for name in ("ROOT", "BUILD", "BOTH", "END"))
     assert root.when == (
         "(SYSTEM$STREAM_HAS_DATA('SHOP.BRONZE.ORDERS__NEWS') AND "
-        "NOT SYSTEM$STREAM_HAS_DATA('SHOP.BRONZE.EVENTS__NEWS'))"
+        "NOT SYSTEM$STREAM_HAS_DATA('SHOP.BRONZE.EVENTS__NEWS')) OR "
+        "SYSTEM$STREAM_HAS_DATA('SHOP.SNOWMELT.NEWS_OWED')"
     )
     assert dict(root.settings) == {
         "OVERLAP_POLICY": "ALLOW_CHILD_OVERLAP",
@@ -359,7 +360,7 @@ def test_tasks_that_an_account_cannot_do_are_refused(
 def test_what_arrives_is_built_by_itself_where_no_graph_does_it(tmp_path: Path) -> None:
     made = tasks_of(tmp_path, "  a: {every: 1h, sql: count.sql}\n")
     assert set(made) == {"PUBLISH_ARRIVALS", "A"}
-    assert made["PUBLISH_ARRIVALS"].when.count("SYSTEM$STREAM_HAS_DATA") == 2
+    assert made["PUBLISH_ARRIVALS"].when.count("SYSTEM$STREAM_HAS_DATA") == 3
     assert made["A"].schedule == "60 MINUTE"
 
 

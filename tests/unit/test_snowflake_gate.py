@@ -18,7 +18,8 @@ REFUSED = read_statements("refused.sql")
 LET_THROUGH = {
     *("pipe_no_as", "pipe_on_error_abort", "pipe_force", "dt_no_lag", "dt_no_wh"),
     *("task_bad_schedule", "task_after_and_schedule", "si_no_type", "mv_join"),
-    "proc_body_garbage",
+    *("proc_body_garbage", "proc_if_not_exists", "proc_dbt_owner"),
+    *("proc_dbt_no_rights", "proc_dbt_default", "proc_dbt_in_transaction"),
 }
 _WORD = re.compile(r"[A-Z][A-Z_$]{2,}")
 _TEXT = re.compile(r"'(?:[^'\\]|''|\\.)*'|\"[^\"]+\"|\$\$.*?\$\$", re.DOTALL)

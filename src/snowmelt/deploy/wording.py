@@ -197,7 +197,7 @@ def _schedule(given: str) -> str:
 
 def _work(definition: str) -> str:
     """Return what a task does, as far as one line tells it."""
-    call = re.match(r"CALL \S+\('(?P<said>[^']*)'\)", definition)
+    call = re.match(r"CALL \S+\('(?P<said>[^']*)'", definition)
     if call is not None:
         return f"dbt {call['said']}"
     pipes = re.findall(r"ALTER PIPE (\S+) REFRESH", definition)

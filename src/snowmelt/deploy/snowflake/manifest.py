@@ -38,7 +38,8 @@ from snowmelt.deploy.snowflake.places import Findings, PipeFile, pipe_files
 from snowmelt.deploy.snowflake.policies import Policies
 from snowmelt.deploy.snowflake.stage import Stage
 from snowmelt.deploy.snowflake.table import Table, TableColumn
-from snowmelt.deploy.snowflake.transformation import Place, map_news, map_tasks
+from snowmelt.deploy.snowflake.task_place import TAKEN, Place
+from snowmelt.deploy.snowflake.transformation import map_news, map_tasks
 from snowmelt.project.project import Project
 
 SYSTEM = "snowmelt"
@@ -67,6 +68,7 @@ _NEWS_READ = (
 _SYSTEM_TABLES = {
     "pipeline_log": _LOG,
     "news_read": _NEWS_READ,
+    TAKEN: _NEWS_READ,
     FILES: FILES_COLUMNS,
     LOADS: LOADS_COLUMNS,
 }
@@ -300,7 +302,7 @@ class _Manifest:
         return Table(
             sql.path(self.names.database, SYSTEM, name),
             tuple(TableColumn(*each) for each in columns),
-            change_tracking=False,
+            change_tracking=name == TAKEN,  # a stream is on it
             needs=(self.schemas[SYSTEM].address,),
         )
 
@@ -322,6 +324,8 @@ class _Manifest:
             settings.layers.bronze,
             self.warehouse.name,
             target.dbt_project or self.names.prefix,
+            target.dbt_version,
+            target.run_timeout,
             self.names.owner.target,
             self.project.root,
             tuple(pipe.table_name for pipe in self.project.pipes),

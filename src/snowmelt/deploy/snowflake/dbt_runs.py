@@ -1,0 +1,176 @@
+"""How an account runs dbt: a procedure around EXECUTE DBT PROJECT, in turn. Pure.
+
+What the vendor's pages say, and what follows:
+
+- A procedure that calls it has the caller's rights, and one DBT PROJECT is run by one
+  statement at a time (https://docs.snowflake.com/en/user-guide/data-engineering/
+  dbt-projects-on-snowflake-limitations). So steps of a graph come one after the other.
+- Without DBT_VERSION dbt 1.9.4 runs
+  (https://docs.snowflake.com/en/sql-reference/sql/execute-dbt-project).
+- Nothing says whether it joins, commits or ignores a transaction that is open around
+  it, and models make tables, which commits one
+  (https://docs.snowflake.com/en/sql-reference/transactions). So none is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from enum import StrEnum
+
+from snowmelt.deploy.snowflake import sql
+from snowmelt.deploy.snowflake.code import Procedure
+from snowmelt.deploy.snowflake.entity import address_of
+from snowmelt.deploy.snowflake.task import Stream
+from snowmelt.deploy.snowflake.task_place import TAKEN, Place
+from snowmelt.transform.tasks.graph import TaskGraph
+
+RUN_DBT = "run_dbt"
+
+
+class News(StrEnum):
+    """What a run does with the news: rows of bronze that nobody has built."""
+
+    LEAVE = "leave"
+    """It builds nothing."""
+    TAKE = "take"
+    """Before it builds: from now on they are owed. Others build after it."""
+    SETTLE = "settle"
+    """It takes them, unless a step before it did; once it has built, none is owed."""
+
+
+def call_of(place: Place, arguments: str, news: News) -> str:
+    """Return what a task says to run dbt."""
+    given = f"{arguments} --target {place.target}"
+    return f"CALL {place.path(RUN_DBT)}({sql.text(given)}, {sql.text(news.value)})"
+
+
+def owed_stream(place: Place) -> Stream:
+    """Return the stream that stays true until what was taken is built."""
+    taken = place.path(TAKEN)
+    needs = (*place.needs, address_of("table", taken))
+    return Stream(place.owed, taken, needs=needs)
+
+
+def run_procedure(place: Place, streams: Collection[Stream]) -> Procedure:
+    """Return the procedure that runs dbt and says so in the log.
+
+    News is taken before dbt begins, in a transaction that is over by then, and is owed
+    from the moment in which it is no news any more. Rows that come while dbt builds are
+    news; a build that fails or is killed leaves what it took owed, and both streams are
+    asked. What is owed already is not taken again: a step that builds the last part
+    must not settle what came after the first part was built.
+    """
+    log, taken, read = (place.path(e) for e in ("pipeline_log", TAKEN, "news_read"))
+    columns = "(STREAM_NAME, ROW_COUNT, READ_AT)"
+    take = "\n".join(
+        f"    INSERT INTO {taken} {columns}\n"
+        f"      SELECT {sql.text(each.name)}, COUNT(*), CURRENT_TIMESTAMP() "
+        f"FROM {each.name} HAVING COUNT(*) > 0;"
+        for each in streams
+    )
+    code = f"""
+DECLARE
+  unbuilt EXCEPTION (-20002, 'dbt did not do all of it: its output says why');
+  began TIMESTAMP_LTZ DEFAULT CURRENT_TIMESTAMP();
+  statement VARCHAR DEFAULT {_statement(place)};
+  owed NUMBER DEFAULT 0;
+  told VARCHAR DEFAULT '';
+BEGIN
+  SELECT COUNT(*) INTO :owed FROM {place.owed};
+  IF (NEWS <> '{News.LEAVE}' AND owed = 0) THEN
+    BEGIN TRANSACTION;
+{take}
+    COMMIT;
+  END IF;
+  EXECUTE IMMEDIATE :statement;
+  BEGIN
+    SELECT LOWER($1::VARCHAR) INTO :told FROM TABLE(RESULT_SCAN(LAST_QUERY_ID()));
+  EXCEPTION
+    WHEN OTHER THEN
+      told := '';
+  END;
+  IF (told IN ('false', '0')) THEN
+    RAISE unbuilt;
+  END IF;
+  BEGIN TRANSACTION;
+  IF (NEWS = '{News.SETTLE}') THEN
+    INSERT INTO {read} {columns}
+      SELECT STREAM_NAME, ROW_COUNT, READ_AT FROM {place.owed};
+  END IF;
+  INSERT INTO {log} {_LOGGED}
+    SELECT 'run', :ARGS, :began, CURRENT_TIMESTAMP(), 'ok', NULL;
+  COMMIT;
+  RETURN 'ok';
+EXCEPTION
+  WHEN OTHER THEN
+    ROLLBACK;
+    INSERT INTO {log} {_LOGGED}
+      SELECT 'run', :ARGS, :began, CURRENT_TIMESTAMP(), 'failed', :SQLERRM;
+    RAISE;
+END
+"""
+    tables = (address_of("table", each) for each in (log, taken, read))
+    owed = owed_stream(place).address
+    return Procedure(
+        place.path(RUN_DBT),
+        (("ARGS", "VARCHAR"), ("NEWS", "VARCHAR")),
+        code,
+        "CALLER",
+        needs=(*place.needs, *tables, owed, *(each.address for each in streams)),
+    )
+
+
+_LOGGED = "(STEP, OBJECT, STARTED_AT, ENDED_AT, STATUS, ERROR)"
+
+
+def _statement(place: Place) -> str:
+    """Return EXECUTE DBT PROJECT as an expression: its arguments are the caller's."""
+    head = f"EXECUTE DBT PROJECT {place.path(place.dbt_project)} ARGS = '"
+    tail = f"' DBT_VERSION = {sql.text(place.dbt_version)}"
+    return f"{sql.text(head)} || REPLACE(ARGS, '''', '''''') || {sql.text(tail)}"
+
+
+def waits_for(graph: TaskGraph) -> dict[str, str]:
+    """Return which step that runs dbt waits for which other one, by the account's rule.
+
+    Those that a graph lets run side by side come in its order.
+    """
+    found: dict[str, str] = {}
+    above: dict[str, set[str]] = {}
+    last: str | None = None
+    for name in graph.order:
+        task = graph.tasks[name]
+        before = set(task.after).union(*(above[each] for each in task.after))
+        if task.dbt is not None:
+            if last is not None and last not in before:
+                found[name] = last
+                before |= {last, *above[last]}
+            last = name
+        above[name] = before
+    return found
+
+
+def news_of(graph: TaskGraph) -> dict[str, News]:
+    """Return what each step that runs dbt does with the news: the last build settles.
+
+    A step that waits until a person resumes it settles nothing; nor does what runs at
+    the end of a graph, which may have failed, unless nothing else builds.
+    """
+    builds = [n for n, t in graph.tasks.items() if t.dbt is not None and not t.dbt.test]
+    running = [
+        name
+        for name in graph.order
+        if name in builds and (name == graph.root or not graph.tasks[name].suspended)
+    ]
+    last = running[-1] if running else graph.finalizer
+    return {
+        name: (
+            News.LEAVE
+            if name not in builds
+            else News.SETTLE
+            if name == last
+            else News.TAKE
+        )
+        for name, task in graph.tasks.items()
+        if task.dbt is not None
+    }
