@@ -12,7 +12,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from glob import glob
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from snowflake_reader import Reader, Unreadable
 from snowmelt.deploy.snowflake.session import AccountError, Row
@@ -21,7 +25,7 @@ NOUNS = (
     *("WAREHOUSE", "RESOURCE MONITOR", "DATABASE", "SCHEMA", "ROLE", "VIEW", "TABLE"),
     *("STORAGE INTEGRATION", "NOTIFICATION INTEGRATION", "STAGE", "FILE FORMAT"),
     *("PIPE", "STREAM", "TASK", "PROCEDURE", "ALERT", "MASKING POLICY", "INTEGRATION"),
-    "ROW ACCESS POLICY",
+    *("ROW ACCESS POLICY", "DBT PROJECT"),
 )
 SIZES = {
     "XSMALL": "X-Small",
@@ -100,6 +104,9 @@ class Account:
         """Table and path of what was loaded before the project came here."""
         self.pipes: dict[Name, PipeState] = {}
         self.states: dict[Name, str] = {}
+        self.dbts = ["1.9.4", "1.10.15", "1.11.11"]
+        self.staged: dict[Name, dict[str, bytes]] = {}
+        """Files of stages that are gone with the session."""
         self.statements: list[str] = []
         self.stop_after: int | None = None
         self.denied: set[str] = set()
@@ -161,7 +168,11 @@ class Account:
         mode = ""
         if reader.accept("OR"):
             mode = reader.word()
+        is_temporary = reader.accept("TEMPORARY")
         noun = self._noun(reader)
+        if is_temporary:
+            assert noun == "STAGE"
+            return self._create_temporary(reader.name())
         gentle = reader.accept("IF", "NOT", "EXISTS")
         if gentle and noun == "PROCEDURE":
             raise self._fail("syntax error: unexpected 'IF'", 1003)
@@ -179,6 +190,50 @@ class Account:
         self.things[key] = thing
         self._made(thing, is_new=there is None or mode == "REPLACE")
         return [{"status": f"{name[-1]} successfully created."}]
+
+    def _create_temporary(self, stage: Name) -> list[Row]:
+        """A stage of files that is gone with the session."""
+        self._require("SCHEMA", stage[:-1])
+        self.staged[stage] = {}
+        return [{"status": f"Stage area {stage[-1]} successfully created."}]
+
+    def _put(self, reader: Reader) -> list[Row]:
+        """Send files from here: a pattern that takes a folder is refused."""
+        pattern = str(reader.value()).removeprefix("file://")
+        place, _, below = str(reader.value()).removeprefix("@").partition("/")
+        assert reader.options() == {"AUTO_COMPRESS": False, "OVERWRITE": True}
+        found = sorted(glob(pattern))  # noqa: PTH207
+        if not found:
+            raise self._fail(f"File doesn't exist: {pattern}", 253006)
+        for each in found:
+            assert Path(each).is_file(), f"Not a file but a directory: {each}"
+            name = "/".join(filter(None, (below, Path(each).name)))
+            self.staged[named(place)][name] = Path(each).read_bytes()
+        return [{"source": Path(e).name, "status": "UPLOADED"} for e in found]
+
+    def _new_dbt_project(self, name: Name, reader: Reader) -> Thing:
+        """Read the files as dbt there does: whole, with one output of the account."""
+        reader.expect("FROM")
+        stage = named(str(reader.value()).removeprefix("@"))
+        options, files = reader.options(), self.staged[stage]
+        project = yaml.safe_load(files["dbt_project.yml"])
+        profile = yaml.safe_load(files["profiles.yml"])[project["profile"]]
+        output = profile["outputs"][options["DEFAULT_TARGET"]]
+        assert output["type"] == "snowflake"
+        assert {"account", "user", "role", "warehouse", "database"} <= output.keys()
+        assert "env_var" not in files["profiles.yml"].decode()
+        self._require("SCHEMA", (output["database"], output["schema"].upper()))
+        self._require("WAREHOUSE", (output["warehouse"],))
+        listed = yaml.safe_load(files.get("packages.yml", b"{}")).get("packages", [])
+        there = {n.split("/")[1] for n in files if n.startswith("dbt_packages/")}
+        if options["DBT_VERSION"] not in self.dbts:
+            raise self._fail(f"dbt {options['DBT_VERSION']} is not supported", 93998)
+        if len(there) < len(listed):
+            raise self._fail("dbt found packages that are not installed", 93999)
+        return Thing("DBT PROJECT", name, options, {"files": files})
+
+    def _row_of_dbt_project(self, thing: Thing) -> dict[str, Any]:
+        return {"default_target": thing.options["DEFAULT_TARGET"]}
 
     def _check(self, thing: Thing, *, is_new: bool) -> None:
         if thing.noun not in IN_ACCOUNT:
@@ -499,6 +554,8 @@ class Account:
         )
         for each in nouns:
             self._remove(each, name)
+        if noun == "STAGE":
+            self.staged.pop(name, None)
         return [{"status": f"{name[-1]} successfully dropped."}]
 
     def _remove(self, noun: str, name: Name) -> None:
@@ -791,6 +848,10 @@ class Account:
             }
         )
 
+    def _system_supported_dbt_versions(self) -> str:
+        kinds = [{"dbt_version": each, "type": "dbt Core"} for each in self.dbts]
+        return json.dumps(kinds)
+
     def _system_get_aws_sns_iam_policy(self, topic: str) -> str:
         arn = "arn:aws:iam::999999999999:user/abc1-b-self1234"
         return json.dumps(
@@ -902,7 +963,8 @@ class Account:
         }
 
     def _row_of_database(self, thing: Thing) -> dict[str, Any]:
-        return {"retention_time": str(thing.options["DATA_RETENTION_TIME_IN_DAYS"])}
+        days = thing.options.get("DATA_RETENTION_TIME_IN_DAYS", 1)
+        return {"retention_time": str(days)}
 
     _row_of_schema = _row_of_database
 

@@ -31,7 +31,10 @@ _WHOLE = re.compile(
     r"(TYPE|ENABLED) = "
 )
 _KNOWN = re.compile(
-    r"SHOW (ALERTS|ROW ACCESS POLICIES) IN DATABASE [A-Z_]+|"
+    r"SHOW (ALERTS|ROW ACCESS POLICIES|DBT PROJECTS) IN DATABASE [A-Z_]+|"
+    r"CREATE (OR REPLACE )?DBT PROJECT (\.?([A-Z_]+|\"[A-Z_]+\")){3} FROM '@[^']+' "
+    r"DBT_VERSION = '\d+(\.\d+)+' DEFAULT_TARGET = '\w+' COMMENT = '[^']*'|"
+    r"DROP DBT PROJECT IF EXISTS [A-Z_]+(\.[A-Z_]+){2}|"
     r"DROP MASKING POLICY [A-Z_]+(\.[A-Z_]+){2}"
 )
 _TASK_OPTIONS = {

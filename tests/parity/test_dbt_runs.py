@@ -299,6 +299,7 @@ def test_the_procedure_has_its_callers_rights_and_says_which_dbt(
     targets = {"targets": {"prod": TARGET | {"dbt_version": "1.12.3"}}}
     settings = f"version: 1\nname: shop\n{yaml.safe_dump(targets)}"
     account = Account()
+    account.dbts.append("1.12.3")
     deployment = deployed_into(
         make_project(tmp_path, **{"snowmelt.yml": settings}), account
     )

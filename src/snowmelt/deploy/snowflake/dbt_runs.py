@@ -111,12 +111,13 @@ END
 """
     tables = (address_of("table", each) for each in (log, taken, read))
     owed = owed_stream(place).address
+    project = address_of("dbt_project", place.path(place.dbt_project))
     return Procedure(
         place.path(RUN_DBT),
         (("ARGS", "VARCHAR"), ("NEWS", "VARCHAR")),
         code,
         "CALLER",
-        needs=(*place.needs, *tables, owed, *(each.address for each in streams)),
+        needs=(*place.needs, *tables, owed, project, *(e.address for e in streams)),
     )
 
 

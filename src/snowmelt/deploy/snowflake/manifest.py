@@ -23,6 +23,7 @@ from snowmelt.deploy.snowflake.access import (
 )
 from snowmelt.deploy.snowflake.bronze import Surroundings, map_pipe
 from snowmelt.deploy.snowflake.code import MaskingPolicy
+from snowmelt.deploy.snowflake.dbt_project import map_dbt_project
 from snowmelt.deploy.snowflake.dynamic import asks_for_dynamic_tables
 from snowmelt.deploy.snowflake.entity import Entity
 from snowmelt.deploy.snowflake.integration import StorageAccess, StorageIntegration
@@ -335,7 +336,14 @@ class _Manifest:
         if target.runner == "service":
             self._note_tasks()
             return list(map_news(place))
-        return map_tasks(dict(settings.tasks), place, self.findings)
+        project = map_dbt_project(
+            place,
+            sql.name(target.role),
+            settings.layers.default,
+            (*(each.address for each in self._schemas()), self.warehouse.address),
+            self.findings,
+        )
+        return [project, *map_tasks(dict(settings.tasks), place, self.findings)]
 
     def _note_tasks(self) -> None:
         """Say which tasks nobody runs: a machine that follows builds by dbt alone."""

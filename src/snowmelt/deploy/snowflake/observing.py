@@ -24,6 +24,7 @@ from snowmelt.deploy.snowflake.access import (
     found_role_grants,
 )
 from snowmelt.deploy.snowflake.code import Alert, MaskingPolicy, Procedure
+from snowmelt.deploy.snowflake.dbt_project import DbtProject
 from snowmelt.deploy.snowflake.entity import PROVIDER, address_of
 from snowmelt.deploy.snowflake.integration import (
     EmailIntegration,
@@ -63,6 +64,7 @@ _INSIDE = {
     Pipe.kind: "PIPES",
     Stream.kind: "STREAMS",
     Task.kind: "TASKS",
+    DbtProject.kind: "DBT PROJECTS",
     Procedure.kind: "PROCEDURES",
     Alert.kind: "ALERTS",
     MaskingPolicy.kind: "MASKING POLICIES",
@@ -74,6 +76,7 @@ _SIMPLE: dict[str, Callable[[Row], Found]] = {
     FileFormat.kind: FileFormat.found,
     Stream.kind: Stream.found,
     Alert.kind: Alert.found,
+    DbtProject.kind: DbtProject.found,
 }
 _PATH = ("database_name", "schema_name", "name")
 _GRANTED_ON = {"DATABASE", "SCHEMA", "WAREHOUSE", "INTEGRATION"}
