@@ -55,6 +55,10 @@ def test_what_is_sent_is_whole_and_signs_in_as_nobody(tmp_path: Path) -> None:
     }
     assert models
     assert {str(each) for each in models} <= sent.keys()
+    told = yaml.safe_load(sent["models/bronze/_sources.yml"])["sources"]
+    assert {each["name"] for each in told[0]["tables"]} == {
+        pipe.table_name for pipe in project.pipes
+    }
     assert not {"snowmelt.yml", "landing", "README.md"} & sent.keys()
     outputs = yaml.safe_load(sent["profiles.yml"])["snowmelt"]["outputs"]
     assert outputs == {
@@ -210,5 +214,5 @@ def test_links_in_a_circle_are_followed_once(tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "models/a.sql").write_text("select 1")
     (tmp_path / "models/again").symlink_to(tmp_path / "models")
-    found = read_files(tmp_path, profile_text("snowmelt", "prod", {}))
+    found = read_files(tmp_path, profile_text("snowmelt", "prod", {}), ())
     assert [*found] == ["dbt_project.yml", "models/a.sql", "profiles.yml"]

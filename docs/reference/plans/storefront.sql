@@ -496,6 +496,8 @@ PUT 'file://.snowmelt/targets/prod/dbt_project/macros/*.sql' '@STOREFRONT.SNOWME
 
 PUT 'file://.snowmelt/targets/prod/dbt_project/models/bronze/*.md' '@STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/models/bronze' AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
 
+PUT 'file://.snowmelt/targets/prod/dbt_project/models/bronze/*.yml' '@STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/models/bronze' AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
+
 PUT 'file://.snowmelt/targets/prod/dbt_project/models/gold/*.sql' '@STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/models/gold' AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
 
 PUT 'file://.snowmelt/targets/prod/dbt_project/models/gold/*.yml' '@STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/models/gold' AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
@@ -522,7 +524,7 @@ CREATE DBT PROJECT STOREFRONT.SNOWMELT.STOREFRONT
   FROM '@STOREFRONT.SNOWMELT.DBT_PROJECT_FILES'
   DBT_VERSION = '1.11.11'
   DEFAULT_TARGET = 'prod'
-  COMMENT = 'snowmelt storefront/prod c6d54d0e868e';
+  COMMENT = 'snowmelt storefront/prod 8bbe61a2fc38';
 
 DROP STAGE IF EXISTS STOREFRONT.SNOWMELT.DBT_PROJECT_FILES;
 

@@ -28,6 +28,8 @@ from snowmelt.deploy.snowflake.session import Row
 from snowmelt.deploy.snowflake.sql import Written
 from snowmelt.deploy.snowflake.table import found_by_mark
 from snowmelt.deploy.snowflake.task_place import Place
+from snowmelt.pipe.definition import Pipe
+from snowmelt.project.project import Project
 from snowmelt.transform.dbt_project import DBT_PROJECT_FILE, read_dbt_project
 from snowmelt.transform.package_list import packages_file
 
@@ -51,8 +53,8 @@ class DbtProject(Entity):
     noun: ClassVar[str] = "DBT PROJECT"
     traits: ClassVar[Traits] = Traits(rank=45)
 
-    root: Path
-    """The project's folder."""
+    pipes: tuple[Pipe, ...]
+    """What bronze is told to hold."""
     place: Place
     profiles: str
     """The text of its profiles.yml."""
@@ -66,7 +68,7 @@ class DbtProject(Entity):
 
     @cached_property
     def files(self) -> Files:
-        return read_files(self.root, self.profiles)
+        return read_files(self.place.root, self.profiles, self.pipes)
 
     @property
     def properties(self) -> Mapping[str, Value]:
@@ -114,7 +116,7 @@ class DbtProject(Entity):
 
     def write(self) -> Path:
         """Write its folder here, and return where."""
-        folder = self.root.absolute() / self.folder
+        folder = self.place.root.absolute() / self.folder
         write_files(self.files, folder)
         return folder
 
@@ -125,16 +127,16 @@ class DbtProject(Entity):
 
 
 def map_dbt_project(
+    project: Project,
     place: Place,
     role: str,
-    schema: str,
     needs: tuple[Address, ...],
     findings: Findings,
 ) -> DbtProject:
     """Return the DBT PROJECT of a project's folder; refuse what has none to send."""
-    root = place.root
-    _require_whole(root, findings)
-    profile = read_dbt_project(root).profile or "snowmelt"
+    schema = project.settings.layers.default
+    _require_whole(place.root, findings)
+    profile = read_dbt_project(place.root).profile or "snowmelt"
     output = {
         "role": role.strip('"'),
         "warehouse": place.warehouse.strip('"'),
@@ -144,7 +146,7 @@ def map_dbt_project(
     }
     return DbtProject(
         place.path(place.dbt_project),
-        root,
+        project.pipes,
         place,
         profile_text(profile, place.target, output),
         sql.path(place.database, schema),

@@ -337,9 +337,9 @@ class _Manifest:
             self._note_tasks()
             return list(map_news(place))
         project = map_dbt_project(
+            self.project,
             place,
             sql.name(target.role),
-            settings.layers.default,
             (*(each.address for each in self._schemas()), self.warehouse.address),
             self.findings,
         )
