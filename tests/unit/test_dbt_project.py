@@ -9,7 +9,12 @@ import yaml
 
 from shipped import TARGET, deployed_into, make_project
 from snowflake_account import Account
+from snowflake_gate import problems
 from snowmelt.deploy.applying import StepError, apply_plan
+from snowmelt.deploy.diagnosis.building import check_dbt
+from snowmelt.deploy.diagnosis.check import FAIL, PASS, WARN, Asking
+from snowmelt.deploy.harvest.scope import scope_of
+from snowmelt.deploy.opening import names_of
 from snowmelt.deploy.snowflake.dbt_files import (
     patterns_of,
     profile_text,
@@ -182,6 +187,38 @@ def test_a_dbt_that_the_account_has_not_is_told(tmp_path: Path) -> None:
     with pytest.raises(StepError, match=r"1\.11\.11 is not supported"):
         apply_plan(deployment, deployment.plan())
     assert not account.states or "started" not in account.states.values()
+
+
+def test_doctor_says_what_keeps_dbt_from_running(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    account = Account()
+    deployment = deployed_into(project, account)
+    scope = scope_of(project, names_of(project, "prod"))
+
+    def found() -> dict[str, tuple[str, str, str]]:
+        told = check_dbt(Asking(account, scope))
+        assert not [each for c in told for each in problems(c.statement)]
+        return {each.name: (each.level, each.found, each.remedy) for each in told}
+
+    apply_plan(deployment, deployment.plan())
+    assert {level for level, _, _ in found().values()} == {PASS}
+    del account.things[MADE]
+    account.dbts = ["1.9.4", "1.10.15"]
+    level, told, remedy = found()["dbt project"]
+    assert (level, remedy) == (FAIL, "snowmelt deploy apply --target prod")
+    assert "tasks run it" in told
+    level, told, remedy = found()["dbt"]
+    assert (level, told) == (FAIL, "the account has 1.9.4, 1.10.15")
+    assert "dbt_version:" in remedy
+    account.dbts = []
+    assert found()["dbt"][0] == WARN
+    account.denied = {"SHOW DBT"}
+    level, told, remedy = found()["dbt project"]
+    assert level == FAIL
+    assert remedy.startswith("GRANT USAGE ON DBT PROJECT SHOP.SNOWMELT.SHOP TO ROLE")
+    service = make_project(tmp_path, **{"snowmelt.yml": SERVICE})
+    served = scope_of(service, names_of(service, "prod"))
+    assert not check_dbt(Asking(account, served))
 
 
 def test_a_pattern_takes_files_alone_and_each_of_them_once(tmp_path: Path) -> None:
