@@ -217,7 +217,8 @@ class Account:
         stage = named(str(reader.value()).removeprefix("@"))
         options, files = reader.options(), self.staged[stage]
         project = yaml.safe_load(files["dbt_project.yml"])
-        profile = yaml.safe_load(files["profiles.yml"])[project["profile"]]
+        said = re.sub(r".*env_var\('\w+', '(\w+)'\).*", r"\1", project["profile"])
+        profile = yaml.safe_load(files["profiles.yml"])[said]
         output = profile["outputs"][options["DEFAULT_TARGET"]]
         assert output["type"] == "snowflake"
         assert {"account", "user", "role", "warehouse", "database"} <= output.keys()

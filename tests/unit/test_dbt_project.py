@@ -90,7 +90,9 @@ def test_another_model_is_another_project_and_nothing_else(tmp_path: Path) -> No
     assert deployment.plan().is_empty
     (tmp_path / "models/gold/sales.sql").write_text("select 3 as total")
     (tmp_path / "models/gold/more.sql").write_text("select 1 as n")
-    (tmp_path / "dbt_project.yml").write_text("name: shop\nprofile: other\n")
+    (tmp_path / "dbt_project.yml").write_text(
+        "name: shop\nprofile: \"{{ env_var('P', 'other') }}\"\n"
+    )
     after = deployed_again(project, account)
     [change, *settled] = after.plan().acting
     assert change.address.kind == "dbt_project"
@@ -156,6 +158,11 @@ def test_who_runs_dbt_from_a_machine_has_none(tmp_path: Path) -> None:
             {"packages.yml": "packages: [{package: a/b, version: 1.3.0}]"},
             "packages.yml",
             "it lists 1 packages, of which 0 are here",
+        ),
+        (
+            {"dbt_project.yml": "name: shop\nprofile: \"{{ env_var('P') }}\"\n"},
+            "dbt_project.yml",
+            "its profile is named by a variable",
         ),
         (
             {"dbt_project.yml": "name: shop\nmodel-paths: [../beside]\n"},

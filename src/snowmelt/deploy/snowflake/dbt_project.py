@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,6 +35,9 @@ from snowmelt.transform.dbt_project import DBT_PROJECT_FILE, read_dbt_project
 from snowmelt.transform.package_list import packages_file
 
 STAGE = "dbt_project_files"
+_ENV_VAR = re.compile(
+    r"\{\{\s*env_var\(\s*(['\"])\w+\1\s*,\s*(['\"])(?P<default>\w+)\2\s*\)\s*\}\}"
+)
 _CONTINUED = "Or write runner: service in the target: dbt is then run from a machine."
 
 
@@ -136,7 +140,14 @@ def map_dbt_project(
     """Return the DBT PROJECT of a project's folder; refuse what has none to send."""
     schema = project.settings.layers.default
     _require_whole(place.root, findings)
-    profile = read_dbt_project(place.root).profile or "snowmelt"
+    said = read_dbt_project(place.root).profile or "snowmelt"
+    profile = _ENV_VAR.sub(lambda given: given["default"], said)
+    if "{{" in profile:
+        findings.refuse(
+            DBT_PROJECT_FILE,
+            "its profile is named by a variable, and there is none in an account",
+            f"Give it a default: env_var('NAME', 'snowmelt'). {_CONTINUED}",
+        )
     output = {
         "role": role.strip('"'),
         "warehouse": place.warehouse.strip('"'),
@@ -159,7 +170,7 @@ def _require_whole(root: Path, findings: Findings) -> None:
         findings.refuse(
             DBT_PROJECT_FILE,
             "it is not there, and tasks of the account run dbt",
-            f"Make one: snowmelt init --here. {_CONTINUED}",
+            f"Put the dbt project beside snowmelt.yml. {_CONTINUED}",
         )
         return
     for folder in outside(root):

@@ -60,15 +60,32 @@ def run_procedure(place: Place, streams: Collection[Stream]) -> Procedure:
     asked. What is owed already is not taken again: a step that builds the last part
     must not settle what came after the first part was built.
     """
-    log, taken, read = (place.path(e) for e in ("pipeline_log", TAKEN, "news_read"))
-    columns = "(STREAM_NAME, ROW_COUNT, READ_AT)"
-    take = "\n".join(
-        f"    INSERT INTO {taken} {columns}\n"
+    tables = ("pipeline_log", TAKEN, "news_read")
+    needs = (
+        *place.needs,
+        *(address_of("table", place.path(each)) for each in tables),
+        owed_stream(place).address,
+        address_of("dbt_project", place.path(place.dbt_project)),
+        *(each.address for each in streams),
+    )
+    arguments = (("ARGS", "VARCHAR"), ("NEWS", "VARCHAR"))
+    code = _code(place, _taking(place, streams))
+    return Procedure(place.path(RUN_DBT), arguments, code, "CALLER", needs=needs)
+
+
+def _taking(place: Place, streams: Collection[Stream]) -> str:
+    return "\n".join(
+        f"    INSERT INTO {place.path(TAKEN)} {_NEWS}\n"
         f"      SELECT {sql.text(each.name)}, COUNT(*), CURRENT_TIMESTAMP() "
         f"FROM {each.name} HAVING COUNT(*) > 0;"
         for each in streams
     )
-    code = f"""
+
+
+def _code(place: Place, taking: str) -> str:
+    log = f"{place.path('pipeline_log')} {_LOGGED}"
+    read = f"{place.path('news_read')} {_NEWS}"
+    return f"""
 DECLARE
   unbuilt EXCEPTION (-20002, 'dbt did not do all of it: its output says why');
   began TIMESTAMP_LTZ DEFAULT CURRENT_TIMESTAMP();
@@ -79,7 +96,7 @@ BEGIN
   SELECT COUNT(*) INTO :owed FROM {place.owed};
   IF (NEWS <> '{News.LEAVE}' AND owed = 0) THEN
     BEGIN TRANSACTION;
-{take}
+{taking}
     COMMIT;
   END IF;
   EXECUTE IMMEDIATE :statement;
@@ -94,33 +111,24 @@ BEGIN
   END IF;
   BEGIN TRANSACTION;
   IF (NEWS = '{News.SETTLE}') THEN
-    INSERT INTO {read} {columns}
+    INSERT INTO {read}
       SELECT STREAM_NAME, ROW_COUNT, READ_AT FROM {place.owed};
   END IF;
-  INSERT INTO {log} {_LOGGED}
+  INSERT INTO {log}
     SELECT 'run', :ARGS, :began, CURRENT_TIMESTAMP(), 'ok', NULL;
   COMMIT;
   RETURN 'ok';
 EXCEPTION
   WHEN OTHER THEN
     ROLLBACK;
-    INSERT INTO {log} {_LOGGED}
+    INSERT INTO {log}
       SELECT 'run', :ARGS, :began, CURRENT_TIMESTAMP(), 'failed', :SQLERRM;
     RAISE;
 END
 """
-    tables = (address_of("table", each) for each in (log, taken, read))
-    owed = owed_stream(place).address
-    project = address_of("dbt_project", place.path(place.dbt_project))
-    return Procedure(
-        place.path(RUN_DBT),
-        (("ARGS", "VARCHAR"), ("NEWS", "VARCHAR")),
-        code,
-        "CALLER",
-        needs=(*place.needs, *tables, owed, project, *(e.address for e in streams)),
-    )
 
 
+_NEWS = "(STREAM_NAME, ROW_COUNT, READ_AT)"
 _LOGGED = "(STEP, OBJECT, STARTED_AT, ENDED_AT, STATUS, ERROR)"
 
 
