@@ -234,7 +234,8 @@ class Account:
         return Thing("DBT PROJECT", name, options, {"files": files})
 
     def _row_of_dbt_project(self, thing: Thing) -> dict[str, Any]:
-        return {"default_target": thing.options["DEFAULT_TARGET"]}
+        told = ("DEFAULT_TARGET", "DBT_VERSION")
+        return {key.lower(): thing.options[key] for key in told}
 
     def _check(self, thing: Thing, *, is_new: bool) -> None:
         if thing.noun not in IN_ACCOUNT:

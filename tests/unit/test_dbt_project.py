@@ -15,6 +15,7 @@ from snowmelt.deploy.diagnosis.building import check_dbt
 from snowmelt.deploy.diagnosis.check import FAIL, PASS, WARN, Asking
 from snowmelt.deploy.harvest.scope import scope_of
 from snowmelt.deploy.opening import names_of
+from snowmelt.deploy.planning import changed_elsewhere
 from snowmelt.deploy.snowflake.dbt_files import (
     patterns_of,
     profile_text,
@@ -106,6 +107,19 @@ def test_another_model_is_another_project_and_nothing_else(tmp_path: Path) -> No
     (tmp_path / "models/gold/more.sql").unlink()
     apply_plan(again := deployed_again(project, account), again.plan())
     assert "models/gold/more.sql" not in account.things[MADE].more["files"]
+
+
+def test_another_dbt_is_drift_and_put_right(tmp_path: Path) -> None:
+    account = Account()
+    deployment = deployed_into(make_project(tmp_path), account)
+    apply_plan(deployment, deployment.plan())
+    account.rows("ALTER DBT PROJECT SHOP.SNOWMELT.SHOP SET DBT_VERSION = '1.9.4'")
+    [drifted] = changed_elsewhere(deployment.plan())
+    [told] = drifted.differences
+    assert (told.name, told.before, told.after) == ("dbt_version", "1.9.4", "1.11.11")
+    apply_plan(deployment, deployment.plan())
+    assert account.things[MADE].options["DBT_VERSION"] == "1.11.11"
+    assert deployment.plan().is_empty
 
 
 def deployed_again(project: Project, account: Account):  # type: ignore[no-untyped-def]

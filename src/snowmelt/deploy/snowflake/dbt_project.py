@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -126,8 +126,17 @@ class DbtProject(Entity):
 
     @staticmethod
     def found(row: Row) -> Found:
-        """Read a row of SHOW DBT PROJECTS."""
-        return found_by_mark(DbtProject.kind, row, DbtProject.traits)
+        """Read a row of SHOW DBT PROJECTS; its files the digest has.
+
+        https://docs.snowflake.com/en/sql-reference/sql/show-dbt-projects
+        """
+        read = found_by_mark(DbtProject.kind, row, DbtProject.traits)
+        told: dict[str, Value] = {
+            key: str(row[key]).lower()
+            for key in ("dbt_version", "default_target")
+            if row.get(key)
+        }
+        return replace(read, properties=told)
 
 
 def map_dbt_project(
