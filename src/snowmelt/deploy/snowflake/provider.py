@@ -76,7 +76,8 @@ class SnowflakeProvider:
             self._await_access(wanted)
         elif isinstance(wanted, DbtProject) and step.action is not Action.DROP:
             is_new, mark = step.action is Action.CREATE, wanted.mark(self.names.owner)
-            self._run(wanted.send(is_new=is_new, mark=mark), step)
+            for statement in wanted.send(is_new=is_new, mark=mark):
+                self.session.rows(statement)  # a schema may well be there
         else:
             self._run(script_of(step, self.names), step)
 
