@@ -434,6 +434,28 @@ def test_whatever_the_root_does_it_reads_its_streams_first(
     assert not problems(task)
 
 
+def test_steps_side_by_side_come_in_turn_there_and_that_is_told(tmp_path: Path) -> None:
+    text = (
+        "  a: {every: 1h, refresh: {}}\n  b: {after: a, dbt: silver}\n"
+        "  c: {after: a, dbt: other}\n  d: {after: [b, c], dbt: gold}\n"
+    )
+    made = tasks_of(tmp_path, text)
+    assert {name: each.after for name, each in made.items()} == {
+        "A": (),
+        "B": ("SHOP.SNOWMELT.A",),
+        "C": ("SHOP.SNOWMELT.A", "SHOP.SNOWMELT.B"),
+        "D": ("SHOP.SNOWMELT.B", "SHOP.SNOWMELT.C"),
+    }
+    news = {name: re.findall(r"'(\w+)'\)$", each.code) for name, each in made.items()}
+    assert news == {"A": [], "B": ["take"], "C": ["take"], "D": ["settle"]}
+    given = f"version: 1\nname: shop\ntasks:\n{text}" + TARGETS
+    told = remarks(tmp_path, **{"snowmelt.yml": given})
+    assert told[1:] == [
+        "snowmelt.yml:6: tasks.c.dbt: an account runs a DBT PROJECT once at a time: "
+        "there it waits for b, and is left out if that fails"
+    ]
+
+
 # -- history
 
 

@@ -27,6 +27,7 @@ _TEXT = re.compile(r"'(?:[^'\\]|''|\\.)*'|\"[^\"]+\"|\$\$.*?\$\$", re.DOTALL)
 _NAMES = {
     *("SHOP", "SHOP_WH", "SHOP_S", "SHOP_LOADER", "SHOP_READER", "SHOP_TRANSFORMER"),
     *("SYSADMIN", "SHOP_MONITOR", "SHOP_OPS", "LANDING", "ARGS", "VAL", "ANSWER"),
+    "NEWS",
     *("STATUS", "POLICY", "FILE_NAME", "STAGE_LOCATION", "EVENTS", "ORDERS"),
     *("STREAM_NAME", "ROW_COUNT", "READ_AT", "TURN", "RUN_ID", "STEP", "OBJECT"),
     *("STARTED_AT", "ENDED_AT", "ROWS_IN", "ROWS_OUT", "ROWS_REJECTED", "BYTES"),
