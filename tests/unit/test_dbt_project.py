@@ -272,5 +272,10 @@ def test_links_in_a_circle_are_followed_once(tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "models/a.sql").write_text("select 1")
     (tmp_path / "models/again").symlink_to(tmp_path / "models")
+    for name in ("logs/b.sql", ".git/c.sql", "__pycache__/d.pyc"):
+        (tmp_path / "models" / name).parent.mkdir()
+        (tmp_path / "models" / name).write_text("")
     found = read_files(tmp_path, profile_text("snowmelt", "prod", {}), ())
-    assert [*found] == ["dbt_project.yml", "models/a.sql", "profiles.yml"]
+    assert [*found] == [
+        *("dbt_project.yml", "models/a.sql", "models/logs/b.sql", "profiles.yml")
+    ]

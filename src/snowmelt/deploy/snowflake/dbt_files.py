@@ -32,8 +32,6 @@ _BESIDE = (
     DBT_PROJECT_FILE,
     *("packages.yml", "dependencies.yml", "package-lock.yml", "selectors.yml"),
 )
-_LEFT_OUT = {"__pycache__", "node_modules", "target", "logs"}
-
 Files = Mapping[str, bytes]
 
 
@@ -82,7 +80,7 @@ def _below(folder: Path, seen: set[Path]) -> Iterator[Path]:
         return
     seen.add(folder.resolve())
     for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.name in _LEFT_OUT:
+        if path.name.startswith((".", "__pycache__")):
             continue
         if path.is_dir():
             yield from _below(path, seen)
