@@ -200,8 +200,11 @@ class Account:
     def _put(self, reader: Reader) -> list[Row]:
         """Send files from here: a pattern that takes a folder is refused."""
         pattern = str(reader.value()).removeprefix("file://")
-        place, _, below = str(reader.value()).removeprefix("@").partition("/")
-        assert reader.options() == {"AUTO_COMPRESS": False, "OVERWRITE": True}
+        said, end, _ = reader.rest().partition(
+            " AUTO_COMPRESS = FALSE OVERWRITE = TRUE"
+        )
+        assert end, reader.statement
+        place, _, below = said.strip("'").removeprefix("@").partition("/")
         found = sorted(glob(pattern))  # noqa: PTH207
         if not found:
             raise self._fail(f"File doesn't exist: {pattern}", 253006)

@@ -480,43 +480,43 @@ CREATE SCHEMA IF NOT EXISTS STOREFRONT.MAIN;
 
 CREATE OR REPLACE TEMPORARY STAGE STOREFRONT.SNOWMELT.DBT_PROJECT_FILES;
 
-PUT 'file://.snowmelt/targets/prod/dbt_project/*.yml' '@STOREFRONT.SNOWMELT.DBT_PROJECT_FILES' AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
+PUT 'file://.snowmelt/targets/prod/dbt_project/*.yml' @STOREFRONT.SNOWMELT.DBT_PROJECT_FILES AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
 
-PUT 'file://.snowmelt/targets/prod/dbt_project/dbt_packages/snowmelt/*.md' '@STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/dbt_packages/snowmelt' AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
+PUT 'file://.snowmelt/targets/prod/dbt_project/dbt_packages/snowmelt/*.md' @STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/dbt_packages/snowmelt AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
 
-PUT 'file://.snowmelt/targets/prod/dbt_project/dbt_packages/snowmelt/*.yml' '@STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/dbt_packages/snowmelt' AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
+PUT 'file://.snowmelt/targets/prod/dbt_project/dbt_packages/snowmelt/*.yml' @STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/dbt_packages/snowmelt AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
 
-PUT 'file://.snowmelt/targets/prod/dbt_project/dbt_packages/snowmelt/macros/*.sql' '@STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/dbt_packages/snowmelt/macros' AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
+PUT 'file://.snowmelt/targets/prod/dbt_project/dbt_packages/snowmelt/macros/*.sql' @STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/dbt_packages/snowmelt/macros AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
 
-PUT 'file://.snowmelt/targets/prod/dbt_project/dbt_packages/snowmelt/macros/snowflake/*.sql' '@STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/dbt_packages/snowmelt/macros/snowflake' AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
+PUT 'file://.snowmelt/targets/prod/dbt_project/dbt_packages/snowmelt/macros/snowflake/*.sql' @STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/dbt_packages/snowmelt/macros/snowflake AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
 
-PUT 'file://.snowmelt/targets/prod/dbt_project/dbt_packages/snowmelt/macros/tests/*.sql' '@STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/dbt_packages/snowmelt/macros/tests' AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
+PUT 'file://.snowmelt/targets/prod/dbt_project/dbt_packages/snowmelt/macros/tests/*.sql' @STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/dbt_packages/snowmelt/macros/tests AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
 
-PUT 'file://.snowmelt/targets/prod/dbt_project/macros/*.sql' '@STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/macros' AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
+PUT 'file://.snowmelt/targets/prod/dbt_project/macros/*.sql' @STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/macros AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
 
-PUT 'file://.snowmelt/targets/prod/dbt_project/models/bronze/*.md' '@STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/models/bronze' AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
+PUT 'file://.snowmelt/targets/prod/dbt_project/models/bronze/*.md' @STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/models/bronze AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
 
-PUT 'file://.snowmelt/targets/prod/dbt_project/models/bronze/*.yml' '@STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/models/bronze' AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
+PUT 'file://.snowmelt/targets/prod/dbt_project/models/bronze/*.yml' @STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/models/bronze AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
 
-PUT 'file://.snowmelt/targets/prod/dbt_project/models/gold/*.sql' '@STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/models/gold' AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
+PUT 'file://.snowmelt/targets/prod/dbt_project/models/gold/*.sql' @STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/models/gold AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
 
-PUT 'file://.snowmelt/targets/prod/dbt_project/models/gold/*.yml' '@STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/models/gold' AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
+PUT 'file://.snowmelt/targets/prod/dbt_project/models/gold/*.yml' @STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/models/gold AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
 
-PUT 'file://.snowmelt/targets/prod/dbt_project/models/silver/*.sql' '@STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/models/silver' AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
+PUT 'file://.snowmelt/targets/prod/dbt_project/models/silver/*.sql' @STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/models/silver AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
 
-PUT 'file://.snowmelt/targets/prod/dbt_project/models/silver/*.yml' '@STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/models/silver' AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
+PUT 'file://.snowmelt/targets/prod/dbt_project/models/silver/*.yml' @STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/models/silver AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
 
-PUT 'file://.snowmelt/targets/prod/dbt_project/packages/snowmelt/*.md' '@STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/packages/snowmelt' AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
+PUT 'file://.snowmelt/targets/prod/dbt_project/packages/snowmelt/*.md' @STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/packages/snowmelt AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
 
-PUT 'file://.snowmelt/targets/prod/dbt_project/packages/snowmelt/*.yml' '@STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/packages/snowmelt' AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
+PUT 'file://.snowmelt/targets/prod/dbt_project/packages/snowmelt/*.yml' @STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/packages/snowmelt AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
 
-PUT 'file://.snowmelt/targets/prod/dbt_project/packages/snowmelt/macros/*.sql' '@STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/packages/snowmelt/macros' AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
+PUT 'file://.snowmelt/targets/prod/dbt_project/packages/snowmelt/macros/*.sql' @STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/packages/snowmelt/macros AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
 
-PUT 'file://.snowmelt/targets/prod/dbt_project/packages/snowmelt/macros/snowflake/*.sql' '@STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/packages/snowmelt/macros/snowflake' AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
+PUT 'file://.snowmelt/targets/prod/dbt_project/packages/snowmelt/macros/snowflake/*.sql' @STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/packages/snowmelt/macros/snowflake AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
 
-PUT 'file://.snowmelt/targets/prod/dbt_project/packages/snowmelt/macros/tests/*.sql' '@STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/packages/snowmelt/macros/tests' AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
+PUT 'file://.snowmelt/targets/prod/dbt_project/packages/snowmelt/macros/tests/*.sql' @STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/packages/snowmelt/macros/tests AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
 
-PUT 'file://.snowmelt/targets/prod/dbt_project/tests/*.sql' '@STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/tests' AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
+PUT 'file://.snowmelt/targets/prod/dbt_project/tests/*.sql' @STOREFRONT.SNOWMELT.DBT_PROJECT_FILES/tests AUTO_COMPRESS = FALSE OVERWRITE = TRUE;
 
 USE WAREHOUSE STOREFRONT_WH;
 

@@ -38,6 +38,7 @@ STAGE = "dbt_project_files"
 _ENV_VAR = re.compile(
     r"\{\{\s*env_var\(\s*(['\"])\w+\1\s*,\s*(['\"])(?P<default>\w+)\2\s*\)\s*\}\}"
 )
+_PLAIN = re.compile(r"@[\w./]+")
 _CONTINUED = "Or write runner: service in the target: dbt is then run from a machine."
 
 
@@ -104,7 +105,7 @@ class DbtProject(Entity):
             f"CREATE OR REPLACE TEMPORARY STAGE {stage}",
             *(
                 f"PUT {sql.text(f'file://{folder / pattern}')} "
-                f"{sql.text(f'@{stage}/{below}'.rstrip('/'))}"
+                f"{_place_on(stage, below)}"
                 " AUTO_COMPRESS = FALSE OVERWRITE = TRUE"
                 for pattern, below in patterns_of(self.files)
             ),
@@ -137,6 +138,15 @@ class DbtProject(Entity):
             if row.get(key)
         }
         return replace(read, properties=told)
+
+
+def _place_on(stage: str, below: str) -> str:
+    """Write a folder of a stage: in quotes only where it has to be.
+
+    https://docs.snowflake.com/en/sql-reference/sql/put
+    """
+    place = f"@{stage}/{below}".rstrip("/")
+    return place if _PLAIN.fullmatch(place) else sql.text(place)
 
 
 def map_dbt_project(
