@@ -45,6 +45,10 @@ _TASK_OPTIONS = {
     *("USER_TASK_MINIMUM_TRIGGER_INTERVAL_IN_SECONDS", "TARGET_COMPLETION_INTERVAL"),
     *("SERVERLESS_TASK_MIN_STATEMENT_SIZE", "SERVERLESS_TASK_MAX_STATEMENT_SIZE"),
 }
+_ASKED_BY_TASKS = {
+    "SYSTEM$STREAM_HAS_DATA",
+    "SYSTEM$GET_PREDECESSOR_RETURN_VALUE",
+}
 _NOT_IN_PIPES = (
     *("FILES", "FORCE", "PURGE", "SIZE_LIMIT", "RETURN_FAILED_ONLY"),
     *("VALIDATION_MODE", "CURRENT_TIMESTAMP"),
@@ -157,6 +161,9 @@ def _task(squeezed: str, bare: str) -> Iterator[str]:
     head, has_body, _ = bare.partition(" AS ")
     if not has_body:
         yield "a task is AS something"
+    for function in re.findall(r"SYSTEM\$\w+", head.partition(" WHEN ")[2]):
+        if function not in _ASKED_BY_TASKS:
+            yield f"a task's condition has no {function}"
     head = re.split(r" (?:AFTER|WHEN) ", head)[0]
     for option in re.findall(r"(\w+) = ", head):
         if option not in _TASK_OPTIONS:
