@@ -80,6 +80,8 @@ def make_project(root: Path, **changed: str) -> Project:
         "snowmelt.yml": SETTINGS + yaml.safe_dump({"targets": {"prod": TARGET}}),
         "pipes/orders.yml": ORDERS,
         "pipes/events.yml": EVENTS,
+        "dbt_project.yml": "name: shop\nprofile: snowmelt\n",
+        "models/gold/sales.sql": "select 1 as total",
         "check.sql": "select * from gold.sales where total < 0",
         "count.sql": "-- how many\nselect count_if(total > 0) from gold.sales",
     }
@@ -148,6 +150,7 @@ STATES: dict[str, dict[str, str]] = {
     "pattern": {"pipes/orders.yml": ORDERS.replace("orders/*.csv", "orders/**/*.csv")},
     "tasks": {"snowmelt.yml": OTHER_TASKS},
     "rows": {"pipes/events.yml": SEEN},
+    "models": {"models/gold/sales.sql": "select 2 as total"},
     "beside": {"snowmelt.yml": BESIDE},
     "by itself": {"snowmelt.yml": "version: 1\nname: shop\n"},
 }

@@ -12,7 +12,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from glob import glob
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from snowflake_reader import Reader, Unreadable
 from snowmelt.deploy.snowflake.session import AccountError, Row
@@ -21,7 +25,7 @@ NOUNS = (
     *("WAREHOUSE", "RESOURCE MONITOR", "DATABASE", "SCHEMA", "ROLE", "VIEW", "TABLE"),
     *("STORAGE INTEGRATION", "NOTIFICATION INTEGRATION", "STAGE", "FILE FORMAT"),
     *("PIPE", "STREAM", "TASK", "PROCEDURE", "ALERT", "MASKING POLICY", "INTEGRATION"),
-    "ROW ACCESS POLICY",
+    *("ROW ACCESS POLICY", "DBT PROJECT"),
 )
 SIZES = {
     "XSMALL": "X-Small",
@@ -100,6 +104,9 @@ class Account:
         """Table and path of what was loaded before the project came here."""
         self.pipes: dict[Name, PipeState] = {}
         self.states: dict[Name, str] = {}
+        self.dbts = ["1.9.4", "1.10.15", "1.11.11"]
+        self.staged: dict[Name, dict[str, bytes]] = {}
+        """Files of stages that are gone with the session."""
         self.statements: list[str] = []
         self.stop_after: int | None = None
         self.denied: set[str] = set()
@@ -161,8 +168,14 @@ class Account:
         mode = ""
         if reader.accept("OR"):
             mode = reader.word()
+        is_temporary = reader.accept("TEMPORARY")
         noun = self._noun(reader)
+        if is_temporary:
+            assert noun == "STAGE"
+            return self._create_temporary(reader.name())
         gentle = reader.accept("IF", "NOT", "EXISTS")
+        if gentle and noun == "PROCEDURE":
+            raise self._fail("syntax error: unexpected 'IF'", 1003)
         name = reader.name()
         self._allowed(f"CREATE {noun}")
         thing = self._described(noun, name, reader)
@@ -180,6 +193,55 @@ class Account:
         self._made(thing, is_new=there is None or mode == "REPLACE")
         return [{"status": f"{name[-1]} successfully created."}]
 
+    def _create_temporary(self, stage: Name) -> list[Row]:
+        """A stage of files that is gone with the session."""
+        self._require("SCHEMA", stage[:-1])
+        self.staged[stage] = {}
+        return [{"status": f"Stage area {stage[-1]} successfully created."}]
+
+    def _put(self, reader: Reader) -> list[Row]:
+        """Send files from here: a pattern that takes a folder is refused."""
+        pattern = str(reader.value()).removeprefix("file://")
+        said, end, _ = reader.rest().partition(
+            " AUTO_COMPRESS = FALSE OVERWRITE = TRUE"
+        )
+        assert end, reader.statement
+        place, _, below = said.strip("'").removeprefix("@").partition("/")
+        found = sorted(glob(pattern))  # noqa: PTH207
+        if not found:
+            raise self._fail(f"File doesn't exist: {pattern}", 253006)
+        for each in found:
+            assert Path(each).is_file(), f"Not a file but a directory: {each}"
+            name = "/".join(filter(None, (below, Path(each).name)))
+            self.staged[named(place)][name] = Path(each).read_bytes()
+        return [{"source": Path(e).name, "status": "UPLOADED"} for e in found]
+
+    def _new_dbt_project(self, name: Name, reader: Reader) -> Thing:
+        """Read the files as dbt there does: whole, with one output of the account."""
+        reader.expect("FROM")
+        stage = named(str(reader.value()).removeprefix("@"))
+        options, files = reader.options(), self.staged[stage]
+        project = yaml.safe_load(files["dbt_project.yml"])
+        said = re.sub(r".*env_var\('\w+', '(\w+)'\).*", r"\1", project["profile"])
+        profile = yaml.safe_load(files["profiles.yml"])[said]
+        output = profile["outputs"][options["DEFAULT_TARGET"]]
+        assert output["type"] == "snowflake"
+        assert {"account", "user", "role", "warehouse", "database"} <= output.keys()
+        assert "env_var" not in files["profiles.yml"].decode()
+        self._require("SCHEMA", (output["database"], output["schema"].upper()))
+        self._require("WAREHOUSE", (output["warehouse"],))
+        listed = yaml.safe_load(files.get("packages.yml", b"{}")).get("packages", [])
+        there = {n.split("/")[1] for n in files if n.startswith("dbt_packages/")}
+        if options["DBT_VERSION"] not in self.dbts:
+            raise self._fail(f"dbt {options['DBT_VERSION']} is not supported", 93998)
+        if len(there) < len(listed):
+            raise self._fail("dbt found packages that are not installed", 93999)
+        return Thing("DBT PROJECT", name, options, {"files": files})
+
+    def _row_of_dbt_project(self, thing: Thing) -> dict[str, Any]:
+        told = ("DEFAULT_TARGET", "DBT_VERSION")
+        return {key.lower(): thing.options[key] for key in told}
+
     def _check(self, thing: Thing, *, is_new: bool) -> None:
         if thing.noun not in IN_ACCOUNT:
             inside = "DATABASE" if thing.noun == "SCHEMA" else "SCHEMA"
@@ -188,6 +250,9 @@ class Account:
             self._require(noun, name)
         if thing.noun == "TASK":
             self._require_suspended(thing)
+            if self.states.get(thing.name) == "started" and not is_new:
+                told = f"Unable to update task {'.'.join(thing.name)}: it is started"
+                raise self._fail(told, 91421)
 
     @staticmethod
     def _path(thing: Thing) -> Name:
@@ -318,10 +383,15 @@ class Account:
         types = [part.split()[-1] for part in arguments.split(",") if part.strip()]
         reader.expect("RETURNS", "VARCHAR", "LANGUAGE", "SQL")
         options = reader.options()
-        reader.expect("EXECUTE", "AS", "OWNER", "AS")
+        reader.expect("EXECUTE", "AS")
+        rights = reader.word()
+        assert rights in ("OWNER", "CALLER"), rights
+        reader.expect("AS")
         body = reader.take()
         assert body.kind == "body"
-        more = {"path": name, "types": types, "body": body.text}
+        if "EXECUTE DBT PROJECT" in body.text and rights != "CALLER":
+            raise self._fail("EXECUTE DBT PROJECT needs a caller's rights procedure")
+        more = {"path": name, "types": types, "body": body.text, "rights": rights}
         return Thing("PROCEDURE", (*name, *types), options, more)
 
     def _new_alert(self, name: Name, reader: Reader) -> Thing:
@@ -492,6 +562,8 @@ class Account:
         )
         for each in nouns:
             self._remove(each, name)
+        if noun == "STAGE":
+            self.staged.pop(name, None)
         return [{"status": f"{name[-1]} successfully dropped."}]
 
     def _remove(self, noun: str, name: Name) -> None:
@@ -791,6 +863,10 @@ class Account:
             }
         )
 
+    def _system_supported_dbt_versions(self) -> str:
+        kinds = [{"dbt_version": each, "type": "dbt Core"} for each in self.dbts]
+        return json.dumps(kinds)
+
     def _system_get_aws_sns_iam_policy(self, topic: str) -> str:
         arn = "arn:aws:iam::999999999999:user/abc1-b-self1234"
         return json.dumps(
@@ -902,7 +978,8 @@ class Account:
         }
 
     def _row_of_database(self, thing: Thing) -> dict[str, Any]:
-        return {"retention_time": str(thing.options["DATA_RETENTION_TIME_IN_DAYS"])}
+        days = thing.options.get("DATA_RETENTION_TIME_IN_DAYS", 1)
+        return {"retention_time": str(days)}
 
     _row_of_schema = _row_of_database
 
@@ -1001,7 +1078,17 @@ class Account:
             return self._desc_integration(reader.name())
         noun = self._noun(reader)
         self._allowed(f"DESC {noun}")
-        thing = self._require(noun, reader.name())
+        name = reader.name()
+        if noun == "PROCEDURE":
+            types = reader.in_parentheses().split(",")
+            name = (*name, *(each.strip() for each in types if each.strip()))
+        thing = self._require(noun, name)
+        if noun == "PROCEDURE":
+            return [
+                {"property": "language", "value": "SQL"},
+                {"property": "execute as", "value": thing.more["rights"]},
+                {"property": "body", "value": thing.more["body"]},
+            ]
         if noun == "MASKING POLICY":
             return [
                 {"return_type": f"{thing.more['type']}", "body": thing.more["body"]}

@@ -31,7 +31,10 @@ _WHOLE = re.compile(
     r"(TYPE|ENABLED) = "
 )
 _KNOWN = re.compile(
-    r"SHOW (ALERTS|ROW ACCESS POLICIES) IN DATABASE [A-Z_]+|"
+    r"SHOW (ALERTS|ROW ACCESS POLICIES|DBT PROJECTS) IN DATABASE [A-Z_]+|"
+    r"CREATE (OR REPLACE )?DBT PROJECT (\.?([A-Z_]+|\"[A-Z_]+\")){3} FROM '@[^']+' "
+    r"DBT_VERSION = '\d+(\.\d+)+' DEFAULT_TARGET = '\w+' COMMENT = '[^']*'|"
+    r"DROP DBT PROJECT IF EXISTS [A-Z_]+(\.[A-Z_]+){2}|"
     r"DROP MASKING POLICY [A-Z_]+(\.[A-Z_]+){2}"
 )
 _TASK_OPTIONS = {
@@ -41,6 +44,10 @@ _TASK_OPTIONS = {
     *("COMMENT", "FINALIZE", "TASK_AUTO_RETRY_ATTEMPTS", "LOG_LEVEL"),
     *("USER_TASK_MINIMUM_TRIGGER_INTERVAL_IN_SECONDS", "TARGET_COMPLETION_INTERVAL"),
     *("SERVERLESS_TASK_MIN_STATEMENT_SIZE", "SERVERLESS_TASK_MAX_STATEMENT_SIZE"),
+}
+_ASKED_BY_TASKS = {
+    "SYSTEM$STREAM_HAS_DATA",
+    "SYSTEM$GET_PREDECESSOR_RETURN_VALUE",
 }
 _NOT_IN_PIPES = (
     *("FILES", "FORCE", "PURGE", "SIZE_LIMIT", "RETURN_FAILED_ONLY"),
@@ -177,6 +184,9 @@ def _task(squeezed: str, bare: str) -> Iterator[str]:
     head, has_body, _ = bare.partition(" AS ")
     if not has_body:
         yield "a task is AS something"
+    for function in re.findall(r"SYSTEM\$\w+", head.partition(" WHEN ")[2]):
+        if function not in _ASKED_BY_TASKS:
+            yield f"a task's condition has no {function}"
     head = re.split(r" (?:AFTER|WHEN) ", head)[0]
     for option in re.findall(r"(\w+) = ", head):
         if option not in _TASK_OPTIONS:
@@ -239,6 +249,31 @@ def _expression(squeezed: str, bare: str) -> Iterator[str]:
             yield f"there is no part {part} of a date"
 
 
+def _procedure(squeezed: str, bare: str) -> Iterator[str]:
+    """sql-reference/sql/create-procedure, execute-dbt-project, and the limitations
+    of dbt Projects on Snowflake (user-guide/data-engineering/…-limitations).
+    """
+    if re.match(r"CREATE PROCEDURE IF NOT EXISTS ", bare):
+        yield "there is no CREATE PROCEDURE IF NOT EXISTS"
+    if "EXECUTE DBT PROJECT" in squeezed:
+        if not re.search(r" EXECUTE AS CALLER ", bare):
+            yield "a procedure with EXECUTE DBT PROJECT has the caller's rights"
+        if not re.search(r"DBT_VERSION = '+\d+(\.\d+)+", squeezed):
+            yield "EXECUTE DBT PROJECT runs dbt 1.9.4 unless it says DBT_VERSION"
+        yield from _transactions(squeezed)
+
+
+def _transactions(squeezed: str) -> Iterator[str]:
+    """No transaction is open while dbt runs: nothing says what becomes of it."""
+    depth = 0
+    for word in re.findall(
+        r"BEGIN TRANSACTION|\bCOMMIT\b|\bROLLBACK\b|EXECUTE IMMEDIATE", squeezed
+    ):
+        depth = {"BEGIN TRANSACTION": 1, "EXECUTE IMMEDIATE": depth}.get(word, 0)
+        if word == "EXECUTE IMMEDIATE" and depth:
+            yield "EXECUTE DBT PROJECT stands in a transaction"
+
+
 def _alert(squeezed: str, bare: str) -> Iterator[str]:
     if not re.search(r" IF ?\( ?EXISTS ?\(", bare):
         yield "an alert is IF (EXISTS (…))"
@@ -268,6 +303,7 @@ _RULES: tuple[tuple[str, Rule], ...] = (
     (_SOME + "ALERT ", _alert),
     ("CREATE OR ALTER (SECURE )?VIEW ", _altered_view),
     ("(GRANT|REVOKE) ", _bulk_grant),
+    (_SOME + "PROCEDURE ", _procedure),
     (
         _SOME + "(ALERT|VIEW|(MASKING|ROW ACCESS) POLICY|SECURE VIEW) ",
         _expression,

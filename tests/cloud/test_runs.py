@@ -82,7 +82,8 @@ class Following:
         (root / "landing").mkdir()
         self.project = load_project(root)
         self.names = names_of(self.project, "prod")
-        self.ledger.say(NEWS_READ)
+        for table in ("news_read", "news_taken"):
+            self.ledger.say(NEWS_READ.replace("news_read", table))
         mark = Mark(Owner("ledger", "prod"), "test")
         for each in manifest(self.project, self.names, Findings(root)):
             if isinstance(each, Stream):

@@ -295,7 +295,8 @@ def test_a_graph_keeps_what_its_tasks_say(tmp_path: Path) -> None:
     root, build, both, end = (made[name] for name in ("ROOT", "BUILD", "BOTH", "END"))
     assert root.when == (
         "(SYSTEM$STREAM_HAS_DATA('SHOP.BRONZE.ORDERS__NEWS') AND "
-        "NOT SYSTEM$STREAM_HAS_DATA('SHOP.BRONZE.EVENTS__NEWS'))"
+        "NOT SYSTEM$STREAM_HAS_DATA('SHOP.BRONZE.EVENTS__NEWS')) OR "
+        "SYSTEM$STREAM_HAS_DATA('SHOP.SNOWMELT.NEWS_OWED')"
     )
     assert dict(root.settings) == {
         "OVERLAP_POLICY": "ALLOW_CHILD_OVERLAP",
@@ -375,7 +376,7 @@ def test_tasks_that_an_account_cannot_do_are_refused(
 def test_what_arrives_is_built_by_itself_where_no_graph_does_it(tmp_path: Path) -> None:
     made = tasks_of(tmp_path, "  a: {every: 1h, sql: count.sql}\n")
     assert set(made) == {"PUBLISH_ARRIVALS", "A"}
-    assert made["PUBLISH_ARRIVALS"].when.count("SYSTEM$STREAM_HAS_DATA") == 2
+    assert made["PUBLISH_ARRIVALS"].when.count("SYSTEM$STREAM_HAS_DATA") == 3
     assert made["A"].schedule == "60 MINUTE"
 
 
@@ -447,6 +448,28 @@ def test_whatever_the_root_does_it_reads_its_streams_first(
         )
     assert "__NEWS" not in task
     assert not problems(task)
+
+
+def test_steps_side_by_side_come_in_turn_there_and_that_is_told(tmp_path: Path) -> None:
+    text = (
+        "  a: {every: 1h, refresh: {}}\n  b: {after: a, dbt: silver}\n"
+        "  c: {after: a, dbt: other}\n  d: {after: [b, c], dbt: gold}\n"
+    )
+    made = tasks_of(tmp_path, text)
+    assert {name: each.after for name, each in made.items()} == {
+        "A": (),
+        "B": ("SHOP.SNOWMELT.A",),
+        "C": ("SHOP.SNOWMELT.A", "SHOP.SNOWMELT.B"),
+        "D": ("SHOP.SNOWMELT.B", "SHOP.SNOWMELT.C"),
+    }
+    news = {name: re.findall(r"'(\w+)'\)$", each.code) for name, each in made.items()}
+    assert news == {"A": [], "B": ["take"], "C": ["take"], "D": ["settle"]}
+    given = f"version: 1\nname: shop\ntasks:\n{text}" + TARGETS
+    told = remarks(tmp_path, **{"snowmelt.yml": given})
+    assert told[1:] == [
+        "snowmelt.yml:6: tasks.c.dbt: an account runs a DBT PROJECT once at a time: "
+        "there it waits for b, and is left out if that fails"
+    ]
 
 
 # -- history

@@ -29,7 +29,8 @@ REFUSED = read_statements("refused.sql")
 LET_THROUGH = {
     *("pipe_no_as", "pipe_on_error_abort", "pipe_force", "dt_no_lag", "dt_no_wh"),
     *("task_bad_schedule", "task_after_and_schedule", "si_no_type", "mv_join"),
-    "proc_body_garbage",
+    *("proc_body_garbage", "proc_if_not_exists", "proc_dbt_owner"),
+    *("proc_dbt_no_rights", "proc_dbt_default", "proc_dbt_in_transaction"),
 }
 _WORD = re.compile(r"[A-Z][A-Z_$]{2,}")
 _TEXT = re.compile(r"'(?:[^'\\]|''|\\.)*'|\"[^\"]+\"|\$\$.*?\$\$", re.DOTALL)
@@ -37,6 +38,7 @@ _TEXT = re.compile(r"'(?:[^'\\]|''|\\.)*'|\"[^\"]+\"|\$\$.*?\$\$", re.DOTALL)
 _NAMES = {
     *("SHOP", "SHOP_WH", "SHOP_S", "SHOP_LOADER", "SHOP_READER", "SHOP_TRANSFORMER"),
     *("SYSADMIN", "SHOP_MONITOR", "SHOP_OPS", "LANDING", "ARGS", "VAL", "ANSWER"),
+    "NEWS",
     *("STATUS", "POLICY", "FILE_NAME", "STAGE_LOCATION", "EVENTS", "ORDERS"),
     *("STREAM_NAME", "ROW_COUNT", "READ_AT", "TURN", "RUN_ID", "STEP", "OBJECT"),
     *("STARTED_AT", "ENDED_AT", "ROWS_IN", "ROWS_OUT", "ROWS_REJECTED", "BYTES"),

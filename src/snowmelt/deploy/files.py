@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from snowmelt.deploy.deployment import Deployment
+from snowmelt.deploy.snowflake.dbt_project import DbtProject
 from snowmelt.deploy.steps import Plan, Step
 
 _PARTS = (
@@ -19,7 +20,8 @@ def write_scripts(deployment: Deployment, plan: Plan, out: Path) -> Iterator[Pat
     """Write the statements of a plan, one file for each part of it, in order.
 
     A part is a run of steps of one sort: a step that needs a later sort begins another
-    file. Files of an earlier plan are removed.
+    file. Files of an earlier plan are removed. What statements send is written where
+    they look for it, below the project: they are run from there.
     """
     out.mkdir(parents=True, exist_ok=True)
     for old in out.glob("[0-9][0-9][0-9]_*.sql"):
@@ -36,6 +38,9 @@ def write_scripts(deployment: Deployment, plan: Plan, out: Path) -> Iterator[Pat
         file = out / f"{number:03d}_{part}.sql"
         file.write_text(_text(deployment, plan, steps))
         yield file
+    for step in plan.acting:
+        if isinstance(step.wanted, DbtProject):
+            yield step.wanted.write()
 
 
 def _part_of(step: Step) -> str:

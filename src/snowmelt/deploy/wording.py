@@ -34,7 +34,9 @@ SECTIONS = {
         *("stage", "file_format", "masking_policy", "row_access_policy", "table"),
         *("row_access", "view", "pipe"),
     },
-    "What runs": {"stream", "procedure", "task", "task_graph", "alert"},
+    "What runs": {
+        *("stream", "dbt_project", "procedure", "task", "task_graph", "alert"),
+    },
 }
 KEPT = "What is kept"
 _SECTION_OF = {kind: title for title, kinds in SECTIONS.items() for kind in kinds}
@@ -165,6 +167,10 @@ def _stream(given: Properties) -> str:
     return f"what is new in {_short(given['table'])}"
 
 
+def _dbt_project(given: Properties) -> str:
+    return f"{str(given['files']).partition(',')[0]}, run by dbt {given['dbt_version']}"
+
+
 def _procedure(given: Properties) -> str:
     return "EXECUTE DBT PROJECT" if "EXECUTE DBT" in str(given["code"]) else ""
 
@@ -197,7 +203,7 @@ def _schedule(given: str) -> str:
 
 def _work(definition: str) -> str:
     """Return what a task does, as far as one line tells it."""
-    call = re.match(r"CALL \S+\('(?P<said>[^']*)'\)", definition)
+    call = re.match(r"CALL \S+\('(?P<said>[^']*)'", definition)
     if call is not None:
         return f"dbt {call['said']}"
     pipes = re.findall(r"ALTER PIPE (\S+) REFRESH", definition)
@@ -253,6 +259,7 @@ _WORDS: dict[str, Callable[[Properties], str]] = {
     "view": _view,
     "pipe": _pipe,
     "stream": _stream,
+    "dbt_project": _dbt_project,
     "procedure": _procedure,
     "task": _task,
     "task_graph": _said("runs"),

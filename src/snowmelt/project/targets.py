@@ -240,8 +240,25 @@ class SnowflakeTarget(BaseModel):
     )
     dbt_project: ObjectName | None = Field(
         None,
-        description="The DBT PROJECT that the procedure runs, in the schema SNOWMELT; "
-        "the prefix without it.",
+        description="The DBT PROJECT that tasks run, in the schema SNOWMELT, which "
+        "deploy makes of the project's files; the prefix without it.",
+    )
+    dbt_version: Annotated[
+        str,
+        _matching(
+            r"(1\.(1[1-9]|[2-9]\d)|[2-9]\.\d+)\.\d+(-[a-z]+(\.\d+)?)?",
+            "a version such as 1.11.11, and not below 1.11: models here need that",
+        ),
+    ] = Field(
+        "1.11.11",
+        description="The dbt that tasks run, of those the account has: `SELECT "
+        "SYSTEM$SUPPORTED_DBT_VERSIONS()`.",
+    )
+    run_timeout: Duration | None = Field(
+        None,
+        description="How long a task that runs dbt may take, such as 3h, where it does "
+        "not say so itself; the account's own limit, 60 minutes, without it. 7d at "
+        "most.",
     )
     row_access: dict[RuleName, RowAccessRule] = Field(
         default_factory=dict,
@@ -258,6 +275,9 @@ class SnowflakeTarget(BaseModel):
             raise ValueError("'key_passphrase' needs a 'key_path'")
         if not timedelta(0) <= self.keep_history <= timedelta(days=90):
             raise ValueError("'keep_history' is between 0s and 90d")
+        longest = timedelta(days=7)
+        if self.run_timeout and not timedelta(seconds=1) <= self.run_timeout <= longest:
+            raise ValueError("'run_timeout' is between 1s and 7d")
         return self
 
     def secret(self, key: str, environment: Mapping[str, str]) -> str | None:

@@ -33,7 +33,7 @@ def write_package(project_dir: Path) -> list[str]:
 
 def _differences(project_dir: Path) -> list[str]:
     """Return the package's files that are not in a project as this version has them."""
-    wanted = _package_files()
+    wanted = package_files()
     folder = project_dir / PACKAGE
     found = [path.relative_to(folder) for path in folder.rglob("*") if path.is_file()]
     return sorted(
@@ -51,7 +51,8 @@ def outdated_files(project_dir: Path) -> list[str]:
     return _differences(project_dir)
 
 
-def _package_files() -> dict[Path, bytes]:
+def package_files() -> dict[Path, bytes]:
+    """Return the package's files as this version has them, by their paths in it."""
     with as_file(files("snowmelt.transform") / "dbt_package") as origin:
         return {
             path.relative_to(origin): path.read_bytes()

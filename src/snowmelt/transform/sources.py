@@ -38,14 +38,11 @@ def sources_file(project_dir: Path) -> Path:
 def write_sources(project_dir: Path, pipes: Sequence[Pipe]) -> bool:
     """Write the sources file if it differs; say whether it did.
 
-    `pipes` have the contracts as they evolved. Left out are tables that the project
-    declares itself; there is no file if that leaves none.
+    `pipes` have the contracts as they evolved.
     """
     path = sources_file(project_dir)
     there = path.read_text() if path.exists() else ""
-    declared = declared_tables(project_dir, but=path)
-    pipes = [pipe for pipe in pipes if not _is_declared(pipe, declared)]
-    text = render_sources(pipes) if pipes else ""
+    text = sources_text(project_dir, pipes)
     if there == text:
         return False
     if not text:
@@ -56,6 +53,16 @@ def write_sources(project_dir: Path, pipes: Sequence[Pipe]) -> bool:
     written.write_text(text)
     written.replace(path)  # dbt may read it at any moment
     return True
+
+
+def sources_text(project_dir: Path, pipes: Sequence[Pipe]) -> str:
+    """Return what the sources file is to be; empty if there is to be none.
+
+    Left out are tables that the project declares itself.
+    """
+    declared = declared_tables(project_dir, but=sources_file(project_dir))
+    pipes = [pipe for pipe in pipes if not _is_declared(pipe, declared)]
+    return render_sources(pipes) if pipes else ""
 
 
 def render_sources(pipes: Sequence[Pipe]) -> str:

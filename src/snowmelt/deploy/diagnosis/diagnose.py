@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from snowmelt.deploy.diagnosis.building import check_dbt
 from snowmelt.deploy.diagnosis.check import FAIL, Asking, Check
 from snowmelt.deploy.diagnosis.flow import check_streams, check_tasks
 from snowmelt.deploy.diagnosis.pipes import check_pipe
@@ -32,5 +33,6 @@ def diagnose(session: Session, scope: Scope, now: datetime) -> Iterator[Check]:
     yield from check_formats(ask, scope)
     for pipe in scope.pipes:
         yield from check_pipe(ask, pipe, now)
+    yield from check_dbt(ask)
     yield from check_streams(ask, now)
     yield from check_tasks(ask, now)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from snowmelt.deploy.naming import Names
+from snowmelt.deploy.snowflake import sql
 from snowmelt.deploy.snowflake.kept_history import KEEP
 from snowmelt.deploy.snowflake.manifest import SYSTEM, manifest
 from snowmelt.deploy.snowflake.pipe import Pipe as PipeThere
@@ -74,6 +75,15 @@ class Scope:
     def system(self) -> str:
         """The schema of the log and of tasks."""
         return f"{self.names.database}.{SYSTEM.upper()}"
+
+    @property
+    def dbt_project(self) -> str:
+        """The DBT PROJECT that tasks run; empty where a machine runs dbt."""
+        target = self.names.target
+        if target.runner != "tasks":
+            return ""
+        name = target.dbt_project or self.names.prefix
+        return sql.path(self.names.database, SYSTEM, name)
 
     @cached_property
     def tasks_by_path(self) -> dict[str, TaskScope]:

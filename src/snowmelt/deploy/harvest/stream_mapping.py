@@ -10,6 +10,7 @@ from typing import Any
 
 from snowmelt.deploy.harvest.reading import flag, moment, text
 from snowmelt.deploy.snowflake.session import Row
+from snowmelt.deploy.snowflake.task_place import OWED
 
 STREAM_COLUMNS = (
     *("name", "table_name", "mode", "stale", "stale_after", "invalid_reason"),
@@ -35,7 +36,7 @@ def stream_of(row: Row, path: str, has_data: bool | None) -> tuple[Any, ...]:
 def consumer_of(path: str) -> str:
     """Return who reads a stream: the model that owns it, or tasks' conditions."""
     _, schema, name = path.replace('"', "").split(".", 2)
-    if name.upper().endswith("__NEWS"):
+    if name.upper().endswith("__NEWS") or name.lower() == OWED:
         return "tasks"
     own = _OWN.fullmatch(name)
     model = own["model"] if own else name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -17,7 +17,11 @@ from snowmelt.deploy.snowflake.table import found_by_mark
 
 @dataclass(frozen=True)
 class Procedure(Entity):
-    """A stored procedure in SQL, which runs with the rights of its owner."""
+    """A stored procedure in SQL.
+
+    There is no CREATE PROCEDURE IF NOT EXISTS: one that is there already is an error.
+    https://docs.snowflake.com/en/sql-reference/sql/create-procedure
+    """
 
     kind: ClassVar[str] = "procedure"
     noun: ClassVar[str] = "PROCEDURE"
@@ -25,6 +29,8 @@ class Procedure(Entity):
 
     arguments: tuple[tuple[str, str], ...]
     code: str
+    rights: str = "OWNER"
+    """Whose rights it has: OWNER, CALLER."""
 
     @property
     def address(self) -> Address:
@@ -36,10 +42,10 @@ class Procedure(Entity):
 
     @property
     def properties(self) -> Mapping[str, Value]:
-        return {"code": self.code.strip()}
+        return {"code": self.code.strip(), "execute_as": self.rights}
 
     def create(self, mark: Mark) -> list[str]:
-        return self._statement("CREATE PROCEDURE IF NOT EXISTS", mark)
+        return self._statement("CREATE PROCEDURE", mark)
 
     def change(
         self, names: Collection[str], mark: Mark, found: Found | None
@@ -51,15 +57,20 @@ class Procedure(Entity):
         comment = sql.options({"COMMENT": str(mark)})
         return [
             f"{verb} {self.name}({given})\n  RETURNS VARCHAR\n  "
-            f"LANGUAGE SQL\n  {comment}\n  EXECUTE AS OWNER\nAS\n{sql.body(self.code)}"
+            f"LANGUAGE SQL\n  {comment}\n  EXECUTE AS {self.rights}\nAS\n"
+            f"{sql.body(self.code)}"
         ]
 
     def drop(self) -> list[str]:
         return [f"DROP PROCEDURE IF EXISTS {self.address.name}"]
 
     @staticmethod
-    def found(row: Row) -> Found:
-        """Read a row of SHOW PROCEDURES: `RUN(VARCHAR) RETURN VARCHAR`."""
+    def found(row: Row, described: Iterable[Row] = ()) -> Found:
+        """Read a row of SHOW PROCEDURES, `RUN(VARCHAR) RETURN VARCHAR`, and DESCRIBE.
+
+        The code is not compared as it is told, since its white space may be another's:
+        the digest has it. Nor are rights where the account does not tell them.
+        """
         told = {
             **row,
             "database_name": row["catalog_name"],
@@ -69,8 +80,11 @@ class Procedure(Entity):
         arguments = str(row["arguments"]).partition(")")[0].partition("(")[2]
         types = ", ".join(part.strip() for part in arguments.split(",") if part.strip())
         address = address_of(Procedure.kind, f"{read.address.name}({types})")
+        told_of = {str(each["property"]).lower(): each["value"] for each in described}
+        rights = str(told_of.get("execute as") or "").upper()
+        seen: dict[str, Value] = {"execute_as": rights} if rights else {}
         return Found(
-            address, {}, read.mark, read.traits, read.needs, inside=read.inside
+            address, seen, read.mark, read.traits, read.needs, inside=read.inside
         )
 
 

@@ -23,6 +23,7 @@ from snowmelt.deploy.snowflake.access import (
 )
 from snowmelt.deploy.snowflake.bronze import Surroundings, map_pipe
 from snowmelt.deploy.snowflake.code import MaskingPolicy
+from snowmelt.deploy.snowflake.dbt_project import map_dbt_project
 from snowmelt.deploy.snowflake.dynamic import asks_for_dynamic_tables
 from snowmelt.deploy.snowflake.entity import Entity
 from snowmelt.deploy.snowflake.integration import StorageAccess, StorageIntegration
@@ -38,8 +39,9 @@ from snowmelt.deploy.snowflake.places import Findings, PipeFile, pipe_files
 from snowmelt.deploy.snowflake.policies import Policies
 from snowmelt.deploy.snowflake.stage import Stage
 from snowmelt.deploy.snowflake.table import Table, TableColumn
+from snowmelt.deploy.snowflake.task_place import TAKEN, Place
 from snowmelt.deploy.snowflake.task_sql import Readable
-from snowmelt.deploy.snowflake.transformation import Place, map_news, map_tasks
+from snowmelt.deploy.snowflake.transformation import map_news, map_tasks
 from snowmelt.project.project import Project
 
 SYSTEM = "snowmelt"
@@ -69,6 +71,7 @@ _KEPT = ("copy_history", "task_history")
 _SYSTEM_TABLES = {
     "pipeline_log": _LOG,
     "news_read": _NEWS_READ,
+    TAKEN: _NEWS_READ,
     FILES: FILES_COLUMNS,
     LOADS: LOADS_COLUMNS,
 }
@@ -316,7 +319,7 @@ class _Manifest:
         return Table(
             sql.path(self.names.database, SYSTEM, name),
             tuple(TableColumn(*each) for each in columns),
-            change_tracking=False,
+            change_tracking=name == TAKEN,  # a stream is on it
             needs=(self.schemas[SYSTEM].address,),
         )
 
@@ -349,6 +352,8 @@ class _Manifest:
             settings.layers.bronze,
             self.warehouse.name,
             target.dbt_project or self.names.prefix,
+            target.dbt_version,
+            target.run_timeout,
             self.names.owner.target,
             self.project.root,
             tuple(pipe.table_name for pipe in self.project.pipes),
@@ -359,7 +364,14 @@ class _Manifest:
             self._note_tasks()
             return list(map_news(place))
         tasks, readable = dict(settings.tasks), self.readable
-        return map_tasks(tasks, place, self.findings, readable)
+        project = map_dbt_project(
+            self.project,
+            place,
+            sql.name(target.role),
+            (*(each.address for each in self._schemas()), self.warehouse.address),
+            self.findings,
+        )
+        return [project, *map_tasks(tasks, place, self.findings, readable)]
 
     def _note_tasks(self) -> None:
         """Say which tasks nobody runs: a machine that follows builds by dbt alone."""

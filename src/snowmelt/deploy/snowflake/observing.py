@@ -24,6 +24,7 @@ from snowmelt.deploy.snowflake.access import (
     found_role_grants,
 )
 from snowmelt.deploy.snowflake.code import Alert, MaskingPolicy, Procedure
+from snowmelt.deploy.snowflake.dbt_project import DbtProject
 from snowmelt.deploy.snowflake.entity import PROVIDER, address_of
 from snowmelt.deploy.snowflake.integration import (
     EmailIntegration,
@@ -63,6 +64,7 @@ _INSIDE = {
     Pipe.kind: "PIPES",
     Stream.kind: "STREAMS",
     Task.kind: "TASKS",
+    DbtProject.kind: "DBT PROJECTS",
     Procedure.kind: "PROCEDURES",
     Alert.kind: "ALERTS",
     MaskingPolicy.kind: "MASKING POLICIES",
@@ -74,7 +76,7 @@ _SIMPLE: dict[str, Callable[[Row], Found]] = {
     FileFormat.kind: FileFormat.found,
     Stream.kind: Stream.found,
     Alert.kind: Alert.found,
-    Procedure.kind: Procedure.found,
+    DbtProject.kind: DbtProject.found,
 }
 _PATH = ("database_name", "schema_name", "name")
 _GRANTED_ON = {"DATABASE", "SCHEMA", "WAREHOUSE", "INTEGRATION"}
@@ -230,6 +232,7 @@ class _Look:
         found = [*self._schemas()]
         for kind, read in _SIMPLE.items():
             found += [read(row) for row in self.shown[kind] if self._reads(kind, row)]
+        found += self._procedures()
         found += self._each(Table.kind, self._table)
         found += self._each(Pipe.kind, self._pipe)
         found += self._each(MaskingPolicy.kind, self._policy)
@@ -298,6 +301,16 @@ class _Look:
         [answer] = self.session.rows(question)
         state = json.loads(answer["status"]).get("executionState", "")
         return Pipe.found(row, str(state))
+
+    def _procedures(self) -> Iterator[Found]:
+        for row in self.shown[Procedure.kind]:
+            if self._reads(Procedure.kind, row):
+                address = Procedure.found(row).address
+                yield from self._closely(address, partial(self._procedure, row))
+
+    def _procedure(self, row: Row) -> Found:
+        name = Procedure.found(row).address.name
+        return Procedure.found(row, self.session.rows(f"DESCRIBE PROCEDURE {name}"))
 
     def _policy(self, row: Row, name: str) -> Found:
         [described] = self.session.rows(f"DESCRIBE MASKING POLICY {name}")

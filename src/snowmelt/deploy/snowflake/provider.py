@@ -18,6 +18,7 @@ from snowmelt.deploy.snowflake.access import (
     drop_grant,
     drop_role_grant,
 )
+from snowmelt.deploy.snowflake.dbt_project import DbtProject
 from snowmelt.deploy.snowflake.entity import PROVIDER, Entity
 from snowmelt.deploy.snowflake.integration import StorageAccess, status_of
 from snowmelt.deploy.snowflake.observing import integration_outputs, look
@@ -73,6 +74,10 @@ class SnowflakeProvider:
             self._pipe(wanted, step)
         elif isinstance(wanted, StorageAccess):
             self._await_access(wanted)
+        elif isinstance(wanted, DbtProject) and step.action is not Action.DROP:
+            is_new, mark = step.action is Action.CREATE, wanted.mark(self.names.owner)
+            for statement in wanted.send(is_new=is_new, mark=mark):
+                self.session.rows(statement)  # a schema may well be there
         else:
             self._run(script_of(step, self.names), step)
 

@@ -71,6 +71,7 @@ _NOUNS = (
     *_ON_ACCOUNT,
     *("RESOURCE MONITOR", "SCHEMA", "TABLE", "VIEW", "STAGE", "FILE FORMAT", "PIPE"),
     *("STREAM", "TASK", "PROCEDURE", "ALERT", "MASKING POLICY", "ROW ACCESS POLICY"),
+    "DBT PROJECT",
 )
 _PATH = r"(?:\"[^\"]+\"|[\w$]+)(?:\.(?:\"[^\"]+\"|[\w$]+))*"
 _EXECUTES = re.compile(r"EXECUTE (?:MANAGED )?(?:TASK|ALERT)")

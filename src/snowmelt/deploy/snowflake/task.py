@@ -66,7 +66,12 @@ class Stream(Entity):
 
 @dataclass(frozen=True)
 class Task(Entity):
-    """One task. It is changed while its root is suspended: a graph runs as it began."""
+    """One task. It is changed while its root is suspended: a graph runs as it began.
+
+    It is suspended itself, too: one that is started cannot be altered. The graph lets
+    all of them run again (`TaskGraph`), as SYSTEM$TASK_DEPENDENTS_ENABLE does:
+    https://docs.snowflake.com/en/sql-reference/sql/alter-task
+    """
 
     kind: ClassVar[str] = "task"
     noun: ClassVar[str] = "TASK"
@@ -105,7 +110,9 @@ class Task(Entity):
     def change(
         self, names: Collection[str], mark: Mark, found: Found | None
     ) -> list[str]:
-        return [suspend(self.root), self._statement("CREATE OR ALTER TASK", mark)]
+        own = [] if self.root == self.name else [suspend(self.name)]
+        change = self._statement("CREATE OR ALTER TASK", mark)
+        return [suspend(self.root), *own, change]
 
     def _statement(self, verb: str, mark: Mark) -> str:
         given: dict[str, Written] = {"WAREHOUSE": Named(self.warehouse)}

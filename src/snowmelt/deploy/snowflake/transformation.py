@@ -5,17 +5,24 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
-from pathlib import Path
+from functools import cached_property, partial
 
 from snowmelt.deploy.address import Address
 from snowmelt.deploy.snowflake import sql
-from snowmelt.deploy.snowflake.code import Procedure
+from snowmelt.deploy.snowflake.dbt_runs import (
+    News,
+    call_of,
+    news_of,
+    owed_stream,
+    run_procedure,
+    waits_for,
+)
 from snowmelt.deploy.snowflake.entity import Entity, address_of
 from snowmelt.deploy.snowflake.places import Findings
 from snowmelt.deploy.snowflake.sharing import reading_alone, streams_on
 from snowmelt.deploy.snowflake.sql import Written
 from snowmelt.deploy.snowflake.task import Stream, Task, TaskGraph
+from snowmelt.deploy.snowflake.task_place import Place
 from snowmelt.deploy.snowflake.task_sql import Readable, block, task_code
 from snowmelt.transform.tasks.condition import (
     Condition,
@@ -38,43 +45,6 @@ _HERE_ONLY = {
 }
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where tasks are, and what they use."""
-
-    database: str
-    schema: str
-    bronze: str
-    warehouse: str
-    dbt_project: str
-    target: str
-    root: Path
-    tables: tuple[str, ...]
-    """Tables of bronze."""
-    pipes: tuple[str, ...]
-    needs: tuple[Address, ...]
-
-    def path(self, name: str) -> str:
-        return sql.path(self.database, self.schema, name)
-
-    @property
-    def bronze_rows(self) -> dict[str, str]:
-        """All rows of each table of bronze, by the table."""
-        bronze = partial(sql.path, self.database, self.bronze)
-        return {table: bronze(f"{table}__all") for table in self.tables}
-
-    def news(self, table: str) -> str:
-        """The stream that says whether a table of bronze has rows nobody has built."""
-        return sql.path(self.database, self.bronze, f"{table}__news")
-
-    def own(self, root: str, table: str) -> str:
-        """The stream that a graph which does not publish reads for itself."""
-        return sql.path(self.database, self.bronze, f"{table}__{root}")
-
-    def pipe(self, name: str) -> str:
-        return sql.path(self.database, self.bronze, f"{name}_pipe")
-
-
 def map_tasks(
     tasks: dict[str, TaskConfig], place: Place, findings: Findings, readable: Readable
 ) -> list[Entity]:
@@ -85,11 +55,12 @@ def map_tasks(
     """
     graph = LocalGraph(tasks) if tasks else None
     streams = map_news(place)
-    run = _procedure(place, streams)
-    found: list[Entity] = [*streams, run]
-    needs = (*place.needs, run.address, *(each.address for each in streams))
+    run, owed = run_procedure(place, streams), owed_stream(place)
+    found: list[Entity] = [*streams, owed, run]
+    asked = (*streams, owed)
+    needs = (*place.needs, run.address, *(each.address for each in asked))
     if streams and (graph is None or not graph.publishes):
-        found += _publishing(place, streams, needs)
+        found += _publishing(place, [*streams, owed], needs)
     if graph is not None:
         mapped = _Graph(graph, place, findings, needs, readable).mapped()
         if not graph.publishes:
@@ -116,12 +87,13 @@ def _publishing(
     task = Task(
         name,
         name,
-        _call(place, "build"),
+        call_of(place, "build", News.SETTLE),
         place.warehouse,
         when=when,
         settings=(
             ("ALLOW_OVERLAPPING_EXECUTION", False),
             ("SUSPEND_TASK_AFTER_NUM_FAILURES", 10),
+            *_timeout(place.run_timeout),
         ),
         needs=needs,
     )
@@ -132,58 +104,14 @@ def _has_news(stream: str) -> str:
     return f"SYSTEM$STREAM_HAS_DATA({sql.text(stream)})"
 
 
-def _call(place: Place, arguments: str) -> str:
-    given = f"{arguments} --target {place.target}"
-    return f"CALL {place.path('run_dbt')}({sql.text(given)})"
+def _timeout(given: timedelta | None) -> tuple[tuple[str, Written], ...]:
+    """Return how long a task may run; the account's 60 minutes where nothing is said.
 
-
-def _procedure(place: Place, streams: list[Stream]) -> Procedure:
-    """Return the procedure that builds everything and says so in the log.
-
-    Reading the streams is part of its transaction, which sees them as they were when it
-    began: rows that come while dbt builds make the condition true again, and a build
-    that fails leaves it true.
+    https://docs.snowflake.com/en/sql-reference/parameters#user-task-timeout-ms
     """
-    log = place.path("pipeline_log")
-    read = "\n".join(
-        f"  INSERT INTO {place.path('news_read')} (STREAM_NAME, ROW_COUNT, READ_AT)\n"
-        f"    SELECT {sql.text(each.name)}, COUNT(*), CURRENT_TIMESTAMP() "
-        f"FROM {each.name};"
-        for each in streams
-    )
-    columns = "(STEP, OBJECT, STARTED_AT, ENDED_AT, STATUS, ERROR)"
-    statement = (
-        f"'EXECUTE DBT PROJECT {place.path(place.dbt_project)} ARGS = ''' "
-        "|| REPLACE(:ARGS, '''', '''''') || ''''"
-    )
-    code = f"""
-DECLARE
-  began TIMESTAMP_LTZ DEFAULT CURRENT_TIMESTAMP();
-  statement VARCHAR DEFAULT {statement};
-BEGIN
-  BEGIN TRANSACTION;
-{read}
-  EXECUTE IMMEDIATE :statement;
-  INSERT INTO {log} {columns}
-    SELECT 'run', :ARGS, :began, CURRENT_TIMESTAMP(), 'ok', NULL;
-  COMMIT;
-  RETURN 'ok';
-EXCEPTION
-  WHEN OTHER THEN
-    ROLLBACK;
-    INSERT INTO {log} {columns}
-      SELECT 'run', :ARGS, :began, CURRENT_TIMESTAMP(), 'failed', :SQLERRM;
-    RAISE;
-END
-"""
-    tables = ("pipeline_log", "news_read")
-    needs = (*place.needs, *(address_of("table", place.path(t)) for t in tables))
-    return Procedure(
-        place.path("run_dbt"),
-        (("ARGS", "VARCHAR"),),
-        code,
-        needs=(*needs, *(each.address for each in streams)),
-    )
+    if given is None:
+        return ()
+    return (("USER_TASK_TIMEOUT_MS", round(given / timedelta(milliseconds=1))),)
 
 
 @dataclass(frozen=True)
@@ -222,7 +150,7 @@ class _Graph:
     def _task(self, name: str) -> Task:
         task = self.graph.tasks[name]
         place = self.place
-        parents = tuple(place.path(each) for each in task.after)
+        parents = tuple(place.path(each) for each in self._after(name, task))
         root = place.path(self.graph.root)
         finalize = place.path(task.finalize) if task.finalize else ""
         above = [*parents, *([finalize] if finalize else [])]
@@ -238,6 +166,26 @@ class _Graph:
             self._settings(name, task),
             needs=(*self.needs, *(address_of(Task.kind, each) for each in above)),
         )
+
+    def _after(self, name: str, task: TaskConfig) -> tuple[str, ...]:
+        """Return what a task comes after: dbt's steps come one after the other."""
+        other = self._waits.get(name)
+        if other is None:
+            return task.after
+        told = (
+            "an account runs a DBT PROJECT once at a time: there it waits for "
+            f"{other}, and is left out if that fails"
+        )
+        self.findings.remark(self._at(name, "dbt"), told)
+        return (*task.after, other)
+
+    @cached_property
+    def _waits(self) -> dict[str, str]:
+        return waits_for(self.graph)
+
+    @cached_property
+    def _news(self) -> dict[str, News]:
+        return news_of(self.graph)
 
     def _at(self, name: str, *keys: str) -> str:
         return self.findings.settings("tasks", name, *keys)
@@ -268,7 +216,11 @@ class _Graph:
                 "Name a table of bronze, or write runner: service in the target.",
             )
             return ""
-        return self._condition(condition)
+        asked = self._condition(condition)
+        if not self.graph.publishes:
+            return asked
+        # what was taken and not built asks for a run, whatever the condition says
+        return f"{asked} OR {_has_news(self.place.owed)}"
 
     def _condition(self, condition: Condition) -> str:
         if isinstance(condition, UnreadRows):
@@ -293,11 +245,9 @@ class _Graph:
             if "lanes_max" in task.model_fields_set:
                 told = "how many tasks run side by side is the account's matter"
                 self.findings.remark(self._at(name, "lanes_max"), told)
-        if task.timeout is not None:
-            given["USER_TASK_TIMEOUT_MS"] = round(
-                task.timeout / timedelta(milliseconds=1)
-            )
-        return tuple(given.items())
+        runs_dbt = task.dbt is not None
+        timeout = task.timeout or (self.place.run_timeout if runs_dbt else None)
+        return (*given.items(), *_timeout(timeout))
 
     def _code(self, name: str, task: TaskConfig) -> str:
         kind, place = task.kinds[0], self.place
@@ -311,9 +261,10 @@ class _Graph:
             return "SELECT 1"
         if task.dbt is not None:
             if task.dbt.test:
-                return _call(self.place, f"test --select {' '.join(task.dbt.test)}")
-            chosen = " ".join(task.dbt.select)
-            return _call(self.place, f"build --select {chosen} {_NOT_TOO_EARLY}")
+                said = f"test --select {' '.join(task.dbt.test)}"
+            else:
+                said = f"build --select {' '.join(task.dbt.select)} {_NOT_TOO_EARLY}"
+            return call_of(self.place, said, self._news[name])
         if task.refresh is not None:
             told = (
                 "the pipes look at the stage again; nothing waits until all is loaded"
