@@ -131,6 +131,12 @@ SAME = [
     ("a / b", "CAST(a AS DOUBLE) / NULLIF(b, 0)"),
     ("a / 4 / b", "CAST(CAST(a AS DOUBLE) / 4 AS DOUBLE) / NULLIF(b, 0)"),
     ("a / nullif(b, 0)", "CAST(a AS DOUBLE) / NULLIF(b, 0)"),
+    (
+        "(select count(*) from gold.days) / (select sum(a) from gold.days)",
+        'CAST((SELECT COUNT(*) FROM SHOP.GOLD."ORDER" AS days) AS DOUBLE) / '
+        'NULLIF((SELECT SUM(a) FROM SHOP.GOLD."ORDER" AS days), 0)',
+    ),
+    ("(a + b) / (c)", "CAST(a + b AS DOUBLE) / NULLIF(c, 0)"),
     ("avg(a)", "AVG(CAST(a AS DOUBLE))"),
     ("count(*) filter (a > 1)", "COUNT_IF(a > 1)"),
     ("sum(a) filter (where b)", "SUM(IFF(b, a, NULL))"),

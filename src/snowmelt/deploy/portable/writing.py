@@ -125,7 +125,7 @@ def _same_meaning(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.Avg) and not isinstance(node.this, exp.Distinct):
         return exp.Avg(this=_floating(node.this))
     if isinstance(node, exp.TryCast):  # there of texts alone
-        text = exp.cast(node.this.unnest(), exp.DataType.Type.VARCHAR)
+        text = exp.cast(_bare(node.this), exp.DataType.Type.VARCHAR)
         return exp.TryCast(this=text, to=node.args["to"], requires_string=True)
     if isinstance(node, exp.AnyValue):
         return exp.Max(this=node.this)  # one that is not NULL, as here
@@ -138,18 +138,25 @@ def _same_meaning(node: exp.Expr) -> exp.Expr:
 def _quotient(node: exp.Div) -> exp.Expr:
     """Divide as here: in floating point; by nothing is nothing, and no error."""
     below = node.expression
-    number = below.unnest()
+    number = _bare(below)
     is_number = isinstance(number, exp.Literal) and number.name.strip("0.") != ""
     if not is_number and not isinstance(number, exp.Nullif):
-        below = exp.Nullif(this=below.unnest(), expression=exp.Literal.number(0))
+        below = exp.Nullif(this=number, expression=exp.Literal.number(0))
     divided = exp.Div(this=_floating(node.this), expression=below)
     divided.set("typed", False)
     divided.set("safe", False)
     return divided
 
 
+def _bare(value: exp.Expr) -> exp.Expr:
+    """Return a value without parentheses around it; those of a query stay."""
+    while isinstance(value, exp.Paren):
+        value = value.this
+    return value
+
+
 def _floating(value: exp.Expr) -> exp.Expr:
-    return exp.cast(value.unnest(), exp.DataType.Type.DOUBLE)
+    return exp.cast(_bare(value), exp.DataType.Type.DOUBLE)
 
 
 def _require_known(query: exp.Expr) -> None:
