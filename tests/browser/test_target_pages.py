@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.long, pytest.mark.timeout(240)]
 PAGES = (
     *("/", "/files", "/tasks", "/cost", "/cost?days=30", "/doctor", "/rejects"),
-    *("/dashboards", "/d/sales", "/d/sales?region=north&period=2024-01-01..2024-12-31", "/d/odd"),
+    *(
+        "/dashboards",
+        "/d/sales",
+        "/d/sales?region=north&period=2024-01-01..2024-12-31",
+        "/d/odd",
+    ),
     *("/lineage", "/lineage?select=+exposure:sales", "/catalog"),
     *("/catalog/gold.fct_sales", "/catalog/bronze.orders"),
 )

@@ -1,10 +1,6 @@
 """Run in Airflow's environment: one operator, in a process that may die at any point.
 
-<<<<<<<< HEAD:tests/orchestrators/dying_operator.py
-dying_operator.py STORE DEFERRABLE DIES ARGUMENTS: prints what came of it as JSON.
-========
 one_operator.py STORE DEFERRABLE DIES ARGUMENTS: prints what came of it as JSON.
->>>>>>>> orchestr:tests/orchestrators/one_operator.py
 """
 
 from __future__ import annotations
