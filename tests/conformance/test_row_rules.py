@@ -260,6 +260,7 @@ def everything(shop: GatedShop) -> list[Any]:
     ]
 
 
+@pytest.mark.long
 def test_quarantine_after_corrections_is_that_of_a_rebuild(tmp_path: Path) -> None:
     rules = [
         rule("between", "amount", low=0, high=9),

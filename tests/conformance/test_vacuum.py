@@ -186,6 +186,7 @@ def test_what_no_stream_has_read_is_not_held(open_shop: OpenSmall, shop: Shop) -
     assert open_shop.run(None)["run"]["state"] == "SUCCEEDED"
 
 
+@pytest.mark.long
 def test_an_unread_stream_becomes_stale_and_reads_everything(
     open_shop: OpenSmall, shop: Shop, warm: Warm
 ) -> None:

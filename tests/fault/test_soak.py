@@ -116,6 +116,7 @@ def test_corrections_do_not_let_anything_grow(tmp_path: Path) -> None:
     assert soak(tmp_path, 0) == []
 
 
+@pytest.mark.long
 def test_without_vacuum_the_file_grows(tmp_path: Path) -> None:
     assert soak(tmp_path, "forever") == [
         "file and log without load history, last quarter / second"

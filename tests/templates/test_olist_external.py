@@ -191,6 +191,7 @@ def test_a_run_does_not_read_what_was_written_over(
         assert commands.audit()["audit"]["state"] == "SUCCEEDED"
 
 
+@pytest.mark.long
 def test_a_touched_file_lets_a_run_go_on(
     shops: tuple[Shop, Shop], made_files: dict[str, bytes]
 ) -> None:
