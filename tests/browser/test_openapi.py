@@ -34,13 +34,18 @@ NO_HEALTH = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 NOT_CHECKED = [ignored_auth, positive_data_acceptance]
 """Our headers are those of a session whatever it tries; and of names that fit the
 schema there are more than things that have them: then 422 says so."""
+REFUSALS = [400, 401, 403, 404, 405, 409, 413, 415, 422, 428, 429, 431]
+"""How what does not fit is refused: 431 is said of an address that is too long."""
 SLOW = "/api/v1/(run|rebuild|audit|refresh|reload|replay|task_run|task_retry|errands)$"
 """What builds for seconds each time that it is asked."""
 
 
 def make_schema(*, coverage: bool) -> Any:
     config = schemathesis.Config.from_dict(
-        {"phases": {"coverage": {"enabled": coverage}}}
+        {
+            "phases": {"coverage": {"enabled": coverage}},
+            "checks": {"negative_data_rejection": {"expected-statuses": REFUSALS}},
+        }
     )
     schema = schemathesis.openapi.from_dict(openapi_document(), config=config)
     return schema.exclude(path_regex=SLOW)
