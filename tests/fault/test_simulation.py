@@ -36,16 +36,15 @@ from simulation.mutations import MUTATIONS
 IN_ONE_TEST = 25
 SEEDS = 25
 SEEDS_LONG = 10_500
-# Where a mutation shows itself rarely, and how many histories it may take.
-RARE = {
-    mutations.changes_unnoticed: 300,
-    mutations.history_before_rows: 300,
-    mutations.settled_before_commit: 300,
-    mutations.commits_beside_one_another: 400,
-    mutations.overtaken_forgotten: 1000,
-    mutations.log_left_to_the_engine: 1000,
-}
-OFTEN = 300
+# Mutations that take dozens of histories to show themselves, and how many any may take.
+RARE = (
+    mutations.settled_before_commit,
+    mutations.commits_beside_one_another,
+    mutations.overtaken_forgotten,
+    mutations.changes_unnoticed,
+    mutations.log_left_to_the_engine,
+)
+HISTORIES = 500
 
 
 def parts() -> list[object]:
@@ -117,7 +116,7 @@ def test_a_seed_is_one_history(site: Site, hash_seed: str) -> None:
 )
 def test_a_broken_service_is_found(site: Site, mutation: mutations.Mutate) -> None:
     with mutation():
-        for seed in range(RARE.get(mutation, OFTEN)):
+        for seed in range(HISTORIES):
             if simulate(site, seed).violations:
                 return
     pytest.fail(f"{mutation.__name__} was not noticed")

@@ -19,7 +19,7 @@ from unittest.mock import patch
 from simulation.contents import draw_contents
 from simulation.engine import open_faulty
 from simulation.history import Users, take_step
-from simulation.invariants import check_deletion, check_rest, check_told
+from simulation.invariants import check_let_go, check_rest, check_told
 from simulation.sqs import FakeQueue, InlineListener
 from simulation.stages import FakeBucket, FaultyFolder, FaultyStage
 from simulation.weave import Crash, InlineExecutor, LaneExecutor, Weave
@@ -141,7 +141,7 @@ class Simulation:
         self.queue: FakeQueue | None = None
         self.listener: InlineListener | None = None
         if rng.random() < 0.5:
-            self.queue = FakeQueue(self.world, partial(check_deletion, self))
+            self.queue = FakeQueue(self.world)
             self.stage: FaultyStage = FakeBucket(self.world, self.queue.tell_put)
         else:
             self.stage = FaultyFolder(self.world, site.project.landing)
@@ -189,9 +189,10 @@ class Simulation:
     def queue_opened(self) -> None:
         """Listen to the queue, or to the folder, as a new process does."""
         if isinstance(self.stage, FakeBucket) and self.queue is not None:
-            self.listener = InlineListener(self.queue, QUEUE)
+            let_go = partial(check_let_go, self)
+            self.listener = InlineListener(self.queue, QUEUE, let_go)
             self.stage.notify = self._notified
-            self.stage.let_go = self.listener.real.acknowledge
+            self.stage.let_go = self.listener.acknowledge
         elif isinstance(self.stage, FaultyFolder):
             self.stage.forget_events()
 

@@ -86,8 +86,8 @@ def check_told(simulation: Simulation) -> None:
         findings.require(count <= committed[what], f"{what} was told {count} times")
 
 
-def check_deletion(simulation: Simulation, message: Message) -> None:
-    """Check that what a message told of is dealt with when it is deleted."""
+def check_let_go(simulation: Simulation, message: Message) -> None:
+    """Check that what a message told of is dealt with when it is let go of."""
     name, stage = message.name, simulation.stage
     assert isinstance(stage, FakeBucket)
     if stage.puts.get(name) != message.put or pipe_of(name) is None:
@@ -106,7 +106,7 @@ def check_deletion(simulation: Simulation, message: Message) -> None:
         "select 1 from snowmelt.held_files where file_name = $1", [name]
     )
     Findings(simulation).require(
-        done or bool(held), f"the message of {name} was deleted before its load"
+        done or bool(held), f"the message of {name} was let go of before its load"
     )
 
 

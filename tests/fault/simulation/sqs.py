@@ -13,7 +13,7 @@ from snowmelt.errors import UnreachableError
 from snowmelt.landing.config import LandingConfig
 from snowmelt.landing.queue import QueueListener
 
-Deleted = Callable[["Message"], None]
+LetGo = Callable[["Message"], None]
 
 
 @dataclass
@@ -32,7 +32,6 @@ class FakeQueue:
     """At least once, in any order; a received message hides for a while."""
 
     world: World
-    deleted: Deleted = lambda _: None
     messages: dict[int, Message] = field(default_factory=dict)
     _numbers: int = 0
 
@@ -88,7 +87,6 @@ class FakeQueue:
                 failed.append({"Id": entry["Id"]})  # an older handle may be refused
                 continue
             self.world.tell(f"deleted the message of {message.name}")
-            self.deleted(message)
             del self.messages[number]
         return {"Failed": failed}
 
@@ -124,13 +122,26 @@ def _sent(message: Message) -> dict[str, Any]:
 class InlineListener:
     """The real listener, whose threads are steps of the simulation."""
 
-    def __init__(self, queue: FakeQueue, config: LandingConfig) -> None:
+    def __init__(self, queue: FakeQueue, config: LandingConfig, let_go: LetGo) -> None:
         assert config.bucket_path is not None
+        self.queue = queue
+        self.let_go = let_go
         nobody = cast("Any", None)
         clock = queue.world.clock
         self.real = QueueListener(nobody, config.bucket_path, config, clock, 20)
         cast("Any", self.real)._queue = queue
         self.real._outbox.close()  # so that an empty one is not waited for
+
+    def acknowledge(self, is_pending: Callable[[str], bool]) -> None:
+        """Let go of messages: each is judged then, not as its deletion is sent.
+
+        Until that is sent a listing may have found what was forgotten.
+        """
+        before = set(self.real._receipts)
+        self.real.acknowledge(is_pending)
+        for number in sorted(map(int, before - set(self.real._receipts))):
+            if number in self.queue.messages:
+                self.let_go(self.queue.messages[number])
 
     def receive(self) -> None:
         """Do one round of the thread that receives."""
