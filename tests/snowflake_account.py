@@ -78,6 +78,7 @@ class StagedFile:
 class PipeState:
     """What a pipe remembers; made anew, it remembers nothing."""
 
+    made_at: datetime
     paused: bool = False
     history: set[str] = field(default_factory=set)
     pending: list[str] = field(default_factory=list)
@@ -262,7 +263,7 @@ class Account:
     def _made(self, thing: Thing, *, is_new: bool) -> None:
         if thing.noun == "PIPE" and is_new:
             stage = self.things["STAGE", thing.more["copy"]["stage"]]
-            self.pipes[thing.name] = PipeState(stage=stage)
+            self.pipes[thing.name] = PipeState(self.now, stage=stage)
         if thing.noun in ("TASK", "ALERT") and is_new:
             self.states[thing.name] = "suspended"
         if is_new and thing.noun not in IN_ACCOUNT and thing.noun != "SCHEMA":
@@ -735,12 +736,14 @@ class Account:
 
     def _refresh(self, pipe: Thing, state: PipeState, given: dict[str, Any]) -> None:
         folder = self._folder(pipe)
-        since = given.get("MODIFIED_AFTER")
+        said = given.get("MODIFIED_AFTER")
+        oldest = self.now - timedelta(days=7)
+        since = datetime.fromisoformat(said) if said else oldest
+        if since < oldest:
+            raise self._fail(f"Invalid value {said} for MODIFIED_AFTER: 7 days at most")
         table = pipe.more["copy"]["table"]
         for file in list(self.files.values()):
-            is_new = file.modified_at > self.now - timedelta(days=7) and (
-                since is None or file.modified_at > datetime.fromisoformat(since)
-            )
+            is_new = file.modified_at > since
             below = file.path.removeprefix(folder).startswith(given.get("PREFIX", ""))
             known = (table, file.path) in self.copied
             if is_new and below and not known and self._matches(pipe, file.path):

@@ -79,7 +79,7 @@ _CALLED = {
     *("CAST", "COUNT_IF", "CURRENT_DATE", "EQUAL_NULL", "GREATEST", "NULLIF"),
     *("SYSTEM$SET_RETURN_VALUE", "SYSTEM$STREAM_HAS_DATA", "TASK_HISTORY", "REPLACE"),
     *("LAST_SUCCESSFUL_SCHEDULED_TIME", "SCHEDULED_TIME", "LOWER", "UPPER"),
-    *("LAST_QUERY_ID", "RESULT_SCAN", "DATEDIFF", "IFNULL"),
+    *("LAST_QUERY_ID", "RESULT_SCAN", "DATEDIFF", "IFNULL", "TO_VARCHAR"),
 }
 # Words of the grammar that stand before a parenthesis, and types with a length.
 _WORDS = {
@@ -187,6 +187,9 @@ def _task(squeezed: str, bare: str) -> Iterator[str]:
     for function in re.findall(r"SYSTEM\$\w+", head.partition(" WHEN ")[2]):
         if function not in _ASKED_BY_TASKS:
             yield f"a task's condition has no {function}"
+    for refresh in re.findall(r"ALTER PIPE \S+ REFRESH(?:(?!ALTER PIPE).)*", squeezed):
+        if " MODIFIED_AFTER = " not in refresh:
+            yield "a task's REFRESH says MODIFIED_AFTER: its pipe may be made anew"
     head = re.split(r" (?:AFTER|WHEN) ", head)[0]
     for option in re.findall(r"(\w+) = ", head):
         if option not in _TASK_OPTIONS:
@@ -207,6 +210,14 @@ def _schedule(given: str) -> Iterator[str]:
         CronSim(expression, datetime(2026, 1, 1, tzinfo=ZoneInfo(zone)))
     except (CronSimError, KeyError, ValueError):
         yield f"no schedule: {given}"
+
+
+def _refresh(squeezed: str, bare: str) -> Iterator[str]:
+    """https://docs.snowflake.com/en/sql-reference/sql/alter-pipe"""
+    since = re.search(r" MODIFIED_AFTER = (\S+)", squeezed)
+    iso = r"'\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?[-+]\d\d:\d\d'"
+    if since and not re.fullmatch(iso, since[1]):
+        yield f"MODIFIED_AFTER is a text in ISO-8601, with its offset: {since[1]}"
 
 
 def _storage_integration(squeezed: str, bare: str) -> Iterator[str]:
@@ -294,6 +305,7 @@ Rule = Callable[[str, str], Iterator[str]]
 _SOME = r"CREATE (OR (REPLACE|ALTER) )?"
 _RULES: tuple[tuple[str, Rule], ...] = (
     (_SOME + "PIPE ", _pipe),
+    ("ALTER PIPE ", _refresh),
     (_SOME + "STREAM ", _stream),
     (_SOME + "TASK ", _task),
     (_SOME + "STORAGE INTEGRATION ", _storage_integration),

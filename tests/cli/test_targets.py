@@ -22,6 +22,8 @@ from snowmelt.deploy.harvest.scope import scope_of
 from snowmelt.errors import UnreachableError
 from snowmelt.project.project import Project, load_project
 from snowmelt.serve.api import GETS, POSTS
+from snowmelt.service.targets import observing
+from snowmelt.service.targets.answering import answered_there
 from snowmelt.service.targets.commands import ANSWERED
 from snowmelt.service.targets.project import observed_project
 from snowmelt.service.targets.refusing import refusal
@@ -192,9 +194,6 @@ def test_tasks_runs_streams_and_why_are_those_of_the_target(person: Person) -> N
     assert person.says("why", "odd.txt", "--target", "prod") == 2
     [alert] = [e for e in person.asks("alerts")["causes"] if e["rule"] == "failed"]
     assert alert["command"].endswith(" --target prod")
-    person.account.stream_rows["SHOP.BRONZE.ORDERS__NEWS"] = 1
-    [condition] = person.asks("tasks")["conditions"]
-    assert condition["holds"] is False
 
 
 def test_what_a_target_has_not_is_refused_with_the_way(person: Person) -> None:
@@ -365,3 +364,31 @@ def test_what_observes_a_target_is_not_the_service_of_this_machine(
     assert here.socket.parent == here.state
     assert there.socket.parent == there.state != here.state
     assert there.warehouse_path != here.warehouse_path
+
+
+def test_a_condition_is_told_as_the_task_there_asks_it(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was taken and not built begins a run, too; the account is read anew."""
+    person.account.stream_rows = {"SHOP.SNOWMELT.NEWS_OWED": 1}
+    with monkeypatch.context() as patched:
+        patched.setattr(observing, "FRESH", timedelta(0))
+        assert person.says("tasks", "--target", "prod") == 0
+    asked = "stream_has_data(orders) or stream_has_data(news_owed)"
+    assert f"build runs when {asked}: so now." in person.err
+    project = observed_project(load_project(person.root), "prod")
+    with answered_there(project, SystemClock(), None) as commands:
+        [of_list] = commands.tasks()["conditions"]
+        [of_board] = commands.task_board(None, None, None, 9)["conditions"]
+        of_task = commands.task_detail("build", None, None, 9)["condition"]
+    assert of_list == of_board == of_task
+    assert of_list == {
+        "task": "build",
+        "when": asked,
+        "holds": True,
+        "problem": None,
+        "streams": [
+            {"name": "orders", "has_data": False},
+            {"name": "news_owed", "has_data": True},
+        ],
+    }

@@ -21,11 +21,14 @@ from small_shop import Shop, columns, open_shop
 from snowpipe import Bucket, Pipe, Table
 from task_project import MovedClock
 
+from refreshed import read_refresh, sent_by
 from snowmelt.deploy.snowflake.bronze import Surroundings, map_pipe
 from snowmelt.deploy.snowflake.catch_up import Refresh, Staged, catch_up
 from snowmelt.deploy.snowflake.places import Findings, PipeFile
+from snowmelt.deploy.snowflake.refreshing import refresh_code
 from snowmelt.deploy.snowflake.stage import Stage
 from snowmelt.deploy.snowflake.table import View
+from snowmelt.deploy.snowflake.task_place import Place
 from snowmelt.errors import SnowmeltError
 from snowmelt.pipe.definition import Pipe as Definition
 from snowmelt.pipe.pattern import compile_pattern
@@ -37,6 +40,10 @@ PIPE: dict[str, Any] = {
     "pattern": "t*.csv",
     "contract": columns("id integer"),
 }
+PLACE = Place(
+    *("SHOP", "SNOWMELT", "bronze", "SHOP_WH", "SHOP", "1.11.11", None, "prod"),
+    *(Path(), ("t",), ("t",), ()),
+)
 Outcome = dict[str, Any]
 _ROWS = (
     "create table t__all (id integer, _file varchar, _file_row bigint, "
@@ -60,7 +67,7 @@ class There:
         self.pipe = PIPE | pipe
         self.bucket, self.table = Bucket(), Table()
         on_error = str(self.pipe.get("on_error", "skip_file"))
-        self.told = Pipe(self.bucket, self.table, self._pattern, on_error)
+        self.told = Pipe(self.bucket, self.table, self._pattern, self.now, on_error)
 
     @property
     def _pattern(self) -> str:
@@ -79,7 +86,10 @@ class There:
             pipe.turn(self.now)
 
     def refresh(self, _: object) -> None:
-        self.told.refresh(self.now)
+        """A task with `refresh:` runs: what it says is its deployed text's."""
+        made = {("BRONZE", "T_PIPE"): self.told.made_at}
+        for statement in sent_by(refresh_code(PLACE, ("t",)), made, self.now):
+            self.told.refresh(self.now, read_refresh(statement)[1])
 
     def wait(self, text: str) -> None:
         self.now += duration(text)
@@ -98,13 +108,17 @@ class There:
 
     def by_hand(self, _: object) -> None:
         """Somebody makes the pipe anew, and lets it look at the stage."""
-        self.told.recreate(self._pattern)
+        self.make_anew(None)
         self.told.refresh(self.now)
+
+    def make_anew(self, _: object) -> None:
+        """Somebody makes the pipe anew, and that is all."""
+        self.told.recreate(self._pattern, self.now)
 
     def repattern(self, pattern: str) -> None:
         """The project changes, and `deploy apply` makes the pipe anew its own way."""
         self.pipe = self.pipe | {"pattern": pattern}
-        self.told.recreate(self._pattern)
+        self.told.recreate(self._pattern, self.now)
         staged = [
             Staged(found.modified_at, path)
             for path, found in self.bucket.objects.items()
@@ -119,7 +133,7 @@ class There:
 
     def second_pipe(self, pattern: str) -> None:
         """Another pipe on the same files and the same table."""
-        Pipe(self.bucket, self.table, compile_pattern(pattern).pattern)
+        Pipe(self.bucket, self.table, compile_pattern(pattern).pattern, self.now)
 
     def outcome(self) -> Outcome:
         history: dict[str, list[str]] = {}
@@ -252,6 +266,9 @@ class HereAlone(Here):
         self.shop = self._opened(self.clock)
         self.shop.load()
 
+    def make_anew(self, _: object) -> None:
+        self.shop = self._opened(self.clock)
+
     def repattern(self, pattern: str) -> None:
         self.pipes = [self.pipes[0] | {"pattern": pattern}]
         self.shop = self._opened(self.clock)
@@ -270,7 +287,7 @@ class HereAlone(Here):
         return super().outcome() | refused
 
 
-CHANGES_THE_PROJECT = {"by_hand", "repattern", "second_pipe"}
+CHANGES_THE_PROJECT = {"by_hand", "make_anew", "repattern", "second_pipe"}
 
 
 def is_alone(scenario: Scenario) -> bool:

@@ -150,6 +150,8 @@ class Pipe:
     bucket: Bucket
     table: Table
     pattern: str
+    made_at: datetime
+    """CREATED of PIPES (sql-reference/info-schema/pipes)."""
     on_error: str = "skip_file"
     known: dict[str, datetime] = field(default_factory=dict)
     """By path alone, loaded or failed; the ETag is not looked at
@@ -173,23 +175,28 @@ class Pipe:
             if now - at < EVENTS_KEPT:
                 self._ingest(path, now)
 
-    def refresh(self, now: datetime) -> None:
+    def refresh(self, now: datetime, since: datetime | None = None) -> None:
         """ALTER PIPE … REFRESH: files of the last 7 days that neither the pipe's
-        history nor the table's knows (user-guide/data-load-snowpipe-manage).
+        history nor the table's knows (user-guide/data-load-snowpipe-manage); with
+        MODIFIED_AFTER those that were staged since, 7 days back at most
+        (sql-reference/sql/alter-pipe).
         """
+        if since is not None and now - since > REFRESH_REACHES:
+            raise ValueError(f"MODIFIED_AFTER is more than 7 days back: {since}")
+        oldest = since or now - REFRESH_REACHES
         for path, found in self.bucket.matching(self.pattern):
             key, at = self.table.copied.get(path, ("", now))
             is_copied = key == found.key and now - at < TABLE_KEEPS
-            if now - found.modified_at < REFRESH_REACHES and not is_copied:
+            if found.modified_at > oldest and not is_copied:
                 self.hear(path, now)
         self.turn(now)
 
-    def recreate(self, pattern: str) -> None:
-        """CREATE OR REPLACE PIPE: what it loaded is forgotten
-        (user-guide/data-load-snowpipe-manage).
+    def recreate(self, pattern: str, now: datetime) -> None:
+        """CREATE OR REPLACE PIPE: what it loaded is forgotten, and what it was told
+        and had not loaded (user-guide/data-load-snowpipe-manage).
         """
-        self.pattern = pattern
-        self.known = {}
+        self.pattern, self.made_at = pattern, now
+        self.known, self.waiting, self.paused = {}, [], False
 
     def _ingest(self, path: str, now: datetime) -> None:
         found = self.bucket.objects.get(path)

@@ -123,6 +123,12 @@ CREATE MATERIALIZED VIEW M AS SELECT A.X FROM A JOIN B ON A.X = B.X
 -- select_garbage: keyword typo
 SELEC 1
 
+-- task_refresh_whole: a pipe that was made anew would copy everything again (user-guide/data-load-snowpipe-manage)
+CREATE TASK S.T WAREHOUSE = W SCHEDULE = '1 HOUR' AS EXECUTE IMMEDIATE $$ BEGIN ALTER PIPE S.P REFRESH; END $$
+
+-- pipe_refresh_moment: a moment is ISO-8601, with its offset
+ALTER PIPE S.P REFRESH MODIFIED_AFTER = '2026-01-01 00:00:00'
+
 -- exec_task_bad: typo
 EXECUTE TASKS T
 

@@ -12,6 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from refreshed import sent_by
 from shipped import ORDERS, SETTINGS, TARGET, deployed_into, make_project, states
 from snowflake_account import Account
 from snowflake_gate import problems
@@ -305,10 +306,11 @@ def test_a_graph_keeps_what_its_tasks_say(tmp_path: Path) -> None:
         "USER_TASK_MINIMUM_TRIGGER_INTERVAL_IN_SECONDS": 30,
         "CONFIG": '{"a": "x\'y"}',
     }
-    assert root.code == (
-        "EXECUTE IMMEDIATE\n$$\nBEGIN\n"
-        "  ALTER PIPE SHOP.BRONZE.ORDERS_PIPE REFRESH;\nEND\n$$"
-    )
+    since = {("BRONZE", "ORDERS_PIPE"): NOW - timedelta(hours=1)}
+    assert sent_by(root.code, since, NOW) == [
+        "ALTER PIPE SHOP.BRONZE.ORDERS_PIPE REFRESH "
+        "MODIFIED_AFTER = '2026-05-31T22:00:00+00:00'"
+    ]
     assert build.after == ("SHOP.SNOWMELT.ROOT",)
     assert dict(build.settings) == {"USER_TASK_TIMEOUT_MS": 90_000}
     assert (

@@ -31,6 +31,7 @@ LET_THROUGH = {
     *("task_bad_schedule", "task_after_and_schedule", "si_no_type", "mv_join"),
     *("proc_body_garbage", "proc_if_not_exists", "proc_dbt_owner"),
     *("proc_dbt_no_rights", "proc_dbt_default", "proc_dbt_in_transaction"),
+    *("task_refresh_whole", "pipe_refresh_moment"),
 }
 _WORD = re.compile(r"[A-Z][A-Z_$]{2,}")
 _TEXT = re.compile(r"'(?:[^'\\]|''|\\.)*'|\"[^\"]+\"|\$\$.*?\$\$", re.DOTALL)

@@ -77,7 +77,7 @@ def _properties(root: Path) -> Iterator[_Text]:
     """
     for folder in FOLDERS:
         for path in sorted((root / folder).rglob("*.y*ml")):
-            for keys, above, text in _scalars_of(path):
+            for keys, above, text in scalars_of(_read(path)):
                 if keys[-1] in CONDITIONS:
                     yield path, above, text, False
                 elif keys[-1] in OF_CARDS and METRICS in keys:
@@ -88,17 +88,17 @@ def _cards(root: Path) -> Iterator[_Text]:
     """Yield the SQL of dashboards: in their files, and in files of its own."""
     folder = root / DASHBOARDS
     for path in sorted(folder.glob("*.yml")):
-        for keys, above, text in _scalars_of(path):
+        for keys, above, text in scalars_of(_read(path)):
             if keys[-1] in OF_CARDS and not text.strip().endswith(".sql"):
                 yield path, above, text, True
     for path in sorted(folder.rglob("*.sql")):
         yield path, 0, _read(path), True
 
 
-def _scalars_of(path: Path) -> Iterator[tuple[tuple[str, ...], int, str]]:
-    """Yield every text of a file, with the keys above it and the lines before it."""
+def scalars_of(text: str) -> Iterator[tuple[tuple[str, ...], int, str]]:
+    """Yield every text in YAML, with the keys above it and the lines before it."""
     try:
-        top = yaml.compose(_read(path), Loader=yaml.SafeLoader)
+        top = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError:
         return
     for keys, node in _scalars(top, ("",)):

@@ -24,6 +24,7 @@ from snowmelt.deploy.snowflake.dbt_files import (
     write_files,
 )
 from snowmelt.deploy.snowflake.entity import Entity
+from snowmelt.deploy.snowflake.env_vars import note_env_vars
 from snowmelt.deploy.snowflake.places import Findings
 from snowmelt.deploy.snowflake.session import Row
 from snowmelt.deploy.snowflake.sql import Written
@@ -174,7 +175,7 @@ def map_dbt_project(
         "schema": schema,
         "threads": THREADS,
     }
-    return DbtProject(
+    made = DbtProject(
         place.path(place.dbt_project),
         project.pipes,
         place,
@@ -182,6 +183,9 @@ def map_dbt_project(
         sql.path(place.database, schema),
         needs=needs,
     )
+    packages = read_dbt_project(place.root).packages_path
+    note_env_vars(made.files, ("packages/", f"{packages}/"), findings)
+    return made
 
 
 def _require_whole(root: Path, findings: Findings) -> None:

@@ -58,3 +58,7 @@ class Place:
 
     def pipe(self, name: str) -> str:
         return sql.path(self.database, self.bronze, f"{name}_pipe")
+
+    def pipe_as_kept(self, name: str) -> tuple[str, str]:
+        """The schema and the name of a pipe as the account keeps them."""
+        return self.bronze.upper(), f"{name}_pipe".upper()

@@ -108,10 +108,12 @@ def task_code(
     return _judged(before, last, task.expect, task.file)
 
 
-def block(statements: Iterable[str]) -> str:
-    """Return a block that carries out statements."""
+def block(statements: Iterable[str], declared: Iterable[str] = ()) -> str:
+    """Return a block that carries out statements, with variables that it declares."""
     listed = ";\n  ".join(statements)
-    return _executed(f"BEGIN\n  {listed};\nEND")
+    variables = "".join(f"  {each};\n" for each in declared)
+    head = f"DECLARE\n{variables}" if variables else ""
+    return _executed(f"{head}BEGIN\n  {listed};\nEND")
 
 
 def _executed(code: str) -> str:

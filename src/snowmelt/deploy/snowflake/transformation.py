@@ -19,11 +19,12 @@ from snowmelt.deploy.snowflake.dbt_runs import (
 )
 from snowmelt.deploy.snowflake.entity import Entity, address_of
 from snowmelt.deploy.snowflake.places import Findings
+from snowmelt.deploy.snowflake.refreshing import refresh_code
 from snowmelt.deploy.snowflake.sharing import reading_alone, streams_on
 from snowmelt.deploy.snowflake.sql import Written
 from snowmelt.deploy.snowflake.task import Stream, Task, TaskGraph
 from snowmelt.deploy.snowflake.task_place import Place
-from snowmelt.deploy.snowflake.task_sql import Readable, block, task_code
+from snowmelt.deploy.snowflake.task_sql import Readable, task_code
 from snowmelt.transform.tasks.condition import (
     Condition,
     UnreadRows,
@@ -267,12 +268,13 @@ class _Graph:
             return call_of(self.place, said, self._news[name])
         if task.refresh is not None:
             told = (
-                "the pipes look at the stage again; nothing waits until all is loaded"
+                "the pipes look at what was staged since they were made, 7 days back "
+                "at most; nothing waits until it is loaded"
             )
             self.findings.remark(self._at(name, "refresh"), told)
             one = task.refresh.pipe
             names = (one,) if one else self.place.pipes
-            return block(f"ALTER PIPE {place.pipe(e)} REFRESH" for e in names)
+            return refresh_code(place, names)
         assert task.sql is not None
         at = self._at(name, "sql")
         return task_code(task.sql, place.root, self.readable, at, self.findings)

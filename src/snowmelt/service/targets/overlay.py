@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from snowmelt.deploy.harvest.scope import Scope
-from snowmelt.deploy.harvest.stream_mapping import source_of
 from snowmelt.serve.commands import Document
 from snowmelt.service.documents import SCHEMA_VERSION
 from snowmelt.service.pages.health import verdict_of
+from snowmelt.service.targets.conditions_there import judge_conditions
 from snowmelt.service.targets.facts import (
     Facts,
     Told,
@@ -19,7 +19,6 @@ from snowmelt.service.targets.facts import (
     warnings_of,
 )
 from snowmelt.service.targets.refusing import command_there
-from snowmelt.transform.tasks.condition import holds, parse_condition
 
 Overlay = Callable[[Facts, Scope, Document], Document]
 
@@ -40,20 +39,6 @@ def point_there(found: Any, scope: Scope) -> None:
                 found[key] = command_there(value, scope)
             else:
                 point_there(value, scope)
-
-
-def _judge_conditions(facts: Facts, conditions: list[Document]) -> None:
-    """Say what tasks wait for by what the account's own streams answer."""
-    news = {
-        source_of(each["table_name"]).rpartition(".")[2]: bool(each["has_data"])
-        for each in facts.streams
-        if each["name"].upper().endswith("__NEWS")
-    }
-    for each in conditions:
-        for stream in each["streams"]:
-            stream["has_data"] = news.get(stream["name"], False)
-        condition = parse_condition(each["when"])
-        each["holds"] = holds(condition, lambda name: news.get(name, False))
 
 
 def _pipes(facts: Facts, scope: Scope, document: Document) -> Document:
@@ -93,7 +78,7 @@ def _streams(facts: Facts, scope: Scope, document: Document) -> Document:
 
 def _tasks(facts: Facts, scope: Scope, document: Document) -> Document:
     """Tell the tasks that are in the account; what is there alone is told, too."""
-    _judge_conditions(facts, document["conditions"])
+    judge_conditions(facts, document["conditions"])
     there = {each["name"]: each for each in facts.tasks}
     known = document["tasks"]
     if document["is_default"]:
@@ -159,7 +144,13 @@ def _lines(told: list[Told]) -> list[str]:
 
 def _board(facts: Facts, scope: Scope, document: Document) -> Document:
     document["streams"] = stream_documents(facts)
-    _judge_conditions(facts, document["conditions"])
+    judge_conditions(facts, document["conditions"])
+    return document
+
+
+def _task(facts: Facts, scope: Scope, document: Document) -> Document:
+    if document["condition"] is not None:
+        judge_conditions(facts, [document["condition"]])
     return document
 
 
@@ -178,4 +169,5 @@ OVERLAYS: dict[str, Overlay] = {
     "tasks": _tasks,
     "health": _health,
     "task_board": _board,
+    "task_detail": _task,
 }

@@ -61,7 +61,10 @@ def _refresh(scope: Scope, given: dict[str, Any]) -> str:
     if given.get("pipe"):
         return _pipe("REFRESH")(scope, given)
     listed = "; ".join(f"ALTER PIPE {each.path} REFRESH" for each in scope.pipes)
-    return f"In the account: {listed} (files of the last 7 days)"
+    return (
+        f"In the account: {listed} (files of the last 7 days; of a pipe that was made "
+        "anew meanwhile say MODIFIED_AFTER = '…')"
+    )
 
 
 def _run(scope: Scope, given: dict[str, Any]) -> str:

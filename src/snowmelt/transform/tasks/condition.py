@@ -108,3 +108,20 @@ def streams_in(condition: Condition) -> tuple[str, ...]:
     if isinstance(condition, UnreadRows):
         return (condition.name,)
     return tuple(name for part in condition.parts for name in streams_in(part))
+
+
+def written(condition: Condition) -> str:
+    """Write a condition in the words that it is read from."""
+    if isinstance(condition, UnreadRows):
+        return f"stream_has_data({condition.name})"
+    parts = [
+        f"({written(part)})" if _joins(part) else written(part)
+        for part in condition.parts
+    ]
+    if condition.word == "not":
+        return f"not {parts[0]}"
+    return f" {condition.word} ".join(parts)
+
+
+def _joins(condition: Condition) -> bool:
+    return isinstance(condition, Operation) and condition.word != "not"
