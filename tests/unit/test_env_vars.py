@@ -128,7 +128,11 @@ models: {shop: {+schema: "{{ env_var('S', 'b') }}"}}
 on-run-end: ["{{ env_var('E', 'c') }}"]
 """
     told = found(dbt_project__yml=project)
-    assert [each[1:] for each in told] == [(4, "'S'", "'b'"), (5, "'E'", "'c'")]
+    assert [each[1:] for each in told] == [
+        (3, "'X'", None),  # which is asked for where var('x') is
+        (4, "'S'", "'b'"),
+        (5, "'E'", "'c'"),
+    ]
     assert found(readme__md="{{ env_var('A') }}", m__py="env_var('A')") == []
 
 

@@ -165,6 +165,30 @@ def test_a_refresh_after_a_change_copies_nothing_again() -> None:
     assert paths == sorted(trial.account.files)
 
 
+def test_a_file_whose_upload_began_before_the_pipe_is_found() -> None:
+    """It was whole after the stage was listed, and nobody was told of it."""
+    trial = Course()
+    trial.change(None)
+    trial.land(False)
+    [file] = trial.account.files.values()
+    file.modified_at = trial.made[-1] - timedelta(minutes=50)
+    trial.refresh(None)
+    assert [path for _, path, _ in trial.account.loads] == [file.path]
+
+
+def test_the_stage_is_listed_when_the_pipe_is_there() -> None:
+    """What a refresh does not look at, since it is older than the pipe, is listed."""
+    trial = Course()
+    trial.change(None)
+    for verb in ("CREATE PIPE IF NOT EXISTS", "CREATE OR REPLACE PIPE"):
+        said = [each.split("\n")[0] for each in trial.account.statements]
+        made = said.index(f"{verb} SHOP.BRONZE.ORDERS_PIPE")
+        after = said[made + 1 :]
+        listed = after.index("LIST @SHOP.BRONZE.LANDING")
+        others = [each for each in after[:listed] if each.startswith(verb)]
+        assert not others, "another pipe's listing was taken for this one's"
+
+
 def test_an_account_refuses_to_look_back_further_than_7_days() -> None:
     account = deepcopy(_deployed())
     with pytest.raises(AccountError, match="7 days at most"):

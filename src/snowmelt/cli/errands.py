@@ -8,8 +8,9 @@ import click
 
 from snowmelt.cli import output
 from snowmelt.cli.project_option import connected, json_option, project_option
+from snowmelt.serve.errand_state import ErrandState
 
-_STATES = ("QUEUED", "EXECUTING", "SUCCEEDED", "FAILED", "CANCELLED")
+_STATES = [each.value for each in ErrandState]
 _COLUMNS = ("errand", "what", "state", "who", "asked_at", "began_at", "ended_at")
 _MORE = ("key", "cause", "asked", "tries", "run_id", "graph_run_group_id", "problem")
 

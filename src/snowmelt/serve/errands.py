@@ -19,6 +19,7 @@ from starlette.routing import Route
 from snowmelt.errors import SnowmeltError, UsageError
 from snowmelt.serve.commands import Document
 from snowmelt.serve.downloads import told_of
+from snowmelt.serve.errand_state import ErrandState
 from snowmelt.serve.guard import csrf_problem, identity_of, refusal
 
 ERRANDS = "/api/v1/errands"
@@ -39,7 +40,7 @@ FITTING: dict[str, tuple[str, ...]] = {
     "audit": (),
     "tasks": ("task", "config"),
 }
-STATES = ("QUEUED", "EXECUTING", "SUCCEEDED", "FAILED", "CANCELLED")
+STATES = tuple(each.value for each in ErrandState)
 KINDS = ("loaded", "load_failed", "published", "run_failed")
 LIMIT, LIMIT_MAX = 100, 1000
 KEY_LENGTH_MAX = 500

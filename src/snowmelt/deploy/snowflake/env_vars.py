@@ -21,9 +21,8 @@ from snowmelt.deploy.snowflake.places import Findings
 from snowmelt.transform.dbt_project import DBT_PROJECT_FILE
 
 _ASKED = "env_var"
-_NOT_RENDERED = frozenset({"vars", "profile"})
-"""Keys of dbt_project.yml: dbt takes `vars` as they are written, and the profile is
-named by the file that is sent."""
+_PROFILE = "profile"
+"""A key of dbt_project.yml: the file of profiles that is sent has its name."""
 _LEXER = Environment(autoescape=True)
 Token = tuple[int, str, str]
 
@@ -111,8 +110,7 @@ def _rendered(name: str, text: str) -> Iterator[tuple[int, str]]:
         yield 0, text
     elif kind in (".yml", ".yaml"):
         for keys, above, scalar in scalars_of(text):
-            top = keys[1] if len(keys) > 1 else ""
-            if name != DBT_PROJECT_FILE or top not in _NOT_RENDERED:
+            if (name, keys[1:]) != (DBT_PROJECT_FILE, (_PROFILE,)):
                 yield above, scalar
 
 

@@ -4,6 +4,8 @@ The way is the documented one: pause, wait until nothing is under way, replace, 
 look, go on. A pipe that is made anew has forgotten what it loaded, so a plain REFRESH
 would double everything; and what was announced while it was paused is gone with it. So
 the stage is compared with bronze and history, and exactly what is missing is loaded.
+It is listed once the pipe is there: what a task's refresh does not look at, since it is
+older than the pipe (`refreshing.py`), has to be in that list.
 
 That a pipe has yet to catch up stands in its comment, written by the statement that
 makes it. Stopped anywhere, the next plan sees by that where to go on.

@@ -16,11 +16,12 @@ from typing import Any
 from snowmelt.errors import UnreachableError, UsageError
 from snowmelt.serve.actions import Action, Actor
 from snowmelt.serve.commands import Document
+from snowmelt.serve.errand_state import ErrandState
 from snowmelt.service.action_log import WarehouseActionLog
 from snowmelt.service.documents import SCHEMA_VERSION
 from snowmelt.service.errands.arrived import arrived_document
 from snowmelt.service.errands.happenings import happenings_document
-from snowmelt.service.errands.ledger import Errand, ErrandState, Ledger, Wish
+from snowmelt.service.errands.ledger import Errand, Ledger, Wish
 from snowmelt.service.errands.work import Live, Outcome, Work
 from snowmelt.service.loop import Loop
 from snowmelt.service.questions import find_pipe, read_instant

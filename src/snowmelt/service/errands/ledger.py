@@ -10,10 +10,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from snowmelt.serve.commands import Document
+from snowmelt.serve.errand_state import ErrandState
 from snowmelt.warehouse.plain import plain
 from snowmelt.warehouse.port import Session, Warehouse
 
@@ -22,23 +22,6 @@ _COLUMNS = (
     *("began_at", "ended_at", "run_id", "graph_run_group_id", "answer", "problem"),
 )
 _SELECT = f"select {', '.join(_COLUMNS)} from snowmelt.errands "  # noqa: S608
-
-
-class ErrandState(StrEnum):
-    """How an errand stands. The words are those of Snowflake's QUERY_HISTORY and tasks.
-
-    See https://docs.snowflake.com/en/sql-reference/functions/task_history
-    """
-
-    QUEUED = "QUEUED"
-    EXECUTING = "EXECUTING"
-    SUCCEEDED = "SUCCEEDED"
-    FAILED = "FAILED"
-    CANCELLED = "CANCELLED"
-
-    @property
-    def has_ended(self) -> bool:
-        return self in (self.SUCCEEDED, self.FAILED, self.CANCELLED)
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ from snowmelt.errors import RunError, SnowmeltError, UnreachableError, UsageErro
 from snowmelt.gold.audit import AuditState
 from snowmelt.gold.run_result import RunResult
 from snowmelt.serve.commands import Document
+from snowmelt.serve.errand_state import ErrandState
 from snowmelt.service.documents import SCHEMA_VERSION, run_document
 from snowmelt.service.errands.failing import failed_loads, failed_nodes, problem_of
-from snowmelt.service.errands.ledger import ErrandState, Wish
+from snowmelt.service.errands.ledger import Wish
 from snowmelt.service.errands.since import loads_of, run_of
 from snowmelt.service.loading import Loading
 from snowmelt.service.loop import Loop
