@@ -1035,6 +1035,7 @@ class Account:
         return {
             "table_name": ".".join(thing.more["table"]),
             "mode": "APPEND_ONLY" if append else "DEFAULT",
+            "stale": str(bool(thing.more.get("stale"))).lower(),
         }
 
     def _row_of_task(self, thing: Thing) -> dict[str, Any]:

@@ -69,13 +69,13 @@ def facts(tasks: list[dict[str, Any]], streams: list[dict[str, Any]]) -> Facts:
     [
         (
             "a: {when: stream_has_data(orders), dbt: gold}",
-            "stream_has_data(orders) or stream_has_data(news_owed)",
+            "stream_has_data(orders) or stream_has_data(retry_due)",
         ),
         (
             "a: {when: stream_has_data(orders) and not stream_has_data(events),"
             " dbt: gold}",
             "(stream_has_data(orders) and not stream_has_data(events)) or "
-            "stream_has_data(news_owed)",
+            "stream_has_data(retry_due)",
         ),
         # it builds nothing: its streams are its own, and nothing is owed to it
         (

@@ -227,6 +227,13 @@ def test_what_is_otherwise_there_is_remarked_with_its_line(tmp_path: Path) -> No
         assert any(each.startswith(f"pipes/orders.yml:{line}: {key}") for each in told)
 
 
+def test_a_moment_with_its_own_offset_is_remarked(tmp_path: Path) -> None:
+    line = len(ORDERS.splitlines()) + 1
+    pipe = f"{ORDERS}    - {{name: placed, type: timestamptz}}\n"
+    told = remarks(tmp_path, **{"pipes/orders.yml": pipe})
+    assert [e for e in told if "its own offset" in e and f"orders.yml:{line}:" in e]
+
+
 # -- who may do what
 
 
@@ -297,10 +304,10 @@ def test_a_graph_keeps_what_its_tasks_say(tmp_path: Path) -> None:
     assert root.when == (
         "(SYSTEM$STREAM_HAS_DATA('SHOP.BRONZE.ORDERS__NEWS') AND "
         "NOT SYSTEM$STREAM_HAS_DATA('SHOP.BRONZE.EVENTS__NEWS')) OR "
-        "SYSTEM$STREAM_HAS_DATA('SHOP.SNOWMELT.NEWS_OWED')"
+        "SYSTEM$STREAM_HAS_DATA('SHOP.SNOWMELT.RETRY_DUE')"
     )
     assert dict(root.settings) == {
-        "OVERLAP_POLICY": "ALLOW_CHILD_OVERLAP",
+        "OVERLAP_POLICY": "NO_OVERLAP",  # it runs dbt
         "SUSPEND_TASK_AFTER_NUM_FAILURES": 3,
         "TASK_AUTO_RETRY_ATTEMPTS": 2,
         "USER_TASK_MINIMUM_TRIGGER_INTERVAL_IN_SECONDS": 30,
@@ -377,9 +384,81 @@ def test_tasks_that_an_account_cannot_do_are_refused(
 
 def test_what_arrives_is_built_by_itself_where_no_graph_does_it(tmp_path: Path) -> None:
     made = tasks_of(tmp_path, "  a: {every: 1h, sql: count.sql}\n")
-    assert set(made) == {"PUBLISH_ARRIVALS", "A"}
-    assert made["PUBLISH_ARRIVALS"].when.count("SYSTEM$STREAM_HAS_DATA") == 3
-    assert made["A"].schedule == "60 MINUTE"
+    assert set(made) == {"PUBLISH_ARRIVALS", "RETRY_BUILD", "A"}
+    building, retrying = made["PUBLISH_ARRIVALS"], made["RETRY_BUILD"]
+    assert building.when.count("SYSTEM$STREAM_HAS_DATA") == 3
+    assert "NEWS_OWED" not in building.when, "it would begin for ever"
+    assert dict(building.settings) == {"SUSPEND_TASK_AFTER_NUM_FAILURES": 0}
+    assert retrying.when == "SYSTEM$STREAM_HAS_DATA('SHOP.SNOWMELT.NEWS_OWED')"
+    assert retrying.schedule == made["A"].schedule == "60 MINUTE"
+
+
+def test_what_arrives_is_built_as_seldom_as_gold_may_be_stale(tmp_path: Path) -> None:
+    lag = "version: 1\nname: shop\npublish: {target_lag: 15 minutes}\n"
+    for tasks, expected in (
+        ("", {"PUBLISH_ARRIVALS": 900, "RETRY_BUILD": None}),
+        (
+            "  a: {when: stream_has_data(orders), dbt: gold}\n",
+            {"A": 900, "RETRY_BUILD": None},
+        ),
+        (
+            "  a: {when: stream_has_data(orders), min_interval: 20s, dbt: gold}\n",
+            {"A": 20, "RETRY_BUILD": None},
+        ),
+        ("  a: {every: 1h, when: stream_has_data(orders), dbt: gold}\n", {"A": None}),
+    ):
+        given = lag + (f"tasks:\n{tasks}" if tasks else "") + TARGETS
+        project = make_project(tmp_path / str(len(given)), **{"snowmelt.yml": given})
+        desired = deployed_into(project, Account()).desired
+        told = {
+            each.name.rpartition(".")[2]: dict(each.settings).get(
+                "USER_TASK_MINIMUM_TRIGGER_INTERVAL_IN_SECONDS"
+            )
+            for each in desired
+            if isinstance(each, Task) and not each.name.endswith("KEEP_HISTORY")
+        }
+        assert told == expected
+
+
+def test_what_is_owed_is_built_by_the_clock_and_below_a_root(tmp_path: Path) -> None:
+    """None of them is triggered by it; what comes before in the graph owes it."""
+    owed = " OR SYSTEM$STREAM_HAS_DATA('SHOP.SNOWMELT.NEWS_OWED')"
+    build = "{after: a, when: stream_has_data(orders), dbt: gold}"
+    for root in ("every: 1h", "when: stream_has_data(events)"):
+        made = tasks_of(
+            tmp_path / root[:4], f"  a: {{{root}, dbt: silver}}\n  b: {build}\n"
+        )
+        assert made["B"].when.endswith(owed)
+    made = tasks_of(
+        tmp_path, "  a: {every: 1h, when: stream_has_data(orders), dbt: gold}\n"
+    )
+    assert made["A"].when.endswith(owed)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "told"),
+    [
+        (
+            "a: {every: 14d, sql: count.sql}",
+            "snowmelt.yml:4: tasks.a.every: a schedule there has 11,520 minutes",
+        ),
+        (
+            "retry_build: {every: 1h, sql: count.sql}",
+            "snowmelt.yml:4: tasks.retry_build: a task of deploy's own is called",
+        ),
+        (
+            "a: {when: stream_has_data(orders), sql: made.sql}",
+            "snowmelt.yml:4: tasks.a.sql: CREATE in made.sql commits what is open",
+        ),
+    ],
+)
+def test_tasks_that_would_never_run_or_forget_are_refused(
+    tmp_path: Path, tasks: str, told: str
+) -> None:
+    made = "insert into gold.days select * from gold.sales;\n-- and\n"
+    (tmp_path / "made.sql").write_text(f"{made}create table gold.x as select 1 as a")
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        tasks_of(tmp_path, f"  {tasks}\n")
 
 
 def test_without_pipes_nothing_is_built_by_itself(tmp_path: Path) -> None:
@@ -394,6 +473,33 @@ def test_without_pipes_nothing_is_built_by_itself(tmp_path: Path) -> None:
     assert not account.states
 
 
+def test_a_stream_that_is_stale_is_made_anew_and_tells_of_all_rows(
+    tmp_path: Path,
+) -> None:
+    account = Account()
+    project = make_project(tmp_path, **{"snowmelt.yml": BY_ITSELF})
+    deployment = deployed_into(project, account)
+    apply_plan(deployment, deployment.plan())
+    account.things["STREAM", ("SHOP", "BRONZE", "ORDERS__NEWS")].more["stale"] = True
+    [step] = deployment.plan().acting
+    assert [(e.name, e.before, e.after) for e in step.differences] == [
+        ("stale", True, False)
+    ]
+    before = len(account.statements)
+    apply_plan(deployment, deployment.plan())
+    said = [e for e in account.statements[before:] if not e.startswith("SHOW")]
+    [dropped, made] = [e for e in said if "STREAM" in e[:14]]
+    assert dropped == "DROP STREAM IF EXISTS SHOP.BRONZE.ORDERS__NEWS"
+    assert "SHOW_INITIAL_ROWS = TRUE" in made
+    assert deployment.plan().is_empty
+
+
+def test_what_streams_have_not_read_is_kept_for_months(tmp_path: Path) -> None:
+    made = statements(tmp_path)["database SHOP"]
+    assert "MAX_DATA_EXTENSION_TIME_IN_DAYS = 90" in made
+    assert not problems(made)
+
+
 BESIDE = "tasks:\n  a: {when: stream_has_data(orders), sql: count.sql}\n"
 
 
@@ -402,11 +508,19 @@ def test_a_graph_beside_what_builds_by_itself_has_a_stream_of_its_own(
 ) -> None:
     """It reads it in the transaction of its work: else it would begin for ever."""
     made = statements(tmp_path, **{"snowmelt.yml": BY_ITSELF + BESIDE})
-    assert "ON TABLE SHOP.BRONZE.ORDERS__ALL" in made["stream SHOP.BRONZE.ORDERS__A"]
+    assert (
+        "ON TABLE SHOP.BRONZE.ORDERS__ALL"
+        in made["stream SHOP.BRONZE.ORDERS__READ_BY_A"]
+    )
     task = made["task SHOP.SNOWMELT.A"]
-    assert "WHEN SYSTEM$STREAM_HAS_DATA('SHOP.BRONZE.ORDERS__A')" in task
+    assert "WHEN SYSTEM$STREAM_HAS_DATA('SHOP.BRONZE.ORDERS__READ_BY_A')" in task
     body = task[task.index("$$") :]
-    order = ["BEGIN TRANSACTION", "FROM SHOP.BRONZE.ORDERS__A;", "count_if", "COMMIT;"]
+    order = [
+        "BEGIN TRANSACTION",
+        "FROM SHOP.BRONZE.ORDERS__READ_BY_A;",
+        "count_if",
+        "COMMIT;",
+    ]
     assert [body.index(each) for each in order] == sorted(map(body.index, order))
     assert body.index("ROLLBACK") > body.index("COMMIT")
     assert not problems(task)
@@ -445,8 +559,8 @@ def test_whatever_the_root_does_it_reads_its_streams_first(
     task = made["task SHOP.SNOWMELT.A"]
     for table in re.findall(r"stream_has_data\((\w+)\)", root):
         assert (
-            f"COUNT(*), CURRENT_TIMESTAMP() FROM SHOP.BRONZE.{table.upper()}__A;"
-            in (task)
+            "COUNT(*), CURRENT_TIMESTAMP() FROM "
+            f"SHOP.BRONZE.{table.upper()}__READ_BY_A;" in task
         )
     assert "__NEWS" not in task
     assert not problems(task)
@@ -484,6 +598,9 @@ def test_history_is_kept_before_the_account_forgets_it(tmp_path: Path) -> None:
     assert columns == [*COPIES]
     task = made["task SHOP.SNOWMELT.KEEP_HISTORY"]
     for part in (
+        "WHERE STATUS <> 'Load in progress'",
+        "DATEADD(HOUR, -1, COALESCE(MAX(LAST_LOAD_TIME)",
+        "DATEADD(HOUR, -24, COALESCE(MAX(SCHEDULED_TIME)",
         "COPY_HISTORY(TABLE_NAME => 'SHOP.BRONZE.ORDERS__ALL', START_TIME => :copied_s",
         "COPY_HISTORY(TABLE_NAME => 'SHOP.BRONZE.EVENTS__ALL', START_TIME => :copied_s",
         "GREATEST(DATEADD(DAY, -13, CURRENT_TIMESTAMP())",
@@ -493,6 +610,10 @@ def test_history_is_kept_before_the_account_forgets_it(tmp_path: Path) -> None:
     ):
         assert part in task
     assert not problems(task)
+    text = BY_ITSELF.replace("type: snowflake", "type: snowflake\n    run_timeout: 30h")
+    longer = statements(tmp_path / "longer", **{"snowmelt.yml": text})
+    task = longer["task SHOP.SNOWMELT.KEEP_HISTORY"]
+    assert "DATEADD(HOUR, -31, COALESCE(MAX(SCHEDULED_TIME)" in task
 
 
 # -- alerts
@@ -510,6 +631,16 @@ def test_rules_become_alerts_where_the_account_can_look_and_tell(
         "ALLOWED_RECIPIENTS = ('ops@example.com')"
         in made["notification_integration SHOP_OPS"]
     )
+    of_tasks = SETTINGS.replace("{on: failed, every: 15m}", "{on: task_failed}")
+    made = statements(tmp_path / "tasks", **{"snowmelt.yml": of_tasks + TARGETS})
+    alert = made["alert SHOP.SNOWMELT.ALERT_FAILED"]
+    for part in (
+        "TASK_HISTORY(SCHEDULED_TIME_RANGE_START => DATEADD(HOUR, -24,",
+        "STATE IN ('FAILED', 'FAILED_AND_AUTO_SUSPENDED')",
+        "COMPLETED_TIME <= DATEADD(MINUTE, -2, SNOWFLAKE.ALERT.SCHEDULED_TIME())",
+    ):
+        assert part in alert
+    assert not problems(alert.partition("\nALTER")[0])
     text = SETTINGS.replace(
         "    failed: {on: failed, every: 15m}", "    late: {on: late}"
     )

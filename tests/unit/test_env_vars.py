@@ -157,10 +157,10 @@ def test_a_plan_says_what_a_variable_is_there(tmp_path: Path) -> None:
         },
     )
     assert remarks_of(project) == [
-        "models/gold/a.sql:2: env_var('A') is 'e' there: an account has no environment",
-        "models/gold/a.yml:3: env_var('B') is 'c' there: an account has no environment",
+        "models/gold/a.sql:2: env_var('A') is 'e' there: no environment is sent there",
+        "models/gold/a.yml:3: env_var('B') is 'c' there: no environment is sent there",
         "packages/other/macros/m.sql:2: env_var('TOKEN') of a package has no default, "
-        "and an account has no environment: what calls it fails there",
+        "and no environment is sent there: what calls it fails there",
     ]
     # a machine that runs dbt has an environment
     (tmp_path / "snowmelt.yml").write_text(SERVICE)

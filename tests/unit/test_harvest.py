@@ -384,6 +384,7 @@ def test_streams_and_pipes_are_told_as_they_stand(there: Harvest) -> None:
         ("SHOP.BRONZE.EVENTS__NEWS", False, False),
         ("SHOP.BRONZE.ORDERS__NEWS", True, False),
         ("SHOP.SNOWMELT.NEWS_OWED", False, False),
+        ("SHOP.SNOWMELT.RETRY_DUE", False, False),
     ]
     assert there.rows(
         "select pipe_name, execution_state from snowmelt.pipe_states"

@@ -211,6 +211,8 @@ def _work(definition: str) -> str:
         return f"refreshes {len(pipes)} pipe{'' if len(pipes) == 1 else 's'}"
     if ".COPY_HISTORY(" in definition:
         return "keeps history before it is forgotten"
+    if ".NEWS_TAKEN (" in definition:
+        return "has what is owed built"
     judged = re.search(r"'(\S+ must return [^,']*)", definition)
     if judged is not None:
         return judged[1]

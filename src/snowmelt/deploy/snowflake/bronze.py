@@ -82,6 +82,7 @@ def map_pipe(file: PipeFile, around: Surroundings, findings: Findings) -> list[E
     schema = (around.schema_address,)
     kind, options = map_format(file, findings)
     _note_differences(file, findings)
+    _note_offsets(file, findings)
     format_ = FileFormat(
         around.path(f"{pipe.name}_format"), kind, options, needs=schema
     )
@@ -263,6 +264,12 @@ def _note_differences(file: PipeFile, findings: Findings) -> None:
             findings.remark(file.at(key), told)
 
 
+def _note_offsets(file: PipeFile, findings: Findings) -> None:
+    for index, column in enumerate(file.pipe.contract.columns):
+        if column.type == "timestamptz":
+            findings.remark(file.at("contract", "columns", index), _OWN_OFFSET)
+
+
 def _is_chosen(file: PipeFile) -> bool:
     given = file.pipe.file_format
     by_place = isinstance(given, CsvFormat) and not given.parse_header
@@ -277,6 +284,11 @@ _EVOLUTIONS = {
     SchemaEvolution.HOLD: "a file with other columns is not held: new ones are not "
     "loaded",
 }
+_OWN_OFFSET = (
+    "a value keeps its own offset there: ::date and date_trunc take the day of its own "
+    "clock, and here that of UTC; one without an offset is of the account's time zone"
+)
+"""https://docs.snowflake.com/en/sql-reference/data-types-datetime"""
 _NOT_THERE = {
     "after_load": "Snowpipe leaves files alone: the bucket's lifecycle ends them",
     "wait_for": "Snowpipe loads each file when it comes: nothing waits for a batch",

@@ -39,8 +39,7 @@ def profile_text(profile: str, target: str, given: Mapping[str, Any]) -> str:
     """Return a profile with one output, that of the account.
 
     Who signs in is not said, and any text will do: it runs in the session of who calls.
-    There are no variables of an environment (https://docs.snowflake.com/en/user-guide/
-    data-engineering/dbt-projects-on-snowflake-limitations).
+    Variables of an environment are not sent along.
     """
     unsaid = {"account": "of_the_session", "user": "of_the_session"}
     output = {"type": "snowflake", **unsaid, **given}

@@ -7,6 +7,9 @@ What the vendor's pages say, and what follows:
   dbt-projects-on-snowflake-limitations). So steps of a graph come one after the other.
 - Without DBT_VERSION dbt 1.9.4 runs
   (https://docs.snowflake.com/en/sql-reference/sql/execute-dbt-project).
+- A task that a stream triggers runs again as long as the stream has data, at most each
+  30 seconds (https://docs.snowflake.com/en/user-guide/tasks-triggered). So what a
+  failed run owes triggers none: that is tried again by the hour.
 - Nothing says whether it joins, commits or ignores a transaction that is open around
   it, and models make tables, which commits one
   (https://docs.snowflake.com/en/sql-reference/transactions). So none is.
@@ -44,11 +47,20 @@ def call_of(place: Place, arguments: str, news: News) -> str:
     return f"CALL {place.path(RUN_DBT)}({sql.text(given)}, {sql.text(news.value)})"
 
 
-def owed_stream(place: Place) -> Stream:
-    """Return the stream that stays true until what was taken is built."""
+def owed_streams(place: Place) -> tuple[Stream, Stream]:
+    """Return what stays true until what was taken is built, and what triggers that."""
     taken = place.path(TAKEN)
     needs = (*place.needs, address_of("table", taken))
-    return Stream(place.owed, taken, needs=needs)
+    owed, retry = (Stream(e, taken, needs=needs) for e in (place.owed, place.retry))
+    return owed, retry
+
+
+def retry_code(place: Place) -> str:
+    """Return what has what is owed tried again: a row for its stream."""
+    return (
+        f"INSERT INTO {place.path(TAKEN)} {_NEWS}\n  "
+        "SELECT 'retry', 0, CURRENT_TIMESTAMP()"
+    )
 
 
 def run_procedure(place: Place, streams: Collection[Stream]) -> Procedure:
@@ -58,13 +70,14 @@ def run_procedure(place: Place, streams: Collection[Stream]) -> Procedure:
     from the moment in which it is no news any more. Rows that come while dbt builds are
     news; a build that fails or is killed leaves what it took owed, and both streams are
     asked. What is owed already is not taken again: a step that builds the last part
-    must not settle what came after the first part was built.
+    must not settle what came after the first part was built. A try is asked for once:
+    a run that fails leaves no stream true that triggers a task.
     """
     tables = ("pipeline_log", TAKEN, "news_read")
     needs = (
         *place.needs,
         *(address_of("table", place.path(each)) for each in tables),
-        owed_stream(place).address,
+        *(each.address for each in owed_streams(place)),
         address_of("dbt_project", place.path(place.dbt_project)),
         *(each.address for each in streams),
     )
@@ -99,6 +112,7 @@ BEGIN
 {taking}
     COMMIT;
   END IF;
+  {_retry_is_read(place)}
   EXECUTE IMMEDIATE :statement;
   BEGIN
     SELECT LOWER($1::VARCHAR) INTO :told FROM TABLE(RESULT_SCAN(LAST_QUERY_ID()));
@@ -106,13 +120,14 @@ BEGIN
     WHEN OTHER THEN
       told := '';
   END;
-  IF (told IN ('false', '0')) THEN
+  IF (told = 'false') THEN
     RAISE unbuilt;
   END IF;
   BEGIN TRANSACTION;
   IF (NEWS = '{News.SETTLE}') THEN
     INSERT INTO {read}
       SELECT STREAM_NAME, ROW_COUNT, READ_AT FROM {place.owed};
+    {_retry_is_read(place)}
   END IF;
   INSERT INTO {log}
     SELECT 'run', :ARGS, :began, CURRENT_TIMESTAMP(), 'ok', NULL;
@@ -126,6 +141,14 @@ EXCEPTION
     RAISE;
 END
 """
+
+
+def _retry_is_read(place: Place) -> str:
+    return (
+        f"INSERT INTO {place.path('news_read')} {_NEWS} SELECT "
+        f"{sql.text(place.retry)}, COUNT(*), CURRENT_TIMESTAMP() FROM {place.retry} "
+        "HAVING COUNT(*) > 0;"
+    )
 
 
 _NEWS = "(STREAM_NAME, ROW_COUNT, READ_AT)"

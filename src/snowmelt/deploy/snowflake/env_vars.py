@@ -1,9 +1,9 @@
-"""Variables of an environment in a dbt project: in an account there is none. Pure.
+"""Variables of an environment in a dbt project: what deploy sends has none. Pure.
 
-An account that runs a DBT PROJECT knows no variables of an environment
-(https://docs.snowflake.com/en/user-guide/data-engineering/
-dbt-projects-on-snowflake-limitations). So `env_var` is its default there, and without
-one dbt does not read the project
+An account may be told some when it runs a DBT PROJECT
+(https://docs.snowflake.com/en/sql-reference/sql/execute-dbt-project), but only of those
+with a live version, which not every account has. So none are sent: `env_var` is its
+default there, and without one dbt does not read the project
 (https://docs.getdbt.com/reference/dbt-jinja-functions/env_var).
 """
 
@@ -58,15 +58,15 @@ def note_env_vars(
         if each.default is None and is_own:
             lacking.append(each)
         elif each.default is None:
-            told = "no default, and an account has no environment: what calls it fails"
+            told = "no default, and no environment is sent there: what calls it fails"
             findings.remark(each.where, f"{each} of a package has {told} there")
         elif is_own:
-            told = f"is {each.default} there: an account has no environment"
+            told = f"is {each.default} there: no environment is sent there"
             findings.remark(each.where, f"{each} {told}")
     for each in lacking:
         findings.refuse(
             each.where,
-            f"{each} has no default, and an account has no environment: dbt fails",
+            f"{each} has no default, and no environment is sent there: dbt fails",
             f"Give it one: env_var({each.name}, '…'), or make it a var() of dbt. Or "
             "write runner: service in the target: dbt is then run from a machine."
             if each is lacking[-1]  # it is that of all

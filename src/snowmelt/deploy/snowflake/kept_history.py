@@ -7,8 +7,10 @@ task of its own keeps what is new of both twice a day, under the same names.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from snowmelt.deploy.address import Address
 from snowmelt.deploy.snowflake import sql
@@ -17,6 +19,7 @@ from snowmelt.deploy.snowflake.table import Table, TableColumn
 from snowmelt.deploy.snowflake.task import Task, TaskGraph
 
 KEEP = "keep_history"
+_HOUR = timedelta(hours=1)
 _TEXT, _NUMBER, _TIME = "VARCHAR", "NUMBER(19,0)", "TIMESTAMP_LTZ"
 COPIES = {
     "FILE_NAME": _TEXT,
@@ -76,6 +79,12 @@ class Keeping:
     tables: tuple[str, ...]
     """The tables of bronze, by their whole names."""
     needs: tuple[Address, ...]
+    run_timeout: timedelta | None = None
+
+    @property
+    def _longest(self) -> int:
+        """How many hours a run may take: a day, if the target says no more."""
+        return max(24, 1 + math.ceil((self.run_timeout or timedelta()) / _HOUR))
 
     def path(self, name: str) -> str:
         return sql.path(self.database, self.schema, name)
@@ -101,17 +110,21 @@ class Keeping:
             self._code(),
             self.warehouse,
             "720 MINUTE",
-            settings=(("ALLOW_OVERLAPPING_EXECUTION", False),),
             needs=(*self.needs, *(each.address for each in kept), *bronze),
         )
         return [*kept, task, TaskGraph(name, members=(name,), needs=(task.address,))]
 
     def _code(self) -> str:
-        """Return a block that keeps what is new, from an hour before the last on."""
+        """Return a block that keeps what is new, once it is over.
+
+        It looks from an hour before the last load on, and from a day before the last
+        run: what began then may have ended since.
+        """
         functions = f"{sql.name(self.database)}.INFORMATION_SCHEMA"
         copied = "\n    UNION ALL\n    ".join(
             f"SELECT {', '.join(COPIES)} FROM TABLE({functions}.COPY_HISTORY("
-            f"TABLE_NAME => {sql.text(each)}, START_TIME => :copied_since))"
+            f"TABLE_NAME => {sql.text(each)}, START_TIME => :copied_since)) "
+            "WHERE STATUS <> 'Load in progress'"
             for each in self.tables
         )
         ran = (
@@ -123,8 +136,8 @@ class Keeping:
         copies, runs = self.path("copy_history"), self.path("task_history")
         lines = [
             "BEGIN",
-            _since("copied_since", copies, "LAST_LOAD_TIME", 13),
-            _since("ran_since", runs, "SCHEDULED_TIME", 6),
+            _since("copied_since", copies, "LAST_LOAD_TIME", 1, 13),
+            _since("ran_since", runs, "SCHEDULED_TIME", self._longest, 6),
             _merge(copies, copied, COPIES, _COPY_KEY),
             _merge(runs, ran, TASKS, _TASK_KEY),
             "END",
@@ -132,10 +145,10 @@ class Keeping:
         return f"EXECUTE IMMEDIATE\n{sql.body(chr(10).join(lines))}"
 
 
-def _since(variable: str, table: str, column: str, days: int) -> str:
+def _since(variable: str, table: str, column: str, hours: int, days: int) -> str:
     """Return what says from when on to look: no further back than is remembered."""
     oldest = f"DATEADD(DAY, -{days}, CURRENT_TIMESTAMP())"
-    last = f"DATEADD(HOUR, -1, COALESCE(MAX({column}), {oldest}))"
+    last = f"DATEADD(HOUR, -{hours}, COALESCE(MAX({column}), {oldest}))"
     return (
         f"  LET {variable} TIMESTAMP_LTZ := (SELECT GREATEST({oldest}, {last}) "
         f"FROM {table});"

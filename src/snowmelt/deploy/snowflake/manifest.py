@@ -6,12 +6,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from snowmelt.deploy.address import Address
-from snowmelt.deploy.migration.destination import (
-    FILES,
-    FILES_COLUMNS,
-    LOADS,
-    LOADS_COLUMNS,
-)
 from snowmelt.deploy.naming import Names
 from snowmelt.deploy.snowflake import sql
 from snowmelt.deploy.snowflake.access import (
@@ -38,6 +32,7 @@ from snowmelt.deploy.snowflake.place import (
 from snowmelt.deploy.snowflake.places import Findings, PipeFile, pipe_files
 from snowmelt.deploy.snowflake.policies import Policies
 from snowmelt.deploy.snowflake.stage import Stage
+from snowmelt.deploy.snowflake.system_tables import SYSTEM_TABLES
 from snowmelt.deploy.snowflake.table import Table, TableColumn
 from snowmelt.deploy.snowflake.task_place import TAKEN, Place
 from snowmelt.deploy.snowflake.task_sql import Readable
@@ -47,34 +42,7 @@ from snowmelt.project.project import Project
 SYSTEM = "snowmelt"
 BUILT = ("silver", "gold_next", "quarantine")
 """Schemas that dbt builds in; gold becomes what was built in gold_next."""
-_LOG = (
-    ("TURN", "NUMBER(19,0)", True),
-    ("RUN_ID", "VARCHAR", True),
-    ("STEP", "VARCHAR", False),
-    ("OBJECT", "VARCHAR", False),
-    ("STARTED_AT", "TIMESTAMP_LTZ", False),
-    ("ENDED_AT", "TIMESTAMP_LTZ", True),
-    ("STATUS", "VARCHAR", False),
-    ("ROWS_IN", "NUMBER(19,0)", True),
-    ("ROWS_OUT", "NUMBER(19,0)", True),
-    ("ROWS_REJECTED", "NUMBER(19,0)", True),
-    ("BYTES", "NUMBER(19,0)", True),
-    ("ERROR", "VARCHAR", True),
-    ("DETAILS", "VARCHAR", True),
-)
-_NEWS_READ = (
-    ("STREAM_NAME", "VARCHAR", False),
-    ("ROW_COUNT", "NUMBER(19,0)", False),
-    ("READ_AT", "TIMESTAMP_LTZ", False),
-)
 _KEPT = ("copy_history", "task_history")
-_SYSTEM_TABLES = {
-    "pipeline_log": _LOG,
-    "news_read": _NEWS_READ,
-    TAKEN: _NEWS_READ,
-    FILES: FILES_COLUMNS,
-    LOADS: LOADS_COLUMNS,
-}
 
 
 def manifest(project: Project, names: Names, findings: Findings) -> list[Entity]:
@@ -104,7 +72,7 @@ class _Manifest:
             for file in files
             for each in map_pipe(file, self._surroundings(policies), self.findings)
         ]
-        log = [self._table(name, columns) for name, columns in _SYSTEM_TABLES.items()]
+        log = [self._table(name, columns) for name, columns in SYSTEM_TABLES.items()]
         return [
             *places,
             *access,
@@ -331,7 +299,9 @@ class _Manifest:
         )
         needs = (self.schemas[SYSTEM].address, self.warehouse.address)
         database = self.names.database
-        return Keeping(database, SYSTEM, self.warehouse.name, tables, needs).entities()
+        timeout = self.names.target.run_timeout
+        warehouse = self.warehouse.name
+        return Keeping(database, SYSTEM, warehouse, tables, needs, timeout).entities()
 
     @cached_property
     def readable(self) -> Readable:
@@ -339,7 +309,7 @@ class _Manifest:
         bronze = self.project.settings.layers.bronze
         tables = [pipe.table_name for pipe in self.project.pipes]
         found = {(bronze, name) for each in tables for name in (each, f"{each}__all")}
-        found |= {(SYSTEM, each) for each in (*_SYSTEM_TABLES, *_KEPT) if tables}
+        found |= {(SYSTEM, each) for each in (*SYSTEM_TABLES, *_KEPT) if tables}
         contracts = [pipe.contract.columns for pipe in self.project.pipes]
         own = frozenset(each.name.lower() for given in contracts for each in given)
         return Readable(bronze, SYSTEM, frozenset(found), own)
@@ -359,6 +329,7 @@ class _Manifest:
             tuple(pipe.table_name for pipe in self.project.pipes),
             tuple(pipe.name for pipe in self.project.pipes),
             (self.schemas[SYSTEM].address, self.warehouse.address),
+            settings.publish.default_lag,
         )
         if target.runner == "service":
             self._note_tasks()

@@ -24,7 +24,8 @@ from snowmelt.errors import ConfigError
 from snowmelt.observe.alerts.config import AlertsConfig
 from snowmelt.observe.alerts.rules import Rule
 
-_MINUTES_MIN = 1
+_MINUTES_MIN, _MINUTES_MAX = 1, 11_520
+"""How often an alert may look; what tasks may, where nothing is said of alerts."""
 _SETTLED_MINUTES = 2
 """How old a load is when it is looked for: by then COPY_HISTORY tells of it."""
 _HOURS_BACK = 24
@@ -32,6 +33,13 @@ _HOURS_BACK = 24
 _OLDEST_HOURS = 13 * 24
 """COPY_HISTORY is asked of the last 14 days alone:
 https://docs.snowflake.com/en/sql-reference/functions/copy_history"""
+_OLDEST_TASK_HOURS = 6 * 24
+"""TASK_HISTORY of the last 7 days."""
+_TASKS = {
+    "task_failed": ("FAILED", "FAILED_AND_AUTO_SUSPENDED"),
+    "task_suspended": ("FAILED_AND_AUTO_SUSPENDED",),
+}
+"""States of tasks that a rule looks for."""
 _ADDRESSES_REMARK = (
     "each address has to be that of a user of the account who verified it, else the "
     "integration is refused; an account has ten integrations for e-mail at most"
@@ -100,7 +108,7 @@ def _alert(
     return Alert(
         sql.path(around.database, around.schema, f"alert_{name}"),
         around.warehouse,
-        max(_MINUTES_MIN, round(rule.every.total_seconds() / 60)),
+        max(_MINUTES_MIN, min(round(rule.every.total_seconds() / 60), _MINUTES_MAX)),
         condition,
         action,
         needs=(*around.needs, *(mail.address for mail in mails)),
@@ -112,6 +120,8 @@ def _condition(name: str, rule: Rule, around: Around, findings: Findings) -> str
     where = ("alerts", "rules", name)
     if rule.sql is not None:
         return _asked(rule.sql, findings.settings(*where, "sql"), around, findings)
+    if rule.on in _TASKS:
+        return _of_tasks(rule, _TASKS[rule.on], around)
     if rule.on not in ("failed", "rejected"):
         told = f"'{rule.on}' is looked for by the service, not by the account"
         findings.remark(findings.settings(*where), told)
@@ -120,28 +130,52 @@ def _condition(name: str, rule: Rule, around: Around, findings: Findings) -> str
         return None
     tables = [around.tables[rule.pipe]] if rule.pipe else list(around.tables.values())
     status = "Load failed" if rule.on == "failed" else "Partially loaded"
-    hours = max(_HOURS_BACK, 2 * round(rule.every.total_seconds() / 3600))
     functions = f"{sql.name(around.database)}.INFORMATION_SCHEMA"
     return "\n    UNION ALL\n    ".join(
         f"SELECT FILE_NAME FROM TABLE({functions}."
         f"COPY_HISTORY(TABLE_NAME => {sql.text(table)}, START_TIME => "
-        f"DATEADD(HOUR, -{min(hours, _OLDEST_HOURS)}, CURRENT_TIMESTAMP()))) "
-        f"WHERE STATUS = {sql.text(status)} AND {_SINCE_IT_LOOKED}"
+        f"{_back(rule, _OLDEST_HOURS)})) "
+        f"WHERE STATUS = {sql.text(status)} AND {_since_it_looked('LAST_LOAD_TIME')}"
         for table in tables
     )
+
+
+def _of_tasks(rule: Rule, states: tuple[str, ...], around: Around) -> str:
+    """Return the query of tasks that failed: builds are run by one, too.
+
+    https://docs.snowflake.com/en/sql-reference/functions/task_history
+    """
+    functions = f"{sql.name(around.database)}.INFORMATION_SCHEMA"
+    listed = ", ".join(sql.text(each) for each in states)
+    return (
+        f"SELECT NAME FROM TABLE({functions}.TASK_HISTORY(SCHEDULED_TIME_RANGE_START "
+        f"=> {_back(rule, _OLDEST_TASK_HOURS)}, RESULT_LIMIT => 10000, ERROR_ONLY => "
+        f"TRUE)) WHERE DATABASE_NAME = {sql.text(around.database.upper())} AND "
+        f"STATE IN ({listed}) AND {_since_it_looked('COMPLETED_TIME')}"
+    )
+
+
+def _back(rule: Rule, oldest_hours: int) -> str:
+    """Return from when on history is asked."""
+    hours = max(_HOURS_BACK, 2 * round(rule.every.total_seconds() / 3600))
+    return f"DATEADD(HOUR, -{min(hours, oldest_hours)}, CURRENT_TIMESTAMP())"
 
 
 def _settled(function: str) -> str:
     return f"DATEADD(MINUTE, -{_SETTLED_MINUTES}, SNOWFLAKE.ALERT.{function}())"
 
 
-_SINCE_IT_LOOKED = (
-    f"LAST_LOAD_TIME > COALESCE({_settled('LAST_SUCCESSFUL_SCHEDULED_TIME')}, "
-    "DATEADD(DAY, -14, CURRENT_TIMESTAMP())) AND "
-    f"LAST_LOAD_TIME <= {_settled('SCHEDULED_TIME')}"
-)
-"""Of an alert that never looked the function tells 1970, or nothing:
-https://docs.snowflake.com/en/sql-reference/functions/last_successful_scheduled_time"""
+def _since_it_looked(moment: str) -> str:
+    """Return what is true of moments since the alert looked without an error.
+
+    Of one that never looked the function tells 1970, or nothing:
+    https://docs.snowflake.com/en/sql-reference/functions/last_successful_scheduled_time
+    """
+    return (
+        f"{moment} > COALESCE({_settled('LAST_SUCCESSFUL_SCHEDULED_TIME')}, "
+        "DATEADD(DAY, -14, CURRENT_TIMESTAMP())) AND "
+        f"{moment} <= {_settled('SCHEDULED_TIME')}"
+    )
 
 
 def _asked(query: str, at: str, around: Around, findings: Findings) -> str | None:

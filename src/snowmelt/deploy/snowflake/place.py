@@ -26,6 +26,9 @@ _SIZES = {
     "6X-Large": "X6LARGE",
 }
 _CLAIM = "; monitor "
+_UNREAD_DAYS = 90
+"""How long tables keep what a stream has not read, so that it does not become stale:
+https://docs.snowflake.com/en/sql-reference/parameters#max-data-extension-time-in-days"""
 
 
 @dataclass(frozen=True)
@@ -166,11 +169,14 @@ class Database(Optioned):
     retention_days: int = 1
 
     def options(self) -> Mapping[str, Written]:
-        return {"DATA_RETENTION_TIME_IN_DAYS": self.retention_days}
+        return {
+            "DATA_RETENTION_TIME_IN_DAYS": self.retention_days,
+            "MAX_DATA_EXTENSION_TIME_IN_DAYS": _UNREAD_DAYS,
+        }
 
     @staticmethod
     def found(row: Row) -> Found:
-        """Read a row of SHOW DATABASES."""
+        """Read a row of SHOW DATABASES; the digest has what that does not show."""
         return Found(
             address_of(Database.kind, sql.as_kept(row["name"])),
             {"data_retention_time_in_days": int(row["retention_time"] or 0)},

@@ -28,9 +28,16 @@ class Stream(Entity):
 
     @property
     def properties(self) -> Mapping[str, Value]:
-        return {"table": self.table, "append_only": True}
+        return {"table": self.table, "append_only": True, "stale": False}
 
     def refuses(self, name: str, before: Value, after: Value) -> str:
+        """Say why not: but one that is stale cannot be read, and has lost its offset.
+
+        https://docs.snowflake.com/en/sql-reference/sql/show-streams. Made anew it tells
+        of all rows once.
+        """
+        if name == "stale":
+            return ""
         return "what a stream is on cannot be changed: a new one knows no offset"
 
     def create(self, mark: Mark) -> list[str]:
@@ -53,6 +60,7 @@ class Stream(Entity):
         told: dict[str, Value] = {
             "table": table,
             "append_only": row["mode"] == "APPEND_ONLY",
+            "stale": str(row.get("stale")).lower() == "true",
         }
         return Found(
             read.address,
@@ -133,7 +141,8 @@ class Task(Entity):
     def found(row: Row) -> Found:
         """Read a row of SHOW TASKS.
 
-        Retries, time-outs and the overlap policy are not shown: the digest has them.
+        Retries, time-outs and, in accounts of some age, the overlap policy are not
+        shown: the digest has them.
         """
         read = found_by_mark(Task.kind, row, Task.traits)
         relations = json.loads(row.get("task_relations") or "{}")

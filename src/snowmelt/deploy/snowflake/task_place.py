@@ -14,6 +14,8 @@ TAKEN = "news_taken"
 """The table of news that a run has begun to build."""
 OWED = "news_owed"
 """The stream on it: news that was taken, and that no run has built to its end."""
+RETRY = "retry_due"
+"""Another stream on it: true while what is owed is to be built at once."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class Place:
     """Tables of bronze."""
     pipes: tuple[str, ...]
     needs: tuple[Address, ...]
+    stale_for: timedelta | None = None
+    """How stale gold may become, where the project says so."""
 
     def path(self, name: str) -> str:
         return sql.path(self.database, self.schema, name)
@@ -48,13 +52,18 @@ class Place:
         """The stream that says whether news was taken and not built to its end."""
         return self.path(OWED)
 
+    @property
+    def retry(self) -> str:
+        """The stream that says whether what is owed is to be tried again now."""
+        return self.path(RETRY)
+
     def news(self, table: str) -> str:
         """The stream that says whether a table of bronze has rows nobody has built."""
         return sql.path(self.database, self.bronze, f"{table}__news")
 
     def own(self, root: str, table: str) -> str:
         """The stream that a graph which does not publish reads for itself."""
-        return sql.path(self.database, self.bronze, f"{table}__{root}")
+        return sql.path(self.database, self.bronze, f"{table}__read_by_{root}")
 
     def pipe(self, name: str) -> str:
         return sql.path(self.database, self.bronze, f"{name}_pipe")

@@ -25,6 +25,9 @@ _SHARED = frozenset({"_file", "_file_row", "_version_at", "_loaded_at"})
 """Columns of loads that bronze has here and there, in its views and tables."""
 OF_VIEWS = _SHARED | {"_load_seq", "_replayed_from", "_stage_path"}
 OF_TABLES = _SHARED | {"_content_key", "_replayed_from"}
+_RETURNED_MAX = 2500
+"""Letters of what a task returns, of four bytes at most: it may be 10 kB of UTF-8
+(https://docs.snowflake.com/en/sql-reference/functions/system_set_return_value)."""
 _PORTABLY = "Write it portably, or write runner: service in the target."
 
 
@@ -125,9 +128,12 @@ def _judged(before: list[str], query: str, expect: Expect | None, file: str) -> 
     """Return a block that judges what a query returns, or returns its first value."""
     lines = [f"  {each};" for each in before]
     if expect is None:
-        value = f"(SELECT $1::VARCHAR FROM ({query}) LIMIT 1)"
+        value = (
+            f"(SELECT SUBSTR($1::VARCHAR, 1, {_RETURNED_MAX}) FROM ({query}) LIMIT 1)"
+        )
         lines += [f"  LET found VARCHAR := {value};"]
-        lines += ["  CALL SYSTEM$SET_RETURN_VALUE(:found);"]
+        lines += ["  IF (found IS NOT NULL) THEN"]
+        lines += ["    CALL SYSTEM$SET_RETURN_VALUE(:found);", "  END IF;"]
         return _executed("\n".join(["BEGIN", *lines, "END"]))
     negated = "NOT " if expect is Expect.ROWS else ""
     what = "a row, and returned none" if expect is Expect.ROWS else "no row, and did"

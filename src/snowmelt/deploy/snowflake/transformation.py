@@ -13,11 +13,13 @@ from snowmelt.deploy.snowflake.dbt_runs import (
     News,
     call_of,
     news_of,
-    owed_stream,
+    owed_streams,
+    retry_code,
     run_procedure,
     waits_for,
 )
 from snowmelt.deploy.snowflake.entity import Entity, address_of
+from snowmelt.deploy.snowflake.kept_history import KEEP
 from snowmelt.deploy.snowflake.places import Findings
 from snowmelt.deploy.snowflake.refreshing import refresh_code
 from snowmelt.deploy.snowflake.sharing import reading_alone, streams_on
@@ -31,10 +33,18 @@ from snowmelt.transform.tasks.condition import (
     parse_condition,
     streams_in,
 )
-from snowmelt.transform.tasks.config import TaskConfig
+from snowmelt.transform.tasks.config import OverlapPolicy, TaskConfig
 from snowmelt.transform.tasks.graph import TaskGraph as LocalGraph
 
 PUBLISH = "publish_arrivals"
+RETRY_BUILD = "retry_build"
+_RETRY_MINUTES = 60
+_TRIGGERED = "USER_TASK_MINIMUM_TRIGGER_INTERVAL_IN_SECONDS"
+_TRIGGERED_SECONDS = (10, 604_800)
+"""What that may be: https://docs.snowflake.com/en/sql-reference/sql/create-task"""
+MINUTES_MAX = 11_520
+"""A schedule of more minutes never runs, or is refused; one by cron has no such limit:
+https://docs.snowflake.com/en/sql-reference/sql/create-task"""
 _NOT_TOO_EARLY = "--indirect-selection buildable"
 """A test runs in the step after which all that it looks at is made, as it does here:
 https://docs.getdbt.com/reference/node-selection/test-selection-examples"""
@@ -54,17 +64,26 @@ def map_tasks(
     Where the project's own graph builds no models, what arrives is built by a graph of
     one task as soon as there is any.
     """
+    for taken_name in sorted({*tasks} & {PUBLISH, RETRY_BUILD, KEEP}):
+        findings.refuse(
+            findings.settings("tasks", taken_name),
+            f"a task of deploy's own is called {taken_name} there",
+            "Give it another name.",
+        )
     graph = LocalGraph(tasks) if tasks else None
     streams = map_news(place)
-    run, owed = run_procedure(place, streams), owed_stream(place)
-    found: list[Entity] = [*streams, owed, run]
-    asked = (*streams, owed)
+    run, taken = run_procedure(place, streams), owed_streams(place)
+    found: list[Entity] = [*streams, *taken, run]
+    asked = (*streams, *taken)
     needs = (*place.needs, run.address, *(each.address for each in asked))
-    if streams and (graph is None or not graph.publishes):
-        found += _publishing(place, [*streams, owed], needs)
+    builder = graph if graph is not None and graph.publishes else None
+    if streams and builder is None:
+        found += _publishing(place, streams, needs)
+    if streams and (builder is None or builder.is_triggered):
+        found += _retrying(place, needs)
     if graph is not None:
         mapped = _Graph(graph, place, findings, needs, readable).mapped()
-        if not graph.publishes:
+        if builder is None:
             name = partial(place.own, graph.root)
             apart = streams_on(place.bronze_rows, name, place.needs)
             own = dict(zip(streams, apart, strict=True))
@@ -82,9 +101,13 @@ def map_news(place: Place) -> list[Stream]:
 def _publishing(
     place: Place, streams: list[Stream], needs: tuple[Address, ...]
 ) -> list[Entity]:
-    """Return the graph that builds what arrives, as soon as it does."""
+    """Return the graph that builds what arrives, as soon as it does.
+
+    It is never suspended by its failures: what arrives next may be what mends it.
+    """
     name = place.path(PUBLISH)
-    when = " OR ".join(_has_news(each.name) for each in streams)
+    asked = [*(each.name for each in streams), place.retry]
+    when = " OR ".join(_has_news(each) for each in asked)
     task = Task(
         name,
         name,
@@ -92,13 +115,37 @@ def _publishing(
         place.warehouse,
         when=when,
         settings=(
-            ("ALLOW_OVERLAPPING_EXECUTION", False),
-            ("SUSPEND_TASK_AFTER_NUM_FAILURES", 10),
+            ("SUSPEND_TASK_AFTER_NUM_FAILURES", 0),
+            *_at_most_each(place.stale_for),
             *_timeout(place.run_timeout),
         ),
         needs=needs,
     )
     return [task, TaskGraph(name, members=(name,), needs=(task.address,))]
+
+
+def _retrying(place: Place, needs: tuple[Address, ...]) -> list[Entity]:
+    """Return the graph that has what is owed tried again, by the hour."""
+    name = place.path(RETRY_BUILD)
+    task = Task(
+        name,
+        name,
+        retry_code(place),
+        place.warehouse,
+        f"{_RETRY_MINUTES} MINUTE",
+        when=_has_news(place.owed),
+        settings=(("SUSPEND_TASK_AFTER_NUM_FAILURES", 0),),
+        needs=needs,
+    )
+    return [task, TaskGraph(name, members=(name,), needs=(task.address,))]
+
+
+def _at_most_each(given: timedelta | None) -> tuple[tuple[str, Written], ...]:
+    """Return how often what is triggered may run; the account's 30 seconds else."""
+    if given is None:
+        return ()
+    least, most = _TRIGGERED_SECONDS
+    return ((_TRIGGERED, min(max(least, round(given.total_seconds())), most)),)
 
 
 def _has_news(stream: str) -> str:
@@ -201,8 +248,17 @@ class _Graph:
             told = "a task there runs every 10 seconds at most"
             self.findings.remark(self._at(name, "every"), told)
         if seconds % 60 == 0:
-            return f"{seconds // 60} MINUTE"
+            return self._minutes(name, seconds // 60)
         return f"{max(seconds, 10)} SECONDS"
+
+    def _minutes(self, name: str, minutes: int) -> str:
+        if minutes > MINUTES_MAX:
+            self.findings.refuse(
+                self._at(name, "every"),
+                f"a schedule there has {MINUTES_MAX:,} minutes at most: 8 days",
+                "Write cron: instead, such as '0 6 1,15 * *'.",
+            )
+        return f"{minutes} MINUTE"
 
     def _when(self, name: str, task: TaskConfig) -> str:
         if task.when is None:
@@ -220,8 +276,11 @@ class _Graph:
         asked = self._condition(condition)
         if not self.graph.publishes:
             return asked
-        # what was taken and not built asks for a run, whatever the condition says
-        return f"{asked} OR {_has_news(self.place.owed)}"
+        # what was taken and not built asks for a run, whatever the condition says; what
+        # it would trigger is asked by the hour
+        place = self.place
+        triggered = self.graph.is_triggered and name == self.graph.root
+        return f"{asked} OR {_has_news(place.retry if triggered else place.owed)}"
 
     def _condition(self, condition: Condition) -> str:
         if isinstance(condition, UnreadRows):
@@ -234,12 +293,13 @@ class _Graph:
     def _settings(self, name: str, task: TaskConfig) -> tuple[tuple[str, Written], ...]:
         given: dict[str, Written] = {}
         if name == self.graph.root:
-            given["OVERLAP_POLICY"] = sql.Word(task.overlap_policy.value.upper())
+            policy = self._overlap(name, task.overlap_policy)
+            given["OVERLAP_POLICY"] = sql.Word(policy.value.upper())
             given["SUSPEND_TASK_AFTER_NUM_FAILURES"] = task.suspend_after_failures
             given["TASK_AUTO_RETRY_ATTEMPTS"] = task.auto_retry_attempts
-            if task.min_interval and self.graph.is_triggered:
-                seconds = max(10, round(task.min_interval.total_seconds()))
-                given["USER_TASK_MINIMUM_TRIGGER_INTERVAL_IN_SECONDS"] = seconds
+            if self.graph.is_triggered:
+                lag = self.place.stale_for if self.graph.publishes else None
+                given |= dict(_at_most_each(task.min_interval or lag))
             if task.config:
                 written = json.dumps(task.config, ensure_ascii=False, sort_keys=True)
                 given["CONFIG"] = written
@@ -249,6 +309,14 @@ class _Graph:
         runs_dbt = task.dbt is not None
         timeout = task.timeout or (self.place.run_timeout if runs_dbt else None)
         return (*given.items(), *_timeout(timeout))
+
+    def _overlap(self, name: str, given: OverlapPolicy) -> OverlapPolicy:
+        """Return what may overlap: no runs that build, which an account refuses."""
+        if given is OverlapPolicy.NO_OVERLAP or not self.graph.publishes:
+            return given
+        told = "runs of a graph that runs dbt do not overlap there: no_overlap"
+        self.findings.remark(self._at(name, "overlap_policy"), told)
+        return OverlapPolicy.NO_OVERLAP
 
     def _code(self, name: str, task: TaskConfig) -> str:
         kind, place = task.kinds[0], self.place

@@ -7,7 +7,7 @@ and not built, too, and one that builds none asks streams of its own.
 from __future__ import annotations
 
 from snowmelt.deploy.harvest.stream_mapping import source_of
-from snowmelt.deploy.snowflake.task_place import OWED
+from snowmelt.deploy.snowflake.task_place import OWED, RETRY
 from snowmelt.serve.commands import Document
 from snowmelt.service.targets.facts import Facts
 from snowmelt.transform.tasks.condition import (
@@ -64,7 +64,7 @@ def _judged(asked: Condition, streams: dict[str, Document]) -> Document:
 def _name(path: str, stream: Document | None) -> str:
     """Return what a stream is called here: the table that it is on, or what is owed."""
     own = path.rpartition(".")[2].lower()
-    if own == OWED or stream is None:
+    if own in (OWED, RETRY) or stream is None:
         return own
     return source_of(stream["table_name"]).rpartition(".")[2]
 
