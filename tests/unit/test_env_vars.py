@@ -133,6 +133,9 @@ on-run-end: ["{{ env_var('E', 'c') }}"]
         (4, "'S'", "'b'"),
         (5, "'E'", "'c'"),
     ]
+    token = "packages: [{git: \"{{ env_var('TOKEN') }}\"}]"
+    assert found(packages__yml=token) == [("packages.yml", 1, "'TOKEN'", None)]
+    assert found(dependencies__yml=token) == []
     assert found(readme__md="{{ env_var('A') }}", m__py="env_var('A')") == []
 
 
