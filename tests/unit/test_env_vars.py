@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -106,6 +108,53 @@ def test_a_call_is_read_as_jinja_reads_it(
         assert Environment().from_string("{{ " + other + " }}").render() == default
 
 
+HERE, THERE = "target.type == 'duckdb'", "target.type == 'snowflake'"
+CONDITIONS = st.sampled_from(
+    [
+        *(HERE, THERE, HERE.replace("==", "!="), THERE.replace("==", "!="), "x"),
+        *(f"{HERE} and x", f"{THERE} and x", f"{HERE} or x"),
+    ]
+)
+TEMPLATES = st.recursive(
+    st.sampled_from(
+        [
+            "{{ env_var('#') }}",
+            "{# {{ env_var('#') }} #}",
+            "{% raw %}{{ env_var('#') }}{% endraw %}",
+        ]
+    ),
+    lambda inner: (
+        st.tuples(CONDITIONS, CONDITIONS, inner, inner, inner).map(
+            lambda t: (
+                f"{{% if {t[0]} %}}{t[2]}{{% elif {t[1]} %}}{t[3]}"
+                f"{{% else %}}{t[4]}{{% endif %}}"
+            )
+        )
+        | st.tuples(inner, inner).map("\n".join)
+        | inner.map(lambda each: f"{{% for i in [1] %}}{each}{{% endfor %}}")
+    ),
+    max_leaves=8,
+)
+
+
+@given(TEMPLATES)
+def test_what_snowflake_may_ask_for_is_found_and_nothing_that_it_cannot(
+    template: str,
+) -> None:
+    """By Jinja itself, with whatever else may hold."""
+    numbers = count()
+    text = re.sub("#(?=')", lambda _: f"v{next(numbers)}", template)
+    asked: set[str] = set()
+    for x in (True, False):
+        Environment(autoescape=False).from_string(text).render(
+            target={"type": "snowflake"}, x=x, env_var=lambda name: asked.add(name)
+        )
+    told = {name.strip("'") for _, _, name, _ in found(m__sql=text)}
+    assert asked <= told
+    if " x" not in text:
+        assert told == asked
+
+
 def test_properties_are_read_by_their_texts() -> None:
     text = """version: 2
 # {{ env_var('NOT_RENDERED') }}
@@ -133,6 +182,9 @@ on-run-end: ["{{ env_var('E', 'c') }}"]
         (4, "'S'", "'b'"),
         (5, "'E'", "'c'"),
     ]
+    token = "packages: [{git: \"{{ env_var('TOKEN') }}\"}]"
+    assert found(packages__yml=token) == [("packages.yml", 1, "'TOKEN'", None)]
+    assert found(dependencies__yml=token) == []
     assert found(readme__md="{{ env_var('A') }}", m__py="env_var('A')") == []
 
 

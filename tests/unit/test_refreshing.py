@@ -189,6 +189,15 @@ def test_the_stage_is_listed_when_the_pipe_is_there() -> None:
         assert not others, "another pipe's listing was taken for this one's"
 
 
+def test_a_plan_of_a_changed_pipe_shows_no_plain_refresh() -> None:
+    """Somebody may copy what it shows."""
+    deployment = deployed_into(states()["pattern"], deepcopy(_deployed()))
+    [step] = [e for e in deployment.plan().acting if e.address.kind == "pipe"]
+    shown = deployment.script(step)
+    assert "LIST @SHOP.BRONZE.LANDING" in shown
+    assert not [each for each in shown if "REFRESH" in each or problems(each)]
+
+
 def test_an_account_refuses_to_look_back_further_than_7_days() -> None:
     account = deepcopy(_deployed())
     with pytest.raises(AccountError, match="7 days at most"):

@@ -23,11 +23,13 @@ from snowmelt.transform.dbt_project import DBT_PROJECT_FILE
 _ASKED = "env_var"
 _PROFILE = "profile"
 """A key of dbt_project.yml: the file of profiles that is sent has its name."""
+_AS_WRITTEN = frozenset({"dependencies.yml", "package-lock.yml"})
+"""Files that dbt does not render. It does packages.yml, whenever it begins."""
 _LEXER = Environment(autoescape=True)
 Token = tuple[int, str, str]
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class EnvVar:
     """One call of `env_var`: where it stands, what it asks for, what it is else."""
 
@@ -100,7 +102,7 @@ def env_vars(files: Mapping[str, bytes]) -> list[EnvVar]:
                     EnvVar(name, above + line + below, asked, default)
                     for below, asked, default in _calls(jinja)
                 }
-    return sorted(found, key=lambda each: (each.file, each.line, each.name))
+    return sorted(found, key=lambda e: (e.file, e.line, e.name, e.default or ""))
 
 
 def _rendered(name: str, text: str) -> Iterator[tuple[int, str]]:
@@ -108,7 +110,7 @@ def _rendered(name: str, text: str) -> Iterator[tuple[int, str]]:
     kind = PurePosixPath(name).suffix
     if kind == ".sql":
         yield 0, text
-    elif kind in (".yml", ".yaml"):
+    elif kind in (".yml", ".yaml") and name not in _AS_WRITTEN:
         for keys, above, scalar in scalars_of(text):
             if (name, keys[1:]) != (DBT_PROJECT_FILE, (_PROFILE,)):
                 yield above, scalar

@@ -115,12 +115,16 @@ class Pipe(Entity):
     def change(
         self, names: Collection[str], mark: Mark, found: Found | None
     ) -> list[str]:
-        """Return the whole way, to be read: `pipe_change` goes it, looking."""
+        """Return the whole way, to be read: `pipe_change` goes it, looking.
+
+        What is missing is loaded by what the list of the stage shows; a plain REFRESH
+        would double what another pipe loaded.
+        """
         state = str(found.properties["state"]) if found else RUNNING
         is_broken = state in BROKEN
         if not is_broken and not {"copy", "aws_sns_topic"} & set(names):
             if state == "catching up":
-                return self.settled(mark, self.refresh())
+                return self.settled(mark, self.listing)
             return [self.pause(False)]
         return [
             *(() if is_broken else (self.pause(True), self.status)),
@@ -128,7 +132,7 @@ class Pipe(Entity):
             self.pause(True),
             self.status,
             self.pause(False),
-            *self.settled(mark, self.refresh()),
+            *self.settled(mark, self.listing),
         ]
 
     def statement(self, verb: str, comment: str) -> str:
@@ -160,6 +164,11 @@ class Pipe(Entity):
         """Return what says that it caught up, after what it caught up by."""
         comment = sql.options({"COMMENT": str(mark)})
         return [*before, f"ALTER PIPE {self.name} SET {comment}"]
+
+    @property
+    def listing(self) -> str:
+        """Ask which files its stage has."""
+        return f"LIST @{self.copy.stage}"
 
     @property
     def status(self) -> str:

@@ -98,7 +98,7 @@ class PipeChange:
 
     def _staged(self) -> list[Staged]:
         """List the stage: paths below it, and when they were written."""
-        rows = self.session.rows(f"LIST @{self.pipe.copy.stage}")
+        rows = self.session.rows(self.pipe.listing)
         return [
             Staged(_moment(row["last_modified"]), path)
             for row in rows
