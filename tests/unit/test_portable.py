@@ -29,7 +29,7 @@ PORTABLE = [
     "select a || '-' || b, split_part(a, '-', 2), md5(a), coalesce(a, ''), a % 2",
     "select greatest(a, coalesce(b, 0), 1), least(x._load_seq, coalesce(b, 0), c)",
     "select sum(case when a then 1 else 0 end) over (partition by b order by c) from t",
-    "select max_by(a, b), median(a), percentile_cont(0.5) within group (order by a)",
+    "select max_by(a, b), median(a::double), a::timestamp",
     'select "ORDER", "_FILE" from t',
     "select first_value(a) over (order by b) as first, last from t",
     "select 1 as list, window from t where a like '%x' and b ilike 'y%'",
