@@ -15,6 +15,7 @@ import pytest
 from sqlglot import transpile
 from sqlglot.errors import SqlglotError
 
+from snowmelt.deploy.portable import casts
 from snowmelt.deploy.portable.functions import SHARED
 from snowmelt.deploy.portable.linting import findings_in
 from snowmelt.deploy.portable.names import GRAMMAR, HERE, THERE
@@ -259,6 +260,46 @@ def test_who_translates_between_them_knows_of_no_other_difference() -> None:
     differ = {name for name in SHARED if "CASE" in said_here(name)}
     told = {"greatest", "least", "left", "right", "split_part", "substr", "substring"}
     assert differ == {*told, "len", "length"}
+
+
+def test_each_type_of_the_engine_is_judged_once(
+    engine: duckdb.DuckDBPyConnection,
+) -> None:
+    listed = engine.sql("select distinct lower(type_name) from duckdb_types()")
+    judged = [*casts.ALIKE, *casts.UNKNOWN, *casts.OTHERWISE, *casts.NESTED]
+    assert sorted(name for (name,) in listed.fetchall()) == sorted(judged)
+
+
+@pytest.mark.parametrize("name", sorted(casts.ALIKE | casts.UNKNOWN.keys()))
+def test_a_type_is_named_where_a_value_is_cast_to_it(name: str) -> None:
+    """And nowhere else: it may be the name of a column, too."""
+    for cast in (f"a::{name}", f"cast(f(a) as {name})", f"try_cast(b as {name}) + 1"):
+        found = [e.why for e in findings_in(f"select {cast} from t")]
+        assert found == [w for w in found if w.startswith(f"the type {name} ")]
+        assert bool(found) == (name in casts.UNKNOWN)
+    if " " not in name:
+        assert findings_in(f"select a as {name}, (select 1 as {name}) from t") == []
+
+
+@pytest.mark.parametrize(
+    ("cast", "answer", "why", "instead"),
+    [
+        ("0.1::float = 0.1::double", False, "four bytes", "0.1::double"),
+        ("cast(16777217 as real)", 16777216.0, "four bytes", "16777217::double"),
+        ("1.2345::decimal", Decimal("1.235"), "3 places", "1.2345::decimal(9, 3)"),
+        ("cast(2 as numeric)", Decimal("2.000"), "3 places", "2::numeric(9, 3)"),
+        ("'abc'::varchar(2)", "abc", "not heeded", "left('abc', 2)"),
+        ("cast('abc' as text(2))", "abc", "not heeded", "cast('abc' as text)"),
+        ("cast('abc' as char)", "abc", "one letter", "cast('abc' as varchar)"),
+    ],
+)
+def test_a_type_of_both_may_hold_another_value(
+    engine: duckdb.DuckDBPyConnection, cast: str, answer: object, why: str, instead: str
+) -> None:
+    assert engine.sql(f"select {cast}").fetchall() == [(answer,)]
+    [found] = findings_in(f"select {cast} as x")
+    assert why in found.why
+    assert findings_in(f"select {instead} as x") == []
 
 
 def test_estimates_are_estimates(engine: duckdb.DuckDBPyConnection) -> None:

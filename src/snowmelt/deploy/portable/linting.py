@@ -15,6 +15,7 @@ import sqlglot
 from sqlglot import Token, TokenType, exp
 from sqlglot.errors import ParseError, TokenError
 
+from snowmelt.deploy.portable import casts
 from snowmelt.deploy.portable.arguments import (
     beginnings,
     inside,
@@ -27,7 +28,6 @@ from snowmelt.deploy.portable.words import (
     INSTEAD,
     OTHERWISE,
     REWRITTEN,
-    TYPES,
     UNKNOWN,
     UNKNOWN_BEGINNINGS,
 )
@@ -245,8 +245,7 @@ class _Reading:
                     "in capitals"
                 )
             return ""
-        is_type = self._word(at - 1) in ("as", "::") and self._word(at) in TYPES
-        return f"the type {token.text} is not known there" if is_type else ""
+        return casts.told_of(self.tokens, at, is_rewritten=self.is_rewritten)
 
 
 def _unknown(name: str) -> str:

@@ -1,9 +1,8 @@
 """Words that one of the engines does not know, or takes otherwise: data.
 
 Which functions each of them has is in `names`; what means the same is in `functions`.
-Here is what to say of the others. Types by
-https://docs.snowflake.com/en/sql-reference/intro-summary-data-types, and DuckDB's
-answers are those of the version that pyproject.toml names: tests ask it for them.
+Here is what to say of the others. DuckDB's answers are those of the version that
+pyproject.toml names: tests ask it for them.
 """
 
 from __future__ import annotations
@@ -198,11 +197,6 @@ OTHERWISE = {
 }
 # Inside of this they mean the same.
 GUARDS = {"corr": "nullif", "count_if": "coalesce", "regr_slope": "nullif"}
-# Types that Snowflake does not know.
-TYPES = {
-    *("hugeint", "uhugeint", "ubigint", "uinteger", "usmallint", "utinyint", "blob"),
-    *("timestamp_s", "timestamp_ms", "timestamp_ns", "bitstring", "uuid", "bignum"),
-}
 # What a query that is written anew says otherwise there, and so may say here: a card of
 # a dashboard is, a model is not.
 REWRITTEN = {"any_value", "filter", "greatest", "isodow", "least"}
