@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -107,6 +108,16 @@ def test_what_one_does_not_take_is_named(sql: str, found: str, why: str) -> None
     named = {each.found.lower(): each.why for each in findings_in(sql)}
     assert found in named
     assert why in named[found]
+
+
+def test_halves_of_statements_are_read_too() -> None:
+    """Macros are such: whatever is cut off, what is left is looked at."""
+    chance = Random(5)
+    for sql in [*PORTABLE, *(flagged for flagged, *_ in FLAGGED)]:
+        for _ in range(5):
+            first, last = sorted(chance.choices(range(len(sql) + 1), k=2))
+            for part in (sql[first:], sql[:last], sql[first:last]):
+                assert isinstance(findings_in(part), list)
 
 
 @pytest.mark.parametrize(

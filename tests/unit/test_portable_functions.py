@@ -290,6 +290,11 @@ def test_a_type_is_named_where_a_value_is_cast_to_it(name: str) -> None:
         ("cast(2 as numeric)", Decimal("2.000"), "3 places", "2::numeric(9, 3)"),
         ("'abc'::varchar(2)", "abc", "not heeded", "left('abc', 2)"),
         ("cast('abc' as text(2))", "abc", "not heeded", "cast('abc' as text)"),
+        ("(5 / 2)::int", 2, "halves", "round(5 / 2)::int"),
+        ("cast(5 / 2 as bigint)", 2, "halves", "cast(floor(5 / 2) as bigint)"),
+        ("cast(2.5::double as int)", 2, "halves", "cast('2' as int)"),
+        ("avg(2.5)::integer", 2, "halves", "sum(2)::integer"),
+        ("1 + (5 / 2)::int", 3, "halves", "cast(cast(2.5 as decimal(9, 1)) as int)"),
         ("cast('abc' as char)", "abc", "one letter", "cast('abc' as varchar)"),
     ],
 )

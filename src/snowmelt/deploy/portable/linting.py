@@ -245,7 +245,7 @@ class _Reading:
                     "in capitals"
                 )
             return ""
-        return casts.told_of(self.tokens, at, is_rewritten=self.is_rewritten)
+        return casts.told_of(self.sql, self.tokens, at, is_rewritten=self.is_rewritten)
 
 
 def _unknown(name: str) -> str:
