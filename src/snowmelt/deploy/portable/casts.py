@@ -49,7 +49,7 @@ UNKNOWN = {
     "timestamp_us": "timestamp is",
 }
 _FOUR_BYTES = "it has four bytes here, and eight there; double means the same on both"
-_PLACES = "it has 3 places here where nobody says how many, and none there: say it"
+_PLACES = "without a number of places it has 3 here, and none there: write how many"
 _INTEGERS = ("bigint", "int", "integer", "smallint", "tinyint")
 _HALVES = (
     "of halves it takes the even number here, and the one farther from 0 there; "

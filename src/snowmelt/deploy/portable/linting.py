@@ -124,7 +124,7 @@ class _Reading:
         if self.is_rewritten and name in REWRITTEN:
             return ""
         if name in OTHERWISE and not self._is_guarded(at, name):
-            return f"{name}: {OTHERWISE[name]}"
+            return OTHERWISE[name]
         if not self._names_columns(at) and (told := _unknown(name)):
             return told
         return self._special(at, name)

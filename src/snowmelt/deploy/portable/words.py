@@ -177,8 +177,8 @@ OTHERWISE = {
     "monthname": "it says Jan there, and January here",
     "hash": "its numbers are others there. md5 is the same on both",
     "json_extract_path_text": "its paths are written otherwise there",
-    "listagg": "its order is written otherwise there, and of nothing it is '' there "
-    "and NULL here. dbt.listagg is a macro that orders on both",
+    "listagg": "its order is written otherwise there; of nothing it is '' there, and "
+    "NULL here. dbt.listagg, a macro, orders on both",
     "log": "it takes the base first there; here it is that of 10. ln is the same",
     "md5_number": "its numbers are others there. md5 is the same on both",
     "random": "it is a whole number there, and between 0 and 1 here",
