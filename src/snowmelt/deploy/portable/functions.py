@@ -8,9 +8,9 @@ Where some arguments alone decide, `arguments` names those. SQL that no dbt stan
 behind, which is that of tasks and alerts, calls these alone: what is not named here
 fails there at its first run, or is answered otherwise, and nobody sees it before.
 
-Alike they are but for what no function decides: what the engines round the last digits
-of a floating number to, which of equal rows comes first, and errors instead of an
-infinite number.
+Alike they are but for the last digits of a floating number, which of equal rows comes
+first, an error instead of an infinite number, and letters that have no other case or
+are of more than one sign. date_trunc of a day is a day there, and its first moment here.
 """
 
 from __future__ import annotations

@@ -146,7 +146,7 @@ _ANOTHERS = (
     *("current_database", "current_role", "current_schema", "current_schemas"),
     *("current_user", "getvariable"),
 )
-_SHAPES = ("st_asbinary", "st_astext", "st_aswkb", "st_aswkt")
+_SHAPES = ("st_asbinary", "st_astext", "st_aswkb", "st_aswkt", "st_geomfromwkb")
 # Both have it, and mean different things.
 OTHERWISE = {
     **dict.fromkeys(
