@@ -375,6 +375,8 @@ BY_ARGUMENT = [
         "places",
     ),
     ("corr(a, b)", f"nullif(corr(a, b), {NAN})", "NaN"),
+    ("regr_slope(a, b)", f"nullif(regr_slope(a, b), {NAN})", "NaN"),
+    ("count_if(a > 1)", "coalesce(count_if(a > 1), 0)", "no row"),
 ]
 
 

@@ -10,7 +10,7 @@ fails there at its first run, or is answered otherwise, and nobody sees it befor
 
 Alike they are but for the last digits of a floating number, which of equal rows comes
 first, an error instead of an infinite number, and letters that have no other case or
-are of more than one sign. date_trunc of a day is a day there, and its first moment here.
+are of more than one sign. date_trunc of a day is a day there, and a moment here.
 """
 
 from __future__ import annotations

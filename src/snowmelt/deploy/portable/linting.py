@@ -125,7 +125,7 @@ class _Reading:
             return ""
         if name in OTHERWISE and not self._is_guarded(at, name):
             return OTHERWISE[name]
-        if not self._names_columns(at) and (told := _unknown(name)):
+        if (told := _unknown(name)) and not self._names_columns(at):
             return told
         return self._special(at, name)
 

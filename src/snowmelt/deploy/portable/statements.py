@@ -238,8 +238,8 @@ def _left_out(tokens: Sequence[Token], at: int) -> str:
     if words[0] == "coalesce" or "case" in words[1:2]:
         return ""
     return (
-        "a row whose value is NULL is left out here, and nobody tells that it is there: "
-        "let case when a is not null then b end decide"
+        "a row whose value is NULL is left out here; that it is there, too, nobody "
+        "tells: let case when a is not null then b end decide"
     )
 
 
