@@ -83,7 +83,8 @@ def make_project(root: Path, **changed: str) -> Project:
         "dbt_project.yml": "name: shop\nprofile: snowmelt\n",
         "models/gold/sales.sql": "select 1 as total",
         "check.sql": "select * from gold.sales where total < 0",
-        "count.sql": "-- how many\nselect count_if(total > 0) from gold.sales",
+        "count.sql": "-- how many\n"
+        "select count(case when total > 0 then 1 end) from gold.sales",
     }
     for name, text in (files | changed).items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)

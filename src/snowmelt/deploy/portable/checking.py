@@ -14,7 +14,7 @@ from snowmelt.project.project import Project
 from snowmelt.project.targets import SnowflakeTarget
 
 FOLDERS = ("models", "tests", "macros", "snapshots")
-"""SQL of tasks is not among them: `deploy` translates it."""
+"""SQL of tasks is not among them: `deploy` reads it, more strictly (`statements`)."""
 CONDITIONS = frozenset({"expression", "where", "condition"})
 """Keys of properties whose values are SQL that tests send."""
 OF_CARDS = frozenset({"sql", "where"})

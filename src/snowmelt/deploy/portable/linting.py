@@ -15,11 +15,19 @@ import sqlglot
 from sqlglot import Token, TokenType, exp
 from sqlglot.errors import ParseError, TokenError
 
+from snowmelt.deploy.portable import casts
+from snowmelt.deploy.portable.arguments import (
+    beginnings,
+    inside,
+    names_a_query,
+    told_of,
+)
+from snowmelt.deploy.portable.names import HERE, THERE
 from snowmelt.deploy.portable.words import (
+    GUARDS,
     INSTEAD,
     OTHERWISE,
     REWRITTEN,
-    TYPES,
     UNKNOWN,
     UNKNOWN_BEGINNINGS,
 )
@@ -44,6 +52,10 @@ _OPERATORS = {
     TokenType.TABLE_SAMPLE: "samples are written otherwise there",
 }
 _AFTER_A_NAME = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.VAR}
+_BEFORE_A_TABLE = (
+    *(TokenType.ALIAS, TokenType.INTO, TokenType.TABLE, TokenType.VIEW),
+    TokenType.UPDATE,
+)
 _TAKE_A_FROM = ("extract", "trim", "substring", "overlay")
 _NUMBERS = (exp.Mul, exp.Add, exp.Sub, exp.Div, exp.IntDiv, exp.Mod, exp.Neg)
 
@@ -111,25 +123,18 @@ class _Reading:
         name = self._word(at)
         if self.is_rewritten and name in REWRITTEN:
             return ""
-        if name in UNKNOWN:
-            instead = UNKNOWN[name]
-            return f"{name} is not known there" + (f": {instead}" if instead else "")
-        if name in OTHERWISE:
-            return f"{name}: {OTHERWISE[name]}"
-        for beginning, told in UNKNOWN_BEGINNINGS.items():
-            if name.startswith(beginning):
-                return f"{name} is not known there: {told}"
+        if name in OTHERWISE and not self._is_guarded(at, name):
+            return OTHERWISE[name]
+        if (told := _unknown(name)) and not self._names_columns(at):
+            return told
         return self._special(at, name)
 
     def _special(self, at: int, name: str) -> str:
-        inside = self._arguments(at + 1)
-        if name == "try_cast" and _is_no_text(inside):
+        if name == "try_cast" and _is_no_text(inside(self.sql, self.tokens, at + 1)):
             return (
                 "try_cast takes texts alone there; snowmelt.try_decimal, or a cast to "
                 "varchar inside, mean the same on both"
             )
-        if name in ("date_part", "extract") and re.match(r"'?epoch\b", inside, re.I):
-            return "epoch is called epoch_second there"
         if name == "columns":
             return "COLUMNS(…) is not known there: name them"
         if name in ("greatest", "least") and self._may_be_null(at + 1):
@@ -142,30 +147,20 @@ class _Reading:
                 "FILTER (WHERE …) is not known there: count(case when … then 1 end), "
                 "sum(case when … then … end)"
             )
-        return ""
+        return told_of(self.sql, self.tokens, at)
 
-    def _arguments(self, at: int) -> str:
-        """Return what stands between a parenthesis and the one that closes it."""
-        depth = 0
-        for token in self.tokens[at:]:
-            depth += token.token_type == TokenType.L_PAREN
-            depth -= token.token_type == TokenType.R_PAREN
-            if depth == 0:
-                return self.sql[self.tokens[at].end + 1 : token.start].strip()
-        return ""
+    def _is_guarded(self, at: int, name: str) -> bool:
+        is_inside = self._type(at - 1) == TokenType.L_PAREN
+        return is_inside and self._word(at - 2) == GUARDS.get(name)
+
+    def _names_columns(self, at: int) -> bool:
+        """Is this the name of a table, with those of its columns?"""
+        return self._type(at - 1) in _BEFORE_A_TABLE or names_a_query(self.tokens, at)
 
     def _may_be_null(self, at: int) -> bool:
         """May two values or more between parentheses be NULL, as far as is seen?"""
-        given, depth = [at + 1], 0
-        for place in range(at, len(self.tokens)):
-            kind = self._type(place)
-            depth += kind == TokenType.L_PAREN
-            depth -= kind == TokenType.R_PAREN
-            if depth == 1 and kind == TokenType.COMMA:
-                given.append(place + 1)
-            if depth == 0:
-                break
-        return sum(not self._is_never_null(place) for place in given) > 1
+        places = beginnings(self.tokens, at)
+        return sum(not self._is_never_null(place) for place in places) > 1
 
     def _is_never_null(self, at: int) -> bool:
         if self._type(at) in (TokenType.NUMBER, TokenType.STRING):
@@ -250,8 +245,20 @@ class _Reading:
                     "in capitals"
                 )
             return ""
-        is_type = self._word(at - 1) in ("as", "::") and self._word(at) in TYPES
-        return f"the type {token.text} is not known there" if is_type else ""
+        return casts.told_of(self.sql, self.tokens, at, is_rewritten=self.is_rewritten)
+
+
+def _unknown(name: str) -> str:
+    """Say that Snowflake does not know a function of DuckDB's, if that is so."""
+    if name in THERE:
+        return ""
+    instead = UNKNOWN.get(name, "")
+    for beginning, told in UNKNOWN_BEGINNINGS.items():
+        if not instead and name.startswith(beginning):
+            instead = told
+    if not instead and name not in HERE:
+        return ""
+    return f"{name} is not known there" + (f": {instead}" if instead else "")
 
 
 def _without_macros(found: str, told: str) -> str:

@@ -18,6 +18,7 @@ import sqlglot
 from sqlglot import Token, TokenType, exp
 from sqlglot.errors import ParseError, SqlglotError
 
+from snowmelt.deploy.portable.arguments import beginnings, names_a_query
 from snowmelt.deploy.portable.checking import IGNORE
 from snowmelt.deploy.portable.functions import SHARED
 from snowmelt.deploy.portable.linting import Finding, findings_in
@@ -182,7 +183,12 @@ def _without_macros(finding: Finding) -> Finding:
 def _words(tokens: Sequence[Token]) -> Iterator[Finding]:
     """Yield what only words tell: unknown functions, division, the order of NULL."""
     for at, token in enumerate(tokens):
-        told = _function(tokens, at) or _division(tokens, at) or _order(tokens, at)
+        told = (
+            _function(tokens, at)
+            or _division(tokens, at)
+            or _left_out(tokens, at)
+            or _order(tokens, at)
+        )
         if told:
             yield Finding(token.line, token.text, told)
 
@@ -196,7 +202,7 @@ def _function(tokens: Sequence[Token], at: int) -> str:
         return ""
     if _type(tokens, at + 1) != TokenType.L_PAREN:
         return ""
-    if _type(tokens, at - 1) in _BEFORE_NO_FUNCTION or _names_columns(tokens, at):
+    if _type(tokens, at - 1) in _BEFORE_NO_FUNCTION or names_a_query(tokens, at):
         return ""
     name = tokens[at].text.lower()
     if name in SHARED or name in _NO_FUNCTION or findings_in(f"select {name}(a)"):
@@ -204,28 +210,37 @@ def _function(tokens: Sequence[Token], at: int) -> str:
     return f"{name} is not known to be the same on both engines"
 
 
-def _names_columns(tokens: Sequence[Token], at: int) -> bool:
-    """Is this `with NAME(columns) as (`?"""
-    depth = 0
-    for place in range(at + 1, len(tokens)):
-        depth += tokens[place].token_type == TokenType.L_PAREN
-        depth -= tokens[place].token_type == TokenType.R_PAREN
-        if depth == 0:
-            following = (_type(tokens, place + 1), _type(tokens, place + 2))
-            return following == (TokenType.ALIAS, TokenType.L_PAREN)
-    return False
-
-
 def _division(tokens: Sequence[Token], at: int) -> str:
     """Say what is wrong with a division: by nothing it fails there, and not here."""
-    if tokens[at].token_type not in (TokenType.SLASH, TokenType.MOD):
+    if _calls(tokens, at, "mod"):
+        below = [tokens[place] for place in beginnings(tokens, at + 1)][1:]
+    elif tokens[at].token_type in (TokenType.SLASH, TokenType.MOD):
+        below = list(tokens[at + 1 : at + 2])
+    else:
         return ""
-    below = tokens[at + 1] if at + 1 < len(tokens) else None
-    if below is None or below.text.lower() == "nullif":
+    if not below or below[0].text.lower() == "nullif":
         return ""
-    if below.token_type == TokenType.NUMBER and below.text.strip("0.") != "":
+    if below[0].token_type == TokenType.NUMBER and below[0].text.strip("0.") != "":
         return ""
     return "divided by 0 it fails there, and not here: write nullif(…, 0) below it"
+
+
+def _calls(tokens: Sequence[Token], at: int, *names: str) -> bool:
+    is_called = _type(tokens, at + 1) == TokenType.L_PAREN
+    return is_called and tokens[at].text.lower() in names
+
+
+def _left_out(tokens: Sequence[Token], at: int) -> str:
+    """Say what is wrong where a value that may be NULL is that of the first or last."""
+    if not _calls(tokens, at, "max_by", "min_by"):
+        return ""
+    words = [tokens[place].text.lower() for place in beginnings(tokens, at + 1)]
+    if words[0] == "coalesce" or "case" in words[1:2]:
+        return ""
+    return (
+        "a row whose value is NULL is left out here; that it is there, too, nobody "
+        "tells: let case when a is not null then b end decide"
+    )
 
 
 def _order(tokens: Sequence[Token], at: int) -> str:
