@@ -277,3 +277,28 @@ def test_what_snowflake_does_not_take_is_named_and_can_be_sent_again(
         assert here == there
         assert len(here) == 7
     empty_stage(server)
+
+
+NEW = b'{"id": 9, "payload": 1, "more": 2, "added": {"a": 1}, "count": 3}\n'
+
+
+def test_a_column_that_files_bring_later_changes_no_digest(
+    tmp_path: Path, server: S3Server
+) -> None:
+    """Of JSON or of any other type: what was recorded before had no such column."""
+    evolving = EVENTS | {"schema_evolution": "add_new_columns"}
+    with opened_shop(tmp_path, server, [evolving]) as shop:
+        move = Move(shop, server)
+        shop.land("events/one.json", FIRST.encode())
+        shop.load()
+        move.require_moved()
+        shop.land("events/new.json", NEW)
+        shop.load()
+        proof = move.move()["events"]
+        assert proof.is_alike, proof
+        asked = f"select added::varchar, count::varchar from {TABLE} where id = 9"
+        assert move.account.ask(asked) == [('{"a":1}', "3")]
+        assert move.account.ask(f"select count(*) from {TABLE}") == [(6,)]
+        move.account.ask(f"update {TABLE} set added = '[]' where id = 1")
+        assert not move.move()["events"].is_alike
+    empty_stage(server)

@@ -20,8 +20,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-NOTHING = "'~'"
-"""What stands for NULL: the text of no value."""
 FLOAT = "double"
 JSON = "json"
 """Of it a row's text says whether a value is there."""
@@ -188,15 +186,23 @@ SNOWFLAKE = Side(
 
 
 def text_of(column: Typed, side: Side) -> str:
-    """Return the expression of a value's text."""
+    """Return the expression of a value's text; it is NULL where there is no value."""
     kind = column.type.partition("(")[0]
     text = side.float_text if kind == FLOAT else side.texts()[kind]
-    return f"COALESCE({text(column.name)}, {NOTHING})"
+    return text(column.name)
 
 
 def row_text(columns: Sequence[Typed], side: Side) -> str:
-    """Return the expression of a row's text."""
-    return " || '|' || ".join(text_of(each, side) for each in columns)
+    """Return the expression of a row's text: values, each behind its column's mark.
+
+    In the order of names, and nothing for no value: a column that comes later, or that
+    stands elsewhere by then, leaves texts of rows without it as they were recorded.
+    """
+    marks = {each.name: f"'|{zlib.crc32(each.name.encode()):08x}='" for each in columns}
+    return " || ".join(
+        f"COALESCE({marks[each.name]} || {text_of(each, side)}, '')"
+        for each in sorted(columns, key=lambda column: column.name)
+    )
 
 
 def digest_query(
