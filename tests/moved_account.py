@@ -127,14 +127,17 @@ class MovedAccount:
         self._con.execute(f"attach if not exists ':memory:' as {names.database}")
         for each in manifest(project, names, Findings(project.root)):
             place = each.name.rpartition(".")[0]
-            if isinstance(each, Table):
+            if each.name in self.tables and isinstance(each, Table):
+                for column in each.columns:
+                    self.add_column(each.name, column.name, column.type)
+            elif isinstance(each, Table):
                 self._con.execute(f"create schema if not exists {place}")
                 self.tables[each.name] = [(c.name, c.type) for c in each.columns]
                 listed = ", ".join(f"{c.name} {_kind(c.type)}" for c in each.columns)
                 self._con.execute(f"create table {each.name} ({listed})")
             elif isinstance(each, View):
                 query = _translated(each.query)
-                self._con.execute(f"create view {each.name} as {query}")
+                self._con.execute(f"create or replace view {each.name} as {query}")
         return names
 
     def ask(self, query: str) -> list[tuple[object, ...]]:
@@ -295,11 +298,14 @@ class MovedAccount:
             r"ALTER TABLE (\S+) ADD COLUMN IF NOT EXISTS (\S+) (\S+)", statement
         )
         assert found, statement
-        table, name, kind = found.groups()
+        self.add_column(*found.groups())
+        return []
+
+    def add_column(self, table: str, name: str, kind: str) -> None:
+        """Add a column, if it is not there."""
         if name not in dict(self.tables[table]):
             self.tables[table].append((name, kind))
             self._con.execute(f"alter table {table} add column {name} {_kind(kind)}")
-        return []
 
     def _copy(self, statement: str) -> list[Row]:
         table = statement.split()[2]

@@ -122,7 +122,7 @@ def test_json_that_changed_there_is_found(shop: Shop, account: Account) -> None:
     assert events.is_alike, events
     assert events.values is not None
     assert events.values.both[0] == events.values.both[1]
-    assert events.values.both[0].rows == 2
+    assert events.values.both[0].rows == 1
     account.rows(
         "update shop.bronze.events__all set payload = parse_json('{\"b\":[2]}') "
         "where id = 1"

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 from snowmelt.deploy.migration import staged
 from snowmelt.deploy.migration.digest import (
-    EMPTY,
     JSON,
     SNOWFLAKE,
     Digest,
@@ -43,6 +42,7 @@ FILES_COLUMNS = (
     ("ROW_COUNT", "NUMBER(19,0)", False),
     ("HASH_LOW", "VARCHAR", False),
     ("HASH_HIGH", "VARCHAR", False),
+    ("VALUES_COUNT", "NUMBER(19,0)", True),
     ("VALUES_LOW", "VARCHAR", True),
     ("VALUES_HIGH", "VARCHAR", True),
     ("SHIPPED_AT", "TIMESTAMP_LTZ", False),
@@ -90,7 +90,7 @@ class Destination:
         found: dict[str, Shipped] = {}
         for row in self.session.rows(
             "SELECT TABLE_NAME, LAST_SEQ, LAST_PART, ROW_COUNT, HASH_LOW, HASH_HIGH, "
-            f"VALUES_LOW, VALUES_HIGH FROM {self._files}"
+            f"VALUES_COUNT, VALUES_LOW, VALUES_HIGH FROM {self._files}"
         ):
             old = found.get(row["table_name"], Shipped())
             position = (int(row["last_seq"]), int(row["last_part"]))
@@ -227,11 +227,10 @@ class Destination:
     def _record(
         self, table: str, path: str, last: Cut, digest: Digest, values: Digest | None
     ) -> None:
-        read = (digest.low, digest.high, *((values.low, values.high) if values else ()))
         given = (
-            *(sql.text(table), sql.text(path), *last, digest.rows),
-            *(sql.text(str(each)) for each in read),
-            *(() if values else ("NULL", "NULL")),
+            *(sql.text(table), sql.text(path), *last),
+            *_written(digest),
+            *(_written(values) if values else ("NULL",) * 3),
             "CURRENT_TIMESTAMP()",
         )
         columns = ", ".join(name for name, _, _ in FILES_COLUMNS)
@@ -297,9 +296,12 @@ def _read(row: Row) -> Digest:
 
 
 def _values_of(row: Row) -> Digest:
-    if row["values_low"] is None:
-        return EMPTY
-    return Digest.read([row["row_count"], row["values_low"], row["values_high"]])
+    return Digest.read([row[f"values_{word}"] for word in ("count", "low", "high")])
+
+
+def _written(digest: Digest) -> tuple[str, ...]:
+    halves = (sql.text(str(each)) for each in (digest.low, digest.high))
+    return (str(digest.rows), *halves)
 
 
 def is_missing(error: SnowmeltError) -> bool:

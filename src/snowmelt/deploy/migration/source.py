@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 
 from snowmelt.bronze.table import LOAD_COLUMNS, all_rows, live_rows
 from snowmelt.deploy.migration.digest import DUCKDB, JSON, Digest, Typed, digest_query
-from snowmelt.deploy.migration.staged import json_of, texts
+from snowmelt.deploy.migration.staged import json_of, some, texts
 from snowmelt.deploy.snowflake import sql
 from snowmelt.pipe.definition import Pipe
 from snowmelt.pipe.identity import SameName
@@ -122,18 +122,17 @@ class Source:
 
     def digest(self, session: Session, piece: Piece) -> Digest:
         """Return the digest of a piece's rows."""
-        return self._digest(session, piece, self.columns)
+        return self._digest(session, self.columns, _within(piece))
 
     def texts(self, session: Session, piece: Piece) -> Digest | None:
         """Return the digest of a piece's texts of JSON, if it has such columns."""
         if not json_of(self.columns):
             return None
-        return self._digest(session, piece, texts(self.columns))
+        where = f"{_within(piece)} and {some(self.columns)}"
+        return self._digest(session, texts(self.columns), where)
 
-    def _digest(
-        self, session: Session, piece: Piece, columns: Sequence[Typed]
-    ) -> Digest:
-        source = f"(select * from ({self.query}) where {_within(piece)})"
+    def _digest(self, session: Session, columns: Sequence[Typed], where: str) -> Digest:
+        source = f"(select * from ({self.query}) where {where})"
         [row] = session.rows(digest_query(columns, source, DUCKDB))
         return Digest.read(row)
 

@@ -58,6 +58,16 @@ def json_of(columns: Sequence[Typed]) -> tuple[Typed, ...]:
     return tuple(each for each in columns if each.type == JSON)
 
 
+def some(columns: Sequence[Typed]) -> str:
+    """Return the condition of rows with JSON: alone these are in digests of it.
+
+    So a column that comes later changes nothing of what was recorded before.
+    """
+    return (
+        "(" + " OR ".join(f"{each.name} IS NOT NULL" for each in json_of(columns)) + ")"
+    )
+
+
 def texts(columns: Sequence[Typed]) -> tuple[Typed, ...]:
     """Return what is digested of texts of JSON: each, and which row it is of."""
     return _read_as(JSON_TEXT, columns)
@@ -99,7 +109,8 @@ def staged(columns: Sequence[Typed], place: str, format_name: str) -> str:
 def looked_at_query(columns: Sequence[Typed], source: str) -> str:
     """Return the query of both digests of a staged file: its texts, their values."""
     readings = (texts(columns), _read_as(JSON_READ, columns))
-    return digests_query(readings, f"({source}) AS STAGED", SNOWFLAKE)
+    rows = f"({source}) AS STAGED WHERE {some(columns)}"
+    return digests_query(readings, rows, SNOWFLAKE)
 
 
 def unread_query(columns: Sequence[Typed], source: str) -> str:
@@ -125,13 +136,14 @@ def differing_query(
     """Return the query of files with values other than those that lie in the stage.
 
     `shipped` is the condition of rows that were shipped, `lying` the query of all that
-    lies there: what was put twice, by whoever was stopped in between, counts once. Of
-    each file it tells how many rows lie there no more, and how many differ, by column.
+    lies there: what was put twice, by whoever was stopped in between, counts once, and
+    what was put and never taken, not at all. Of each file it tells how many rows lie
+    there no more, and how many differ, by column.
     """
     found = "STAGED._CONTENT_KEY IS NOT NULL"
     counts = [f"COUNT_IF(NOT {found}) AS GONE"]
     for number, each in enumerate(json_of(columns)):
-        there, read = f"MOVED.{each.name}", f"PARSE_JSON(STAGED.{each.name})"
+        there, read = f"MOVED.{each.name}", f"TRY_PARSE_JSON(STAGED.{each.name})"
         other = (
             f"NOT EQUAL_NULL(TO_JSON({there}), TO_JSON({read})) "
             f"AND NOT EQUAL_NULL({there}, {read})"

@@ -71,20 +71,22 @@ class Values:
         rows, *sums = (int(each or 0) for each in row.values())
         lies, values = (Digest(rows, *sums[at : at + 2]) for at in (0, 2))
         if lies != parcel.texts:
+            left = parcel.texts.rows if parcel.texts else 0
             raise SnowmeltError(
                 f"@{self.stage}/{parcel.path}",
-                f"what lies there is not what left here: {lies.rows:,} rows of "
-                f"{parcel.digest.rows:,}, or other texts of JSON",
+                f"what lies there is not what left here: {lies.rows:,} rows with JSON, "
+                f"{left:,} here, or other texts",
                 "Nothing of it was copied. Remove this file from the bucket, and "
                 "migrate again: it is put there anew.",
             )
         return values
 
     def of(self, columns: Sequence[Typed], source: str) -> Digest:
-        """Return the digest of values in a table; `source` stands after FROM."""
+        """Return the digest of values in a table; `source`: a table WHERE something."""
         if not staged.json_of(columns):
             return EMPTY
-        query = digest_query(staged.values(columns), source, SNOWFLAKE)
+        rows = f"{source} AND {staged.some(columns)}"
+        query = digest_query(staged.values(columns), rows, SNOWFLAKE)
         [row] = self.session.rows(query)
         return Digest.read([row["row_count"], row["hash_low"], row["hash_high"]])
 
