@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from snowmelt.deploy.migration.digest import Digest
+from snowmelt.deploy.migration.staged import NAMED_MAX
 from snowmelt.deploy.migration.values import Other
 
 ALTERED = (
@@ -17,7 +18,7 @@ OTHER_VALUES = (
     "shipped: somebody changed it, or it was copied wrongly."
 )
 NOT_STAGED = (
-    "What was shipped lies in the bucket no more, so that it cannot be told which."
+    "What was shipped is not in the bucket any more, so that it cannot be told which."
 )
 
 
@@ -48,7 +49,9 @@ class OfValues:
         """Say where it differs, a line for each file."""
         if self.others == ():
             return ("keys of JSON come in another order there; each value is the same",)
-        return tuple(line for each in self.others or () for line in each.lines)
+        others = self.others or ()
+        told = [line for each in others[:NAMED_MAX] for line in each.lines]
+        return (*told, *(["… and more files"] if len(others) > NAMED_MAX else []))
 
     @property
     def remedy(self) -> str:

@@ -115,18 +115,16 @@ def looked_at_query(columns: Sequence[Typed], source: str) -> str:
 
 def unread_query(columns: Sequence[Typed], source: str) -> str:
     """Return the query of records whose JSON the account cannot read, and why."""
-    wrong = {
-        each.name: f"{each.name} IS NOT NULL AND TRY_PARSE_JSON({each.name}) IS NULL"
-        for each in json_of(columns)
-    }
+    names = [each.name for each in json_of(columns)]
+    wrong = [f"{each} IS NOT NULL AND TRY_PARSE_JSON({each}) IS NULL" for each in names]
     said = ", ".join(
-        f"CASE WHEN {each} THEN COALESCE(CHECK_JSON({name}), {_UNSAID}) END AS {name}"
-        for name, each in wrong.items()
+        f"CASE WHEN {is_wrong} THEN COALESCE(CHECK_JSON({name}), {_UNSAID}) END "
+        f"AS SAID_{number}"
+        for number, (name, is_wrong) in enumerate(zip(names, wrong, strict=True))
     )
     return (
         f"SELECT _FILE, _FILE_ROW, {said} FROM ({source}) AS STAGED "
-        f"WHERE {' OR '.join(wrong.values())} "
-        f"ORDER BY _FILE, _FILE_ROW LIMIT {NAMED_MAX}"
+        f"WHERE {' OR '.join(wrong)} ORDER BY _FILE, _FILE_ROW LIMIT {NAMED_MAX}"
     )
 
 

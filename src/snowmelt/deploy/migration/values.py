@@ -37,8 +37,7 @@ class Other:
             for name, count in self.rows
         ]
         if self.gone:
-            lying = f"{_rows(self.gone)} in the bucket no more"
-            told.append(f"{self.file}: {lying}, to compare with")
+            told.append(f"{self.file}: {_rows(self.gone)} not in the bucket any more")
         return tuple(told)
 
     @property
@@ -68,8 +67,10 @@ class Values:
         except AccountError:
             self._require_readable(parcel, source)
             raise
-        rows, *sums = (int(each or 0) for each in row.values())
-        lies, values = (Digest(rows, *sums[at : at + 2]) for at in (0, 2))
+        lies, values = (
+            Digest.read([row["row_count"], row[f"low_{number}"], row[f"high_{number}"]])
+            for number in range(2)
+        )
         if lies != parcel.texts:
             left = parcel.texts.rows if parcel.texts else 0
             raise SnowmeltError(
@@ -123,12 +124,14 @@ class Values:
         return str(row["_file"]).removeprefix(self.folder)
 
     def _unreadable(self, parcel: Parcel, rows: Sequence[Row]) -> SnowmeltError:
+        names = [_plain(each.name) for each in staged.json_of(parcel.columns)]
         told = [
-            f"{self._name(row)}, record {row['_file_row']}, {_plain(each.name)}: {said}"
+            f"{self._name(row)}, record {row['_file_row']}, {name}: {said}"
             for row in rows
-            for each in staged.json_of(parcel.columns)
-            if (said := row[_plain(each.name)])
+            for number, name in enumerate(names)
+            if (said := row[f"said_{number}"])
         ]
+        told += ["…"] if len(rows) == staged.NAMED_MAX else []
         return SnowmeltError(
             parcel.table,
             "Snowflake does not take JSON that is taken here: " + "; ".join(told),
@@ -137,9 +140,10 @@ class Values:
 
 
 _CORRECTED = (
-    "Send the file again with these records corrected, load it, and let go of the old "
-    "rows (retention: {superseded: 0s}, `snowmelt vacuum`). Or keep the text: type: "
-    "varchar in the contract. Then migrate again; what arrived stays."
+    "Send the file again with these records corrected, load it, let go of the old rows "
+    "(retention: {superseded: 0s}, `snowmelt vacuum`), and migrate again; what arrived "
+    "stays. Or keep the text: type: varchar in the contract; `snowmelt deploy plan` "
+    "says what becomes of the table there."
 )
 
 
