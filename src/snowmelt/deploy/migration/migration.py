@@ -240,6 +240,8 @@ class Migration:
             return proof
         place = self.shelf.below_stage(moved.name, "")
         others = self.there.other_values(moved.table, moved.columns, place)
+        if not others:
+            self.there.record_compared(moved.table, known.values, there)
         return replace(proof, others=tuple(others))
 
     def _with_live(self, moved: Moved, proof: Proof) -> Proof:

@@ -17,6 +17,9 @@ OTHER_VALUES = (
     "There is JSON that is not what the account reads from the texts that were "
     "shipped: somebody changed it, or it was copied wrongly."
 )
+_WRITTEN_OTHERWISE = (
+    "JSON is written otherwise there, as keys have no order; each value is the same"
+)
 NOT_STAGED = (
     "What was shipped is not in the bucket any more, so that it cannot be told which."
 )
@@ -48,7 +51,7 @@ class OfValues:
     def lines(self) -> tuple[str, ...]:
         """Say where it differs, a line for each file."""
         if self.others == ():
-            return ("keys of JSON come in another order there; each value is the same",)
+            return (_WRITTEN_OTHERWISE,)
         others = self.others or ()
         told = [line for each in others[:NAMED_MAX] for line in each.lines]
         return (*told, *(["… and more files"] if len(others) > NAMED_MAX else []))
