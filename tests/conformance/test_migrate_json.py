@@ -214,6 +214,21 @@ def test_keys_in_another_order_are_no_difference(
     assert [each.rows for each in others(proof)] == [(("order", 1),)]
 
 
+@pytest.mark.long
+def test_of_rows_that_are_not_there_nothing_is_taken_for_equal(move: Move) -> None:
+    move.require_moved()
+    move.account.ask(f"create temp table gone as from {TABLE} where id = 1")
+    move.account.ask(f"delete from {TABLE} where id = 1")
+    proof = move.move()["events"]
+    assert proof.values is not None
+    assert proof.values.others == ()
+    assert not proof.values.is_alike
+    assert not any("written otherwise" in each for each in proof.lines)
+    assert "To ship it anew" in proof.remedy
+    move.account.ask(f"insert into {TABLE} from gone")
+    move.require_moved()
+
+
 def test_what_lies_there_otherwise_is_not_copied(move: Move) -> None:
     """A text that changed on its way, a file that has another's rows, none at all."""
     whole = move.account.body

@@ -221,7 +221,7 @@ class Migration:
         for each in moved:
             known = shipped.get(each.table, Shipped())
             arrived = self.there.arrived(each.table, each.columns)
-            values = self._of_values(each, known) if json_of(each.columns) else None
+            values = self._of_values(each, known, arrived)
             proof = Proof(each.name, each.table, (known.digest, arrived), values=values)
             remedy = "" if values is None else values.remedy
             if known.digest != arrived:
@@ -231,18 +231,27 @@ class Migration:
                 proof = replace(proof, remedy=remedy)
             yield self._with_live(each, proof) if each.view else proof
 
-    def _of_values(self, moved: Moved, known: Shipped) -> OfValues:
-        """Compare values of JSON: texts of them, and if these differ, row by row."""
+    def _of_values(
+        self, moved: Moved, known: Shipped, arrived: Digest
+    ) -> OfValues | None:
+        """Compare values of JSON: texts of them, and if these differ, row by row.
+
+        `arrived` is the digest of rows that were shipped: are others there, nothing is
+        said of those that are not.
+        """
         columns = tuple(_plain(each.name) for each in json_of(moved.columns))
+        if not columns:
+            return None
         there = self.there.arrived_values(moved.table, moved.columns)
-        proof = OfValues(columns, (known.values, there))
+        proof = OfValues(columns, (known.values, there), known.digest == arrived)
         if proof.is_alike:
             return proof
         place = self.shelf.below_stage(moved.name, "")
         others = self.there.other_values(moved.table, moved.columns, place)
-        if not others:
+        proof = replace(proof, others=tuple(others))
+        if proof.is_alike:
             self.there.record_compared(moved.table, known.values, there)
-        return replace(proof, others=tuple(others))
+        return proof
 
     def _with_live(self, moved: Moved, proof: Proof) -> Proof:
         names = tuple(_plain(each.name) for each in moved.live[:-2])

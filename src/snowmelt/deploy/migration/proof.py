@@ -31,13 +31,19 @@ class OfValues:
 
     columns: tuple[str, ...]
     both: tuple[Digest, Digest]
+    of_same_rows: bool = True
+    """Are the rows that were shipped there, but for what their JSON says?"""
     others: tuple[Other, ...] | None = None
     """Files that differ, if it was looked row by row; at most some are named."""
 
     @property
     def is_alike(self) -> bool:
         """The same texts; or else the same values, each of them looked at."""
-        return self.both[0] == self.both[1] or self.others == ()
+        return self.both[0] == self.both[1] or self._are_equal
+
+    @property
+    def _are_equal(self) -> bool:
+        return self.of_same_rows and self.others == ()
 
     @property
     def document(self) -> dict[str, Any]:
@@ -50,7 +56,7 @@ class OfValues:
     @property
     def lines(self) -> tuple[str, ...]:
         """Say where it differs, a line for each file."""
-        if self.others == ():
+        if self._are_equal:
             return (_WRITTEN_OTHERWISE,)
         others = self.others or ()
         told = [line for each in others[:NAMED_MAX] for line in each.lines]
