@@ -64,11 +64,11 @@ def test_the_same_rows_count_there(tmp_path: Path, server: S3Server, seed: int) 
                 "from {}.{} order by 1, 2, 4, 5"
             )
             here = [
-                (number, word, body and read_there(body)[0], *rest)
+                (number, word, body and read_there(str(body))[0], *rest)
                 for number, word, body, *rest in shop.rows(asked.format("bronze", name))
             ]
             there = [
-                (number, word, body and read_there(body)[0], *rest)
+                (number, word, body and read_there(str(body))[0], *rest)
                 for number, word, body, *rest in move.account.ask(
                     asked.format("shop.bronze", name)
                 )
