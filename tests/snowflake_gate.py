@@ -23,8 +23,10 @@ _BODY = re.compile(r"\$\$(.*?)\$\$", re.DOTALL)
 # What the grammar does not know and the documentation does: taken out before it, and
 # checked by rules of ours.
 _UNKNOWN = (
+    # https://docs.snowflake.com/en/sql-reference/sql/create-file-format
+    (r"CREATE TEMPORARY FILE FORMAT", r"TEMPORARY "),
     (r"CREATE (OR REPLACE )?STORAGE INTEGRATION", r"STORAGE_AWS_EXTERNAL_ID = '[^']*'"),
-    (r"COPY INTO", r"NULL_IF = \(\)"),  # no text means NULL
+    (r"COPY INTO|CREATE FILE FORMAT", r"NULL_IF = \(\)"),  # no text means NULL
 )
 _WHOLE = re.compile(
     r"CREATE (OR REPLACE )?NOTIFICATION INTEGRATION (IF NOT EXISTS )?(?!IF )\w+ "
@@ -131,7 +133,7 @@ def grammar_problems(statement: str) -> list[str]:
     if _is_mail_or_hook(squeezed) or _KNOWN.fullmatch(squeezed):
         return []
     for opening, clause in _UNKNOWN:
-        if re.match(opening, squeezed):
+        if re.match(opening, " ".join(statement.split())):
             statement = re.sub(clause, "", statement)
     return _unreadable(statement)
 

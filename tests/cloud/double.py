@@ -32,6 +32,7 @@ from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 import duckdb
 import fakesnow.server as server
@@ -91,6 +92,13 @@ _COPY = re.compile(
 _TAKEN = re.compile(
     r'(?P<parse>PARSE_JSON\()?\$1:(?P<name>"[^"]+")::(?P<type>\w+(\([\d,]+\))?)\)?'
 )
+_MAKES_FORMAT = re.compile(r"^create\s+temporary\s+file\s+format\s", re.I)
+_STAGED = re.compile(
+    r"FROM '@(?P<database>\w+)\.[^/]+/(?P<place>[^']*)' \(FILE_FORMAT => '[^']*'\)"
+)
+_ELEMENT = re.compile(r'\$1:("[^"]+")::(\w+(?:\([\d,]+\))?)')
+_ROW = '"_FILE_ROW"'
+_KEY = re.compile(r"<Key>([^<]*)</Key>")
 _MD5 = {"lower": "17, 16", "upper": "1, 16"}
 BUCKET = {"url": ""}
 """Where the stage's files lie, over HTTP."""
@@ -312,6 +320,10 @@ def execute(self: FakeSnowflakeCursor, command: str, *given: Any, **named: Any) 
         return run_block(self, match["body"])
     if match := _COPY.match(bare):
         return copy_file(self, match)
+    if _MAKES_FORMAT.match(bare):
+        return _execute(self, "select 'File format successfully created.' as status")
+    if match := _STAGED.search(command):
+        command = _ELEMENT.sub(r"\1", lay_out(self, match))
     if "MD5_NUMBER_" in command:
         define_hashes(self)
     if _TAGS.match(bare):
@@ -371,6 +383,40 @@ def copy_file(self: FakeSnowflakeCursor, match: re.Match[str]) -> Any:
     return _execute(
         self, f"select '{name}' as file, 'LOADED' as status, {count} as rows_loaded"
     )
+
+
+def lay_out(self: FakeSnowflakeCursor, match: re.Match[str]) -> str:
+    """Make a table of what lies in a place of the stage; the query then asks it."""
+    name = f"{match['database']}.BRONZE.STAGED"
+    wanted = dict.fromkeys(each[0] for each in _ELEMENT.findall(match.string))
+    empty = ", ".join(
+        f"cast(null as {'bigint' if each == _ROW else 'varchar'}) as {each}"
+        for each in wanted
+    )
+    table = Streams(self).quoted(name)
+    duck = self._duck_conn
+    duck.execute(f"create or replace table {table} as select {empty} limit 0")
+    for url in lying_at(match["place"]):
+        with tempfile.NamedTemporaryFile(suffix=".parquet") as file:
+            with urllib.request.urlopen(url) as answer:
+                Path(file.name).write_bytes(answer.read())
+            duck.execute(
+                f"insert into {table} by name select {', '.join(wanted)} "
+                f"from read_parquet('{file.name}')"
+            )
+    return match.string.replace(match[0], f"FROM {name}")
+
+
+def lying_at(place: str) -> list[str]:
+    """Return where the files are that lie in a place: one, or a folder's."""
+    if not place.endswith("/"):
+        return [BUCKET["url"] + place]
+    root = urlsplit(BUCKET["url"])
+    bucket, _, folder = root.path.lstrip("/").partition("/")
+    base = f"{root.scheme}://{root.netloc}/{bucket}"
+    asked = urlencode({"list-type": 2, "prefix": folder + place})
+    with urllib.request.urlopen(f"{base}?{asked}") as answer:
+        return [f"{base}/{key}" for key in _KEY.findall(answer.read().decode())]
 
 
 def define_hashes(self: FakeSnowflakeCursor) -> None:

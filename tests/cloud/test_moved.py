@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from doubles import LACKING, PYTHON, Account, RefusedError, running_account
@@ -18,8 +17,9 @@ from small_shop import Shop
 
 from s3_server import started_server
 from snowmelt.clock import SystemClock
-from snowmelt.deploy.migration.migration import Manner, Proof
+from snowmelt.deploy.migration.migration import Manner
 from snowmelt.deploy.migration.opening import open_migration
+from snowmelt.deploy.migration.proof import Proof
 from snowmelt.deploy.opening import names_of
 from snowmelt.deploy.resource import Mark, Owner
 from snowmelt.deploy.snowflake.manifest import manifest
@@ -92,22 +92,45 @@ def moved(shop: Shop, account: Account) -> dict[str, Proof]:
     return {each.name: each for each in migration.prove(plan)}
 
 
-def test_what_is_here_is_there(tmp_path: Path, account: Account) -> None:
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory, account: Account) -> Iterator[Shop]:
     with started_server() as server:
         server.s3.create_bucket(Bucket=BUCKET)
         server.s3.put_bucket_policy(Bucket=BUCKET, Policy=json.dumps(_OPEN))
         account.use_bucket(f"{server.url}/{BUCKET}/raw/")
-        with opened_shop(tmp_path, server) as shop:
-            fill(shop)
-            deployed(shop, account)
-            proofs = moved(shop, account)
-            assert all(each.is_alike for each in proofs.values()), proofs
-            assert all(
-                each.live is None or each.live[1].rows for each in proofs.values()
-            )
-            shop.land("orders/b.csv", HEAD + b"3,third,,,,,,,\n")
-            shop.load()
-            proofs = moved(shop, account)
-            assert all(each.is_alike for each in proofs.values()), proofs
-            account.rows("update shop.bronze.orders__all set note = 'x' where id = 3")
-            assert not moved(shop, account)["orders"].is_alike
+        with opened_shop(tmp_path_factory.mktemp("moved"), server) as opened:
+            fill(opened)
+            deployed(opened, account)
+            yield opened
+
+
+def test_what_is_here_is_there(shop: Shop, account: Account) -> None:
+    proofs = moved(shop, account)
+    assert all(each.is_alike for each in proofs.values()), proofs
+    assert all(each.live is None or each.live[1].rows for each in proofs.values())
+    shop.land("orders/b.csv", HEAD + b"3,third,,,,,,,\n")
+    shop.load()
+    proofs = moved(shop, account)
+    assert all(each.is_alike for each in proofs.values()), proofs
+    account.rows("update shop.bronze.orders__all set note = 'x' where id = 3")
+    assert not moved(shop, account)["orders"].is_alike
+
+
+def test_json_that_changed_there_is_found(shop: Shop, account: Account) -> None:
+    """Its text in the stage is asked for there, and its value beside that."""
+    events = moved(shop, account)["events"]
+    assert events.is_alike, events
+    assert events.values is not None
+    assert events.values.both[0] == events.values.both[1]
+    assert events.values.both[0].rows == 1
+    account.rows(
+        "update shop.bronze.events__all set payload = parse_json('{\"b\":[2]}') "
+        "where id = 1"
+    )
+    events = moved(shop, account)["events"]
+    assert not events.is_alike
+    assert events.shipped[0] == events.shipped[1]
+    assert events.values is not None
+    assert events.values.others is not None
+    [other] = events.values.others
+    assert (other.file, other.rows) == ("events/e.json", (("payload", 1),))

@@ -39,6 +39,7 @@ _MAKES = re.compile(
     r"(DATABASE|SCHEMA|TABLE|VIEW|STREAM) "
 )
 _SHOWS = re.compile(r"SHOW (TABLES|VIEWS) IN DATABASE (\w+)")
+_STAGED = re.compile(r"FROM '@[^/]+/([^']*[^/'])' \(FILE_FORMAT")
 _NAMES = re.compile(r"FILES = \(([^)]*)\)")
 
 
@@ -59,6 +60,9 @@ class WholeAccount(RememberingAccount):
     def rows(self, statement: str) -> list[Row]:
         if _OF_ROWS.match(statement) or _ASKS_ROWS.match(statement):
             self.statements.append(statement)
+            self._objects.show(_STAGED.findall(statement))
+            return self._session.rows(statement)
+        if statement.startswith("CREATE TEMPORARY FILE FORMAT"):
             return self._session.rows(statement)
         if statement.startswith("COPY INTO"):
             return self._copy_rows(statement)

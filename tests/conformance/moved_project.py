@@ -10,12 +10,13 @@ from typing import Any
 
 from small_shop import Shop, columns, open_shop
 
-from moved_account import MovedAccount
+from moved_account import MovedAccount, read_there
 from s3_server import S3Server
 from shipped import TARGET
 from snowmelt.clock import SystemClock
-from snowmelt.deploy.migration.migration import Manner, Migration, Proof
+from snowmelt.deploy.migration.migration import Manner, Migration
 from snowmelt.deploy.migration.opening import open_migration
+from snowmelt.deploy.migration.proof import Proof
 from snowmelt.service.commands import OwnCommands
 
 BUCKET = "moved"
@@ -83,13 +84,17 @@ class Move:
         )
 
     def __post_init__(self) -> None:
-        self.account = MovedAccount(self._body)
+        self.account = MovedAccount(self._body, lying=self._keys)
         self.account_names = self.account.deploy(self.shop.parts.project)
 
     def _body(self, key: str) -> bytes:
         answer = self.server.s3.get_object(Bucket=BUCKET, Key=key)
         content: bytes = answer["Body"].read()
         return content
+
+    def _keys(self, beginning: str) -> list[str]:
+        told = self.server.s3.list_objects_v2(Bucket=BUCKET, Prefix=beginning)
+        return [each["Key"] for each in told.get("Contents", ())]
 
     def move(self, manner: Manner = SMALL) -> dict[str, Proof]:
         migration = self.migration(manner)
@@ -101,7 +106,14 @@ class Move:
         assert all(each.is_alike for each in self.move(manner).values())
 
     def here(self, table: str) -> list[tuple[Any, ...]]:
-        return sorted(self.shop.rows(compared(table, "bronze")), key=repr)
+        """Rows that count here, JSON as the account writes it."""
+        rows = self.shop.rows(compared(table, "bronze"))
+        if table == "events":
+            rows = [
+                (number, None if said is None else read_there(said)[0], *rest)
+                for number, said, *rest in rows
+            ]
+        return sorted(rows, key=repr)
 
     def there(self, table: str) -> list[tuple[Any, ...]]:
         return sorted(self.account.ask(compared(table, "shop.bronze")), key=repr)
@@ -113,12 +125,15 @@ class Move:
 
 @contextmanager
 def opened_shop(
-    root: Path, server: S3Server, pipes: list[dict[str, Any]] = PIPES
+    root: Path,
+    server: S3Server,
+    pipes: list[dict[str, Any]] = PIPES,
+    **settings: Any,
 ) -> Iterator[Shop]:
     """Open a project whose target's bucket is on a server."""
     aws = {**TARGET["aws"], "bucket": BUCKET, "endpoint": server.url}
     target = {**TARGET, "prefix": "shop", "aws": aws}
-    with open_shop(root, pipes, targets={"prod": target}) as shop:
+    with open_shop(root, pipes, targets={"prod": target}, **settings) as shop:
         yield shop
 
 

@@ -162,12 +162,17 @@ def open_shop(
     landing: dict[str, Any] | None = None,
     alerts: dict[str, Any] | None = None,
     targets: dict[str, Any] | None = None,
+    **others: Any,
 ) -> Iterator[Shop]:
-    """Make a project with these pipes, or make it again, and open it."""
+    """Make a project with these pipes, or make it again, and open it.
+
+    `others` are other settings.
+    """
     (root / "pipes").mkdir(parents=True, exist_ok=True)
     settings = SETTINGS | ({"landing": landing} if landing else {})
     settings |= {"alerts": alerts} if alerts else {}
     settings |= {"targets": targets} if targets else {}
+    settings |= others
     (root / "snowmelt.yml").write_text(yaml.safe_dump(settings))
     (root / "dbt_project.yml").write_text(DBT_PROJECT)
     for pipe in pipes:

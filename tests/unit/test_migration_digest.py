@@ -6,6 +6,7 @@ DuckDB; `tests/cloud` asks a double of an account the same.
 
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -22,12 +23,15 @@ from moved_account import MovedAccount
 from snowmelt.deploy.migration.digest import (
     DUCKDB,
     EMPTY,
+    JSON,
     SNOWFLAKE,
     Digest,
     Typed,
     digest_query,
+    digests_query,
     text_of,
 )
+from snowmelt.deploy.migration.staged import some, texts
 
 TYPES: dict[str, st.SearchStrategy[Any]] = {
     "varchar": st.text(
@@ -132,6 +136,59 @@ def test_digests_add_up(
 ) -> None:
     both = digest(engine, [*one, *other])
     assert both == digest(engine, one) + digest(engine, other) + EMPTY
+
+
+@settings(max_examples=6, deadline=None)
+@given(rows=ROWS, columns=st.permutations(COLUMNS))
+def test_a_column_elsewhere_or_of_later_changes_nothing(
+    engine: duckdb.DuckDBPyConnection, rows: Rows, columns: list[Typed]
+) -> None:
+    before = digest(engine, rows)
+    source = "(select *, null::json as later, null::double as last from t) as t"
+    later = (Typed("later", JSON), *columns, Typed("last", "double"))
+    found = engine.execute(digest_query(later, source, DUCKDB)).fetchone()
+    assert found is not None
+    assert Digest.read(found) == before
+
+
+DOCUMENTS = st.recursive(
+    st.none() | st.booleans() | st.integers() | TYPES["varchar"],
+    lambda each: (
+        st.lists(each, max_size=2) | st.dictionaries(TYPES["varchar"], each, max_size=2)
+    ),
+    max_leaves=4,
+)
+WRITTEN = st.builds(
+    lambda document, indent, ascii_alone: json.dumps(
+        document, indent=indent, ensure_ascii=ascii_alone
+    ),
+    DOCUMENTS,
+    st.none() | st.just(1),
+    st.booleans(),
+)
+
+
+@settings(max_examples=8, deadline=None)
+@given(one=st.lists(st.none() | WRITTEN, max_size=3), data=st.data())
+def test_texts_of_json_are_compared_letter_by_letter(
+    engine: duckdb.DuckDBPyConnection, account: MovedAccount, one: Any, data: Any
+) -> None:
+    """What is here as JSON lies in the stage as text: white space and escapes count."""
+    other = data.draw(st.just(one) | st.lists(st.none() | WRITTEN, max_size=3))
+    columns = (Typed("body", JSON),)
+    key = "'f' as _file, 1 as _file_row, 'k' as _content_key"
+    engine.execute("create or replace table j (body json)")
+    account.ask("create or replace table j (body varchar)")
+    for text in one:
+        engine.execute("insert into j values (?)", [text])
+    for text in other:
+        account.tell("insert into j values (?)", [text])
+    source = f"(select *, {key} from j) as j where {some(columns)}"
+    here = engine.execute(digest_query(texts(columns), source, DUCKDB)).fetchone()
+    assert here is not None
+    [row] = account.rows(digests_query([texts(columns)], source, SNOWFLAKE))
+    same = Counter(filter(None, one)) == Counter(filter(None, other))
+    assert (Digest.read([*row.values()]) == Digest.read(here)) == same
 
 
 @settings(max_examples=4, deadline=None)

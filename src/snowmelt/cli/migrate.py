@@ -14,7 +14,8 @@ from snowmelt.cli import output
 from snowmelt.cli.project_option import connected, json_option, project_option
 
 if TYPE_CHECKING:
-    from snowmelt.deploy.migration.migration import Migration, Moved, Proof
+    from snowmelt.deploy.migration.migration import Migration, Moved
+    from snowmelt.deploy.migration.proof import Proof
     from snowmelt.project.project import Project
 
 
@@ -141,10 +142,10 @@ def _show_proof(proof: Proof) -> None:
     rows = proof.live[0].rows if proof.live else proof.shipped[0].rows
     sign = "✓" if proof.is_alike else "✗"
     told = "alike" if proof.is_alike else "not alike"
-    output.show(f"{sign} {proof.table}: {told}, {output.count(rows, 'row')}")
-    for name in proof.differing:
-        output.tell(f"  {name}: other rows there")
-    if proof.only_there:
-        output.tell(f"  {output.count(proof.only_there, 'file')} arrived there alone")
+    listed = f", JSON of {', '.join(proof.values.columns)} too" if proof.values else ""
+    also = listed if proof.is_alike else ""
+    output.show(f"{sign} {proof.table}: {told}, {output.count(rows, 'row')}{also}")
+    for line in proof.lines:
+        output.tell(f"  {line}")
     if proof.remedy:
         output.tell(f"  {proof.remedy}")

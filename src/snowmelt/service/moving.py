@@ -66,7 +66,8 @@ class MovingAnswers:
         with self._parts.warehouse.snapshot() as session:
             source = self._source(session, given)
             digest = source.digest(session, piece)
-            name = piece.name(digest)
+            texts = source.texts(session, piece)
+            name = piece.name(digest, texts)
             path = None
             if name not in given.there:
                 path = self._parts.project.spool / f"moving-{uuid.uuid4().hex}"
@@ -75,6 +76,7 @@ class MovingAnswers:
             "name": name,
             "path": str(path) if path else None,
             **_told(digest),
+            "texts": _told(texts) if texts else None,
         }
 
     def moving_digest(self, wish: Document, by_file: bool) -> Document:

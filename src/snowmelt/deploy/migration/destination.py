@@ -3,6 +3,8 @@
 What arrived stands in a table of the account, `SNOWMELT.MIGRATED_FILES`, written by the
 transaction that copies the file: a file's rows and its record are there, or neither. So
 whoever was stopped, wherever, asks it where to go on; nothing is remembered here.
+
+Where JSON is, the account is asked first what lies in the stage: `staged` says why.
 """
 
 from __future__ import annotations
@@ -11,23 +13,28 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
+from snowmelt.deploy.migration import staged
 from snowmelt.deploy.migration.digest import (
     EMPTY,
+    JSON,
     SNOWFLAKE,
     Digest,
     Typed,
     digest_query,
 )
-from snowmelt.deploy.migration.source import HISTORY_COLUMNS, OURS, Cut, Piece
+from snowmelt.deploy.migration.parcel import Parcel, Shipped
+from snowmelt.deploy.migration.source import HISTORY_COLUMNS, OURS, Cut
+from snowmelt.deploy.migration.values import Other, Values
 from snowmelt.deploy.snowflake import sql
 from snowmelt.deploy.snowflake.bronze import snowflake_type
 from snowmelt.deploy.snowflake.session import AccountError, Row, Session
-from snowmelt.deploy.snowflake.sql import Word, Written
+from snowmelt.deploy.snowflake.sql import Word
 from snowmelt.deploy.snowflake.table import plain_type
 from snowmelt.errors import SnowmeltError
 
 FILES = "migrated_files"
 LOADS = "migrated_loads"
+FORMAT = "migrated_parquet"
 FILES_COLUMNS = (
     ("TABLE_NAME", "VARCHAR", False),
     ("FILE_NAME", "VARCHAR", False),
@@ -36,6 +43,9 @@ FILES_COLUMNS = (
     ("ROW_COUNT", "NUMBER(19,0)", False),
     ("HASH_LOW", "VARCHAR", False),
     ("HASH_HIGH", "VARCHAR", False),
+    ("VALUES_COUNT", "NUMBER(19,0)", True),
+    ("VALUES_LOW", "VARCHAR", True),
+    ("VALUES_HIGH", "VARCHAR", True),
     ("SHIPPED_AT", "TIMESTAMP_LTZ", False),
 )
 LOADS_COLUMNS = tuple(
@@ -43,34 +53,6 @@ LOADS_COLUMNS = tuple(
 )
 _KEYS_MAX = 1000
 _IS_OURS = f"STARTSWITH(_CONTENT_KEY, {sql.text(OURS)})"
-_PARQUET: dict[str, Written] = {
-    "TYPE": Word("PARQUET"),
-    # moments are moments, not the numbers that they are written as
-    "USE_LOGICAL_TYPE": True,
-    # without it the text \\N would be NULL
-    "NULL_IF": (),
-}
-
-
-@dataclass(frozen=True)
-class Shipped:
-    """What of one table is there: up to where, and the digest of all of it."""
-
-    after: Cut = (0, -1)
-    digest: Digest = EMPTY
-    files: int = 0
-
-
-@dataclass(frozen=True)
-class Parcel:
-    """One file that lies in the bucket, on its way into a table."""
-
-    table: str
-    columns: tuple[Typed, ...]
-    path: str
-    """Where it lies below the stage."""
-    piece: Piece
-    digest: Digest
 
 
 @dataclass(frozen=True)
@@ -81,10 +63,18 @@ class Destination:
     database: str
     stage: str
     system: str
+    folder: str
+    """What the stage's files begin with in the bucket, and names of files in bronze."""
 
     @property
     def _files(self) -> str:
         return sql.path(self.database, self.system, FILES)
+
+    @property
+    def values(self) -> Values:
+        """What there is of JSON."""
+        name = sql.path(self.database, self.system, FORMAT)
+        return Values(self.session, self.stage, name, self.folder)
 
     @property
     def loads(self) -> str:
@@ -100,16 +90,16 @@ class Destination:
         """Return what arrived of each table."""
         found: dict[str, Shipped] = {}
         for row in self.session.rows(
-            "SELECT TABLE_NAME, LAST_SEQ, LAST_PART, ROW_COUNT, HASH_LOW, HASH_HIGH "
-            f"FROM {self._files}"
+            "SELECT TABLE_NAME, LAST_SEQ, LAST_PART, ROW_COUNT, HASH_LOW, HASH_HIGH, "
+            f"VALUES_COUNT, VALUES_LOW, VALUES_HIGH FROM {self._files}"
         ):
             old = found.get(row["table_name"], Shipped())
-            digest = Digest(
-                *(int(row[key]) for key in ("row_count", "hash_low", "hash_high"))
-            )
             position = (int(row["last_seq"]), int(row["last_part"]))
             found[row["table_name"]] = Shipped(
-                max(old.after, position), old.digest + digest, old.files + 1
+                max(old.after, position),
+                old.digest + _read(row),
+                old.values + _values_of(row),
+                old.files + 1,
             )
         return found
 
@@ -133,14 +123,16 @@ class Destination:
 
         A file that the table knows may be there without a record: its answer was lost
         and it was sent again, or COPY did not belong to the transaction. Since digests
-        add up, what is there tells.
+        add up, what is there tells. Where JSON is, it is asked first what lies there.
         """
+        values = None if parcel.texts is None else self.values.looked_at(parcel)
         with self._transaction():
             told = self.session.rows(self.copy(parcel))
             loaded = sum(int(row.get("rows_loaded") or 0) for row in told)
             if loaded != parcel.digest.rows and (loaded or not self._has(parcel)):
                 raise self._incomplete(parcel, loaded, told)
-            self._record(parcel.table, parcel.path, parcel.piece.last, parcel.digest)
+            last = parcel.piece.last
+            self._record(parcel.table, parcel.path, last, parcel.digest, values)
 
     def _has(self, parcel: Parcel) -> bool:
         """Are a file's rows there, and not on record?"""
@@ -168,9 +160,11 @@ class Destination:
             gone = _read(row)
             if not gone.rows:
                 continue
+            values = self.values.of(columns, f"{table} WHERE {where}")
             with self._transaction():
                 self.session.rows(f"DELETE FROM {table} WHERE {where}")
-                self._record(table, f"withdrawn {gone}", Shipped().after, -gone)
+                named = f"withdrawn {gone}"
+                self._record(table, named, Shipped().after, -gone, -values)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -192,7 +186,7 @@ class Destination:
         """
         head, source = f"COPY INTO {parcel.table}", f"FROM @{self.stage}"
         matching = "MATCH_BY_COLUMN_NAME = CASE_INSENSITIVE"
-        if any(each.type == "json" for each in parcel.columns):
+        if staged.json_of(parcel.columns):
             head += f" ({', '.join(each.name for each in parcel.columns)})"
             chosen = ",\n    ".join(map(_taken, parcel.columns))
             source = f"FROM (\n    SELECT {chosen}\n    FROM @{self.stage}\n  )"
@@ -202,7 +196,7 @@ class Destination:
                 head,
                 source,
                 sql.options({"FILES": (parcel.path,)}),
-                f"FILE_FORMAT = ({sql.options(_PARQUET)})",
+                f"FILE_FORMAT = ({sql.options(staged.PARQUET)})",
                 matching,
                 sql.options({"ON_ERROR": Word("ABORT_STATEMENT")}),
             )
@@ -231,14 +225,17 @@ class Destination:
             "and migrate again."
         )
 
-    def _record(self, table: str, path: str, last: Cut, digest: Digest) -> None:
-        values = (
-            *(sql.text(table), sql.text(path), *last, digest.rows),
-            *(sql.text(str(digest.low)), sql.text(str(digest.high))),
+    def _record(
+        self, table: str, path: str, last: Cut, digest: Digest, values: Digest | None
+    ) -> None:
+        given = (
+            *(sql.text(table), sql.text(path), *last),
+            *_written(digest),
+            *(_written(values) if values else ("NULL",) * 3),
             "CURRENT_TIMESTAMP()",
         )
         columns = ", ".join(name for name, _, _ in FILES_COLUMNS)
-        listed = ", ".join(str(each) for each in values)
+        listed = ", ".join(str(each) for each in given)
         # a statement whose answer was lost is sent again
         known = f"TABLE_NAME = {sql.text(table)} AND FILE_NAME = {sql.text(path)}"
         self.session.rows(
@@ -251,6 +248,25 @@ class Destination:
         source = table if table == self.loads else f"{table} WHERE {_IS_OURS}"
         [row] = self.session.rows(digest_query(columns, source, SNOWFLAKE))
         return _read(row)
+
+    def arrived_values(self, table: str, columns: Sequence[Typed]) -> Digest:
+        """Return the digest of the values of JSON that were shipped."""
+        return self.values.of(columns, f"{table} WHERE {_IS_OURS}")
+
+    def other_values(
+        self, table: str, columns: Sequence[Typed], place: str
+    ) -> list[Other]:
+        """Return files with values of JSON that are not what lies in a place."""
+        return self.values.others(table, _IS_OURS, columns, place)
+
+    def record_compared(self, table: str, recorded: Digest, there: Digest) -> None:
+        """Record that values were compared and are equal, though written otherwise.
+
+        What is added makes the sum of all that is recorded what the table says: so they
+        are compared one by one once.
+        """
+        named = f"compared {recorded} {there}"
+        self._record(table, named, Shipped().after, EMPTY, there + -recorded)
 
     def live(self, view: str, columns: Sequence[Typed]) -> Digest:
         """Return the digest of the rows that count."""
@@ -281,14 +297,21 @@ def _by_key(keys: Sequence[str]) -> Iterator[str]:
 
 
 def _taken(column: Typed) -> str:
-    found = f"$1:{sql.quoted(column.name.strip(chr(34)))}"
-    if column.type == "json":
-        return f"PARSE_JSON({found}::VARCHAR)"
-    return f"{found}::{snowflake_type(column.type)}"
+    found = staged.taken(column)
+    return f"PARSE_JSON({found})" if column.type == JSON else found
 
 
 def _read(row: Row) -> Digest:
     return Digest.read([row["row_count"], row["hash_low"], row["hash_high"]])
+
+
+def _values_of(row: Row) -> Digest:
+    return Digest.read([row[f"values_{word}"] for word in ("count", "low", "high")])
+
+
+def _written(digest: Digest) -> tuple[str, ...]:
+    halves = (sql.text(str(each)) for each in (digest.low, digest.high))
+    return (str(digest.rows), *halves)
 
 
 def is_missing(error: SnowmeltError) -> bool:

@@ -8,8 +8,8 @@ its parts, so that what was shipped piece by piece is proven in one question.
 What each engine says by itself of a value differs (`1e300` and `1e+300`, `.50` and
 `0.5`), so moments are counted in microseconds and floats are taken apart into the whole
 numbers that they are made of. Of texts MD5 is taken first: then nothing in a text can
-look like the end of it. JSON is no text any more on Snowflake; of it is compared alone
-whether it is there.
+look like the end of it. JSON is no text any more on Snowflake: a row's digest says
+whether it is there, and what it says is proven beside it, in two links (`staged`).
 """
 
 from __future__ import annotations
@@ -20,11 +20,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-NOTHING = "'~'"
-"""What stands for NULL: the text of no value."""
 FLOAT = "double"
-LOOKED_AT_ALONE = frozenset({"json"})
-"""Types of which is compared whether a value is there, not which it is."""
+JSON = "json"
+"""Of it a row's text says whether a value is there."""
+JSON_TEXT = "text of json"
+"""The text of a value, as it is here and in the stage."""
+JSON_READ = "read json"
+"""The value that the account reads from such a text."""
+JSON_VALUE = "value of json"
+"""A value as it stands in a table there."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,10 @@ class Side:
         plain = {"boolean": "CASE WHEN {0} THEN '1' WHEN NOT {0} THEN '0' END"}
         plain |= {
             "varchar": "MD5({0})",
-            "json": "CASE WHEN {0} IS NOT NULL THEN '1' END",
+            JSON: "CASE WHEN {0} IS NOT NULL THEN '1' END",
+            JSON_TEXT: f"MD5({self._cast('{0}')})",
+            JSON_READ: "MD5(TO_JSON(PARSE_JSON({0})))",
+            JSON_VALUE: "MD5(TO_JSON({0}))",
         }
         whole = self._cast("{0}")
         plain |= dict.fromkeys(("integer", "bigint", "decimal"), whole)
@@ -179,15 +186,23 @@ SNOWFLAKE = Side(
 
 
 def text_of(column: Typed, side: Side) -> str:
-    """Return the expression of a value's text."""
+    """Return the expression of a value's text; it is NULL where there is no value."""
     kind = column.type.partition("(")[0]
     text = side.float_text if kind == FLOAT else side.texts()[kind]
-    return f"COALESCE({text(column.name)}, {NOTHING})"
+    return text(column.name)
 
 
 def row_text(columns: Sequence[Typed], side: Side) -> str:
-    """Return the expression of a row's text."""
-    return " || '|' || ".join(text_of(each, side) for each in columns)
+    """Return the expression of a row's text: values, each behind its column's mark.
+
+    In the order of names, and nothing for no value: a column that comes later, or that
+    stands elsewhere by then, leaves texts of rows without it as they were recorded.
+    """
+    marks = {each.name: f"'|{zlib.crc32(each.name.encode()):08x}='" for each in columns}
+    return " || ".join(
+        f"COALESCE({marks[each.name]} || {text_of(each, side)}, '')"
+        for each in sorted(columns, key=lambda column: column.name)
+    )
 
 
 def digest_query(
@@ -208,3 +223,18 @@ def digest_query(
         f"SUM({high}) AS HASH_HIGH FROM ({hashed}) AS HASHED"
     )
     return f"{query} GROUP BY {by} ORDER BY {by}" if by else query
+
+
+def digests_query(readings: Sequence[Sequence[Typed]], source: str, side: Side) -> str:
+    """Return the query of several digests of the same rows, read once; of no floats.
+
+    Its columns are how many rows there are, and two sums for each reading.
+    """
+    texts, sums = [], []
+    for number, columns in enumerate(readings):
+        name = f"TEXT_{number}"
+        texts.append(f"{row_text(columns, side)} AS {name}")
+        sums.append(f"SUM({side.low.format(name)}) AS LOW_{number}")
+        sums.append(f"SUM({side.high.format(name)}) AS HIGH_{number}")
+    hashed = f"SELECT {', '.join(texts)} FROM {source}"
+    return f"SELECT COUNT(*) AS ROW_COUNT, {', '.join(sums)} FROM ({hashed}) AS HASHED"

@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from snowmelt.deploy.migration.destination import Destination, Parcel, Shipped
-from snowmelt.deploy.migration.digest import LOOKED_AT_ALONE, Digest, Typed
+from snowmelt.deploy.migration.destination import Destination
+from snowmelt.deploy.migration.digest import Digest, Typed
 from snowmelt.deploy.migration.local import Local, Wish
+from snowmelt.deploy.migration.parcel import Parcel, Shipped
+from snowmelt.deploy.migration.proof import ALTERED, OfValues, Proof
 from snowmelt.deploy.migration.shelf import PLACE, Shelf
 from snowmelt.deploy.migration.source import (
     HISTORY,
@@ -23,6 +25,7 @@ from snowmelt.deploy.migration.source import (
     Piece,
     live_columns,
 )
+from snowmelt.deploy.migration.staged import json_of
 from snowmelt.deploy.snowflake import sql
 from snowmelt.deploy.snowflake.bronze import snowflake_type
 from snowmelt.errors import ConfigError, SnowmeltError
@@ -72,46 +75,6 @@ class Moved:
             "adds_columns": [each.name for each in self.added],
             "remarks": list(self.remarks),
         }
-
-
-@dataclass(frozen=True)
-class Proof:
-    """What was compared of one table, and whether it is alike."""
-
-    name: str
-    table: str
-    shipped: tuple[Digest, Digest]
-    """What was recorded as it left, what the account has."""
-    live: tuple[Digest, Digest] | None
-    """The rows that count, here and there."""
-    differing: tuple[str, ...] = ()
-    only_there: int = 0
-    remedy: str = ""
-
-    @property
-    def is_alike(self) -> bool:
-        return self.shipped[0] == self.shipped[1] and not self.differing
-
-    @property
-    def document(self) -> dict[str, Any]:
-        told: dict[str, Any] = {
-            "name": self.name,
-            "table": self.table,
-            "alike": self.is_alike,
-            "shipped": _pair(self.shipped, ("recorded", "there")),
-        }
-        if self.live is not None:
-            told["live"] = _pair(self.live, ("here", "there"))
-            told["differing_files"] = list(self.differing)
-            told["files_only_there"] = self.only_there
-        return told | ({"remedy": self.remedy} if self.remedy else {})
-
-
-def _pair(both: tuple[Digest, Digest], names: tuple[str, str]) -> dict[str, Any]:
-    return {
-        name: {"rows": each.rows, "digest": str(each)}
-        for name, each in zip(names, both, strict=True)
-    }
 
 
 @dataclass(frozen=True)
@@ -240,7 +203,7 @@ class Migration:
     def _ship(self, moved: Moved, piece: Piece, there: set[str]) -> None:
         wish = replace(moved.wish, piece=piece.document, there=tuple(sorted(there)))
         told = self.local.moving_piece(wish.document)
-        digest = Digest(told["rows"], told["low"], told["high"])
+        digest, texts = _digest(told), told["texts"]
         if told["path"] is not None:
             path = Path(told["path"])
             try:
@@ -248,34 +211,59 @@ class Migration:
             finally:
                 path.unlink(missing_ok=True)
         below = self.shelf.below_stage(moved.name, told["name"])
-        self.there.receive(Parcel(moved.table, moved.columns, below, piece, digest))
+        left = _digest(texts) if texts else None
+        parcel = Parcel(moved.table, moved.columns, below, piece, digest, left)
+        self.there.receive(parcel)
 
     def prove(self, moved: Sequence[Moved]) -> Iterator[Proof]:
         """Compare both sides, table by table."""
         shipped = self.there.shipped()
         for each in moved:
-            recorded = shipped.get(each.table, Shipped()).digest
+            known = shipped.get(each.table, Shipped())
             arrived = self.there.arrived(each.table, each.columns)
-            proof = Proof(each.name, each.table, (recorded, arrived), None)
-            if recorded != arrived:
-                remedy = f"{_ALTERED} {self.there.anew(each.table)}"
+            values = self._of_values(each, known, arrived)
+            proof = Proof(each.name, each.table, (known.digest, arrived), values=values)
+            remedy = "" if values is None else values.remedy
+            if known.digest != arrived:
+                remedy = ALTERED
+            if remedy:
+                remedy = f"{remedy} {self.there.anew(each.table)}"
                 proof = replace(proof, remedy=remedy)
             yield self._with_live(each, proof) if each.view else proof
+
+    def _of_values(
+        self, moved: Moved, known: Shipped, arrived: Digest
+    ) -> OfValues | None:
+        """Compare values of JSON: texts of them, and if these differ, row by row.
+
+        `arrived` is the digest of rows that were shipped: are others there, nothing is
+        said of those that are not.
+        """
+        columns = tuple(_plain(each.name) for each in json_of(moved.columns))
+        if not columns:
+            return None
+        there = self.there.arrived_values(moved.table, moved.columns)
+        proof = OfValues(columns, (known.values, there), known.digest == arrived)
+        if proof.is_alike:
+            return proof
+        place = self.shelf.below_stage(moved.name, "")
+        others = self.there.other_values(moved.table, moved.columns, place)
+        proof = replace(proof, others=tuple(others))
+        if proof.is_alike:
+            self.there.record_compared(moved.table, known.values, there)
+        return proof
 
     def _with_live(self, moved: Moved, proof: Proof) -> Proof:
         names = tuple(_plain(each.name) for each in moved.live[:-2])
         wish = replace(moved.wish, columns=names)
         told = self.local.moving_digest(wish.document, False)
-        here = Digest(told["rows"], told["low"], told["high"])
+        here = _digest(told)
         there = self.there.live(moved.view, moved.live)
         proof = replace(proof, live=(here, there))
         if here == there:
             return proof
         files = self.local.moving_digest(wish.document, True)["files"]
-        ours = {
-            name: Digest(each["rows"], each["low"], each["high"])
-            for name, each in files.items()
-        }
+        ours = {name: _digest(each) for name, each in files.items()}
         theirs = self.there.live_by_file(moved.view, moved.live)
         differing = sorted(name for name in ours if ours[name] != theirs.get(name))
         proof = replace(
@@ -294,10 +282,8 @@ class Migration:
         )
 
 
-_ALTERED = (
-    "Rows that were shipped are not there as they left: somebody changed or removed "
-    "some, or this role is shown masked values."
-)
+def _digest(told: Mapping[str, Any]) -> Digest:
+    return Digest(told["rows"], told["low"], told["high"])
 
 
 def _count(number: int, noun: str) -> str:
@@ -369,14 +355,7 @@ class _Fitting:
     @property
     def remarks(self) -> list[str]:
         left = [name for name in self.here if name not in self.shipped]
-        alone = [n for n in self.shipped if self.here[n] in LOOKED_AT_ALONE]
-        told = [f"column {name} is not there, and stays here" for name in left]
-        if alone:
-            listed = ", ".join(alone)
-            told.append(
-                f"of {listed} is compared whether it is there, not what it says"
-            )
-        return told
+        return [f"column {name} is not there, and stays here" for name in left]
 
 
 def place_of_files(location: str) -> str:

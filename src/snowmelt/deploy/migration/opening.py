@@ -35,7 +35,13 @@ def open_migration(
     return Migration(
         project.pipes,
         local,
-        Destination(session, names.database, f"{schema}.{sql.name('landing')}", SYSTEM),
+        Destination(
+            session,
+            names.database,
+            f"{schema}.{sql.name('landing')}",
+            SYSTEM,
+            aws.folder,
+        ),
         Shelf(open_calls(names, clock), aws.bucket, aws.folder),
         aws.folder,
         schema,

@@ -10,7 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from snowmelt.deploy.migration.migration import Moved, Proof
+from snowmelt.deploy.migration.migration import Moved
+from snowmelt.deploy.migration.proof import Proof
 from snowmelt.errors import UsageError
 from snowmelt.project.project import Project
 

@@ -69,7 +69,7 @@ class Shelf:
 
 def require_unwatched(files: Sequence[PipeFile]) -> None:
     """Refuse pipes that would load what is shipped as if it had been sent."""
-    example = f"{PLACE}orders/000000000001.0-000000000002.0-1f"
+    example = f"{PLACE}orders/000000000001.0-000000000002.0-1f.moved"
     for each in files:
         if compile_pattern(each.pipe.pattern).fullmatch(example):
             raise ConfigError(

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from snowmelt.bronze.table import LOAD_COLUMNS, all_rows, live_rows
-from snowmelt.deploy.migration.digest import DUCKDB, Digest, Typed, digest_query
+from snowmelt.deploy.migration.digest import DUCKDB, JSON, Digest, Typed, digest_query
+from snowmelt.deploy.migration.staged import json_of, some, texts
 from snowmelt.deploy.snowflake import sql
 from snowmelt.pipe.definition import Pipe
 from snowmelt.pipe.identity import SameName
@@ -75,10 +76,15 @@ class Piece:
     def document(self) -> dict[str, Any]:
         return asdict(self)
 
-    def name(self, digest: Digest) -> str:
-        """Return the name of the file with these rows: the same for the same rows."""
+    def name(self, digest: Digest, of_texts: Digest | None) -> str:
+        """Return the name of the file with these rows: the same for the same rows.
+
+        It has an ending, so that none is the beginning of another: a stage is asked for
+        all files that begin so.
+        """
         (one, part), (two, other) = self.first, self.last
-        return f"{one:012d}.{part}-{two:012d}.{other}-{digest}"
+        said = f"{digest}-{of_texts}" if of_texts else f"{digest}"
+        return f"{one:012d}.{part}-{two:012d}.{other}-{said}.moved"
 
 
 @dataclass(frozen=True)
@@ -116,15 +122,25 @@ class Source:
 
     def digest(self, session: Session, piece: Piece) -> Digest:
         """Return the digest of a piece's rows."""
-        source = f"(select * from ({self.query}) where {_within(piece)})"
-        [row] = session.rows(digest_query(self.columns, source, DUCKDB))
+        return self._digest(session, self.columns, _within(piece))
+
+    def texts(self, session: Session, piece: Piece) -> Digest | None:
+        """Return the digest of a piece's texts of JSON, if it has such columns."""
+        if not json_of(self.columns):
+            return None
+        where = f"{_within(piece)} and {some(self.columns)}"
+        return self._digest(session, texts(self.columns), where)
+
+    def _digest(self, session: Session, columns: Sequence[Typed], where: str) -> Digest:
+        source = f"(select * from ({self.query}) where {where})"
+        [row] = session.rows(digest_query(columns, source, DUCKDB))
         return Digest.read(row)
 
     def write(self, session: Session, piece: Piece, path: Path) -> None:
         """Write a piece's rows as Parquet, without holding them."""
         names = ", ".join(
             f"cast({each.name} as varchar) as {each.name}"
-            if each.type == "json"
+            if each.type == JSON
             else each.name
             for each in self.columns
         )

@@ -76,7 +76,7 @@ _NOUNS = (
 _PATH = r"(?:\"[^\"]+\"|[\w$]+)(?:\.(?:\"[^\"]+\"|[\w$]+))*"
 _EXECUTES = re.compile(r"EXECUTE (?:MANAGED )?(?:TASK|ALERT)")
 _MADE = re.compile(
-    rf"CREATE (?:OR (?:ALTER|REPLACE) )?(?P<noun>{'|'.join(_NOUNS)}) "
+    rf"CREATE (?:OR (?:ALTER|REPLACE) )?(?:TEMPORARY )?(?P<noun>{'|'.join(_NOUNS)}) "
     rf"(?:IF NOT EXISTS )?(?P<name>{_PATH})"
 )
 
@@ -91,6 +91,7 @@ _READ = re.compile(
 )
 _READS = {"TABLE": "SELECT", "VIEW": "SELECT", "INTEGRATION": "USAGE"}
 _PIPE = re.compile(r"SYSTEM\$PIPE_STATUS\('(?P<name>[^']+)'\)")
+_ASKS_STAGE = re.compile(rf"SELECT .* FROM '@(?P<name>{_PATH})")
 _COPIES = re.compile(rf"(?:COPY INTO|SELECT .* FROM) (?P<name>{_PATH})")
 
 
@@ -206,6 +207,9 @@ def _grant_to_look(squeezed: str, role: str) -> str:
     pipe = _PIPE.search(squeezed)
     if pipe is not None:
         return f"GRANT MONITOR ON PIPE {pipe['name']} TO ROLE {role}"
+    stage = _ASKS_STAGE.match(squeezed)
+    if stage is not None:
+        return f"GRANT USAGE ON STAGE {stage['name']} TO ROLE {role}"
     copies = _COPIES.match(squeezed)
     if copies is not None:
         verb = "INSERT" if squeezed.startswith("COPY") else "SELECT"
