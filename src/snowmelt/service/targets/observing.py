@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from snowmelt.deploy import opening
-from snowmelt.deploy.harvest.harvest import harvest
+from snowmelt.deploy.harvest.harvest import harvest, read_log
 from snowmelt.deploy.harvest.harvested import Harvested
 from snowmelt.deploy.harvest.scope import Scope, scope_of
 from snowmelt.deploy.harvest.tables import get, put
+from snowmelt.deploy.snowflake.session import Session as Account
 from snowmelt.errors import SnowmeltError
 from snowmelt.service.parts import Parts
 from snowmelt.service.targets.project import ObservedProject
@@ -61,6 +62,18 @@ class Observing:
                 raise
             self.note("")
             return read
+
+    def read_log(self, account: Account) -> None:
+        """Read which runs there were, and no other history, over a session.
+
+        Not while everything is read: that does it, too. Raises SnowmeltError.
+        """
+        if not self._reading.acquire(blocking=False):
+            return
+        try:
+            read_log(account, self.parts.warehouse, self.scope, self.parts.clock)
+        finally:
+            self._reading.release()
 
     def note(self, problem: str) -> None:
         """Note why the account could not be asked, also for rules of alerts."""
