@@ -24,8 +24,10 @@ _UNANSWERED = "It did not answer, several times: look at the network, and apply 
 INSTALL = "Install what it needs: pip install 'snowmelt[snowflake]'"
 TRIES = 6
 _FIRST_PAUSE_SECONDS = 1.0
-_BUSY = frozenset({429, 503, 250001, 604})
-"""Numbers of errors after which the same statement may go through."""
+_BUSY = frozenset({429, 503, 250001})
+"""Numbers of errors after which the same statement may go through. One that was
+cancelled (604) is not among them: whoever did that, a person or the connector because
+it took too long, does not want it sent again."""
 _LOST = frozenset({250002, 390104, *range(390111, 390116)})
 """Numbers that say that a session is over: it was closed, there is none, or what it is
 renewed by has expired, which is after four hours in which nothing was asked.
@@ -67,15 +69,18 @@ class Patience:
     """How long a session goes on while the network does not answer.
 
     `network_seconds` is also how long a statement may take before the connector has it
-    cancelled, so it is more than the account itself lets statements take.
+    cancelled (its cursor.py): a COPY of many files, or a digest of a large table, has
+    to end within it.
     """
 
     tries: int = TRIES
     login_seconds: int = 30
-    network_seconds: int = 120
+    network_seconds: int = 1800
 
 
 PATIENT = Patience()
+PROMPT = Patience(tries=3, network_seconds=180)
+"""Of who only asks how things are, and tells when nobody answers."""
 
 
 @dataclass(frozen=True)
@@ -189,12 +194,15 @@ class Connection:
             connection.close()
 
     def _tried(self, connection: Any, statement: str) -> list[Mapping[str, Any]]:
-        pause, tries = _FIRST_PAUSE_SECONDS, self._login.patience.tries
-        for attempt in range(1, tries + 1):
+        pause, patience = _FIRST_PAUSE_SECONDS, self._login.patience
+        give_up_at = self._clock.monotonic() + patience.network_seconds
+        for attempt in range(1, patience.tries + 1):
             try:
                 return _once(connection, statement)
             except self._errors.Error as error:
-                self._require_hope(error, statement, is_last=attempt == tries)
+                is_late = self._clock.monotonic() >= give_up_at
+                is_last = is_late or attempt == patience.tries
+                self._require_hope(error, statement, is_last=is_last)
             self._clock.wait(threading.Event(), pause)
             pause *= 2
         raise AssertionError("the last try returns or raises")

@@ -298,6 +298,36 @@ def test_sessions_of_pages_give_up_soon(driver: Driver) -> None:
     assert STATEMENT_SECONDS < driver.given["network_timeout"] < 120
 
 
+def test_what_was_cancelled_is_not_sent_again(driver: Driver) -> None:
+    """By a person, or by the connector since it took too long."""
+    said = "SQL execution was cancelled by the client due to a timeout."
+    driver.answers = [Error(said, 604)]
+    session = AccountSession(Connection(login(token="t"), Clock()))
+    with pytest.raises(AccountError) as told:
+        session.rows("COPY INTO T FROM @S")
+    assert "take a larger warehouse" in told.value.remedy
+    assert driver.said == ["COPY INTO T FROM @S"]
+
+
+def test_a_statement_that_works_has_its_time_and_is_not_tried_for_hours(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    connection = Connection(login(token="t"), clock)
+    assert driver.given["network_timeout"] >= 1800, "a COPY takes minutes"
+    execute = driver.execute
+
+    def hangs(statement: str) -> None:
+        clock.waits.append(driver.given["network_timeout"])
+        execute(statement)
+
+    monkeypatch.setattr(driver, "execute", hangs)
+    driver.answers = [OperationalError("gone")] * TRIES
+    with pytest.raises(UnreachableError, match="gone"):
+        connection.rows("SHOW X")
+    assert len(driver.said) == 1
+
+
 class Server:
     """Stands for an account with a log, over sessions that end at any time."""
 

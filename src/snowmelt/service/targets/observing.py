@@ -15,6 +15,7 @@ from snowmelt.deploy.snowflake.session import Session as Account
 from snowmelt.errors import SnowmeltError
 from snowmelt.service.parts import Parts
 from snowmelt.service.targets.project import ObservedProject
+from snowmelt.snowflake import PROMPT
 
 FRESH = timedelta(seconds=15)
 """What was read so recently is not read again for the next command."""
@@ -40,8 +41,8 @@ class Observing:
     def account(self) -> opening.AccountSession:
         """Return the session with the account, opened once."""
         if self._account is None:
-            names = self.project.names
-            self._account = opening.connect(self.project, names, self.parts.clock)
+            given = self.project, self.project.names, self.parts.clock
+            self._account = opening.connect(*given, opening.NO_OTHERS, PROMPT)
         return self._account
 
     def read(self, quiet_for: timedelta = timedelta(0)) -> Harvested:
