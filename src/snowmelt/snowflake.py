@@ -7,8 +7,10 @@ the connector and never written anywhere.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,8 +24,31 @@ _UNANSWERED = "It did not answer, several times: look at the network, and apply 
 INSTALL = "Install what it needs: pip install 'snowmelt[snowflake]'"
 TRIES = 6
 _FIRST_PAUSE_SECONDS = 1.0
-_BUSY = frozenset({429, 503, 390114, 250001, 604})
-"""Numbers of errors after which the same statement may go through."""
+_BUSY = frozenset({429, 503, 250001})
+"""Numbers of errors after which the same statement may go through. One that was
+cancelled (604) is not among them: whoever did that, a person or the connector because
+it took too long, does not want it sent again."""
+_LOST = frozenset({250002, 390104, *range(390111, 390116)})
+"""Numbers that say that a session is over: it was closed, there is none, or what it is
+renewed by has expired, which is after four hours in which nothing was asked.
+No statement goes through on it any more
+(https://github.com/snowflakedb/snowflake-connector-python/issues/218; the numbers are
+those of the connector's network.py, and of sessions that an administrator ended)."""
+_QUESTION = re.compile(r"\s*(?:SELECT|WITH|SHOW|DESC|DESCRIBE|LIST|USE)\b", re.I)
+_BEGINS = re.compile(r"\s*BEGIN(?: TRANSACTION)?\s*;?\s*", re.I)
+_ENDS = re.compile(r"\s*(?:COMMIT|ROLLBACK)\s*;?\s*", re.I)
+_ACTS = re.compile(
+    r"\bSYSTEM\$(?!PIPE_STATUS\b|STREAM_HAS_DATA\b|SUPPORTED_DBT_VERSIONS\b|"
+    r"GET_AWS_SNS_IAM_POLICY\b|VALIDATE_STORAGE_INTEGRATION\b)|"
+    r"\b(?:RESULT_SCAN|LAST_QUERY_ID|NEXTVAL)\b",
+    re.I,
+)
+"""What a SELECT does beside answering, or knows of its session alone."""
+_ONCE = (
+    "It is not known whether this was carried out, so it is not sent again by itself. "
+    "Give the same command again: it goes on where it stopped."
+)
+_ROLLED_BACK = "Its transaction is rolled back. Give the same command again."
 
 
 class RefusedError(Exception):
@@ -33,6 +58,29 @@ class RefusedError(Exception):
         self.number = number
         self.message = message
         super().__init__(number, message)
+
+
+class _LostError(UnreachableError):
+    """The session is over."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a session goes on while the network does not answer.
+
+    `network_seconds` is also how long a statement may take before the connector has it
+    cancelled (its cursor.py): a COPY of many files, or a digest of a large table, has
+    to end within it.
+    """
+
+    tries: int = TRIES
+    login_seconds: int = 30
+    network_seconds: int = 1800
+
+
+PATIENT = Patience()
+PROMPT = Patience(tries=3, network_seconds=180)
+"""Of who only asks how things are, and tells when nobody answers."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +97,7 @@ class Login:
     token: str | None = field(default=None, repr=False)
     parameters: Mapping[str, object] = field(default_factory=dict)
     """Of the session, beside those that every session of ours has, or instead."""
+    patience: Patience = PATIENT
 
     def arguments(self) -> dict[str, Any]:
         """Return what the connector is given. Raises ConfigError for a bad key."""
@@ -57,8 +106,8 @@ class Login:
             "user": self.user,
             "role": self.role,
             "application": "snowmelt",
-            "login_timeout": 30,
-            "network_timeout": 120,
+            "login_timeout": self.patience.login_seconds,
+            "network_timeout": self.patience.network_seconds,
             "session_parameters": {
                 "QUERY_TAG": "snowmelt deploy",
                 "TIMEZONE": "UTC",
@@ -79,56 +128,116 @@ class Login:
 
 
 class Connection:
-    """One session with an account. Statements that were throttled are tried again."""
+    """One session with an account. Statements that were throttled are tried again.
+
+    A session that is over is replaced by another one. A question is asked once more on
+    that; what may have been carried out is not, nor what belongs to a transaction,
+    which ended with its session.
+    """
 
     def __init__(self, login: Login, clock: Clock) -> None:
         try:
             import snowflake.connector as connector
         except ImportError:
             raise ConfigError("targets", NOT_INSTALLED, INSTALL) from None
+        self._connector = connector
         self._errors = connector.errors
         self.role = login.role
+        self._login = login
         self._clock = clock
-        try:
-            self._connection = connector.connect(**login.arguments())
-        except connector.errors.Error as error:
-            raise UnreachableError(
-                f"{login.account}: {login.user}",
-                _said(error),
-                _sign_in_remedy(login, error),
-            ) from None
+        self._opening = threading.Lock()
+        self._connection: Any = None
+        self._in_transaction = False
+        self._opened()
 
     def rows(self, statement: str) -> list[Mapping[str, Any]]:
         """Carry out one statement; return rows by column names in small letters.
 
         Raises RefusedError, and UnreachableError when the account does not answer.
         """
-        pause = _FIRST_PAUSE_SECONDS
-        for attempt in range(1, TRIES + 1):
-            try:
-                return self._once(statement)
-            except self._errors.OperationalError as error:
-                if attempt == TRIES:
-                    shown = " ".join(statement.split())[:_SHOWN_MAX]
+        connection = self._opened()
+        try:
+            found = self._tried(connection, statement)
+        except _LostError as lost:
+            was_in, self._in_transaction = self._in_transaction, False
+            self._drop(connection)
+            if was_in or not may_repeat(statement):
+                is_undone = was_in and not _ENDS.fullmatch(statement)
+                lost.remedy = _ROLLED_BACK if is_undone else _ONCE
+                raise
+            found = self._tried(self._opened(), statement)
+        if _BEGINS.fullmatch(statement) or _ENDS.fullmatch(statement):
+            self._in_transaction = _BEGINS.fullmatch(statement) is not None
+        return found
+
+    def _opened(self) -> Any:
+        """Return the session, signed in to when there is none."""
+        with self._opening:
+            if self._connection is None:
+                login, errors = self._login, self._errors
+                try:
+                    self._connection = self._connector.connect(**login.arguments())
+                except errors.Error as error:
                     raise UnreachableError(
-                        f"Snowflake: {shown}", _said(error), _UNANSWERED
+                        f"{login.account}: {login.user}",
+                        _said(error),
+                        _sign_in_remedy(login, error),
                     ) from None
+            return self._connection
+
+    def _drop(self, connection: Any) -> None:
+        """Let go of a session that is over, unless another thread did."""
+        with self._opening:
+            if self._connection is connection:
+                self._connection = None
+        with suppress(self._errors.Error):
+            connection.close()
+
+    def _tried(self, connection: Any, statement: str) -> list[Mapping[str, Any]]:
+        pause, patience = _FIRST_PAUSE_SECONDS, self._login.patience
+        give_up_at = self._clock.monotonic() + patience.network_seconds
+        for attempt in range(1, patience.tries + 1):
+            try:
+                return _once(connection, statement)
             except self._errors.Error as error:
-                if error.errno not in _BUSY or attempt == TRIES:
-                    raise RefusedError(error.errno or 0, _said(error)) from None
+                is_late = self._clock.monotonic() >= give_up_at
+                is_last = is_late or attempt == patience.tries
+                self._require_hope(error, statement, is_last=is_last)
             self._clock.wait(threading.Event(), pause)
             pause *= 2
         raise AssertionError("the last try returns or raises")
 
-    def _once(self, statement: str) -> list[Mapping[str, Any]]:
-        with self._connection.cursor() as cursor:
-            cursor.execute(statement)
-            names = [column[0].lower() for column in cursor.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    def _require_hope(self, error: Any, statement: str, *, is_last: bool) -> None:
+        """Raise what an error is, unless the same statement may go through."""
+        where = f"Snowflake: {' '.join(statement.split())[:_SHOWN_MAX]}"
+        if error.errno in _LOST:
+            told = f"the session is over: {error.errno}: {_said(error)}"
+            raise _LostError(where, told, _UNANSWERED) from None
+        is_unanswered = isinstance(error, self._errors.OperationalError)
+        if not is_unanswered and (is_last or error.errno not in _BUSY):
+            raise RefusedError(error.errno or 0, _said(error)) from None
+        if is_last:
+            raise UnreachableError(where, _said(error), _UNANSWERED) from None
 
     def close(self) -> None:
         """End the session."""
-        self._connection.close()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+def _once(connection: Any, statement: str) -> list[Mapping[str, Any]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        names = [column[0].lower() for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def may_repeat(statement: str) -> bool:
+    """Does it matter nothing how often a statement is carried out?"""
+    if _BEGINS.fullmatch(statement):
+        return True
+    return _QUESTION.match(statement) is not None and not _ACTS.search(statement)
 
 
 def _private_key(login: Login) -> bytes:

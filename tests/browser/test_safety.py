@@ -228,6 +228,9 @@ def test_users_log_in_viewers_look_and_guessing_is_slow(
     assert "Run now" not in stranger.get("/").text
     refused = stranger.post("/actions/pause", data={"pipe": "visits"})
     assert refused.status_code == 403
+    assert stranger.get("/api/v1/doctor").status_code == 200
+    assert stranger.get("/api/v1/doctor?fresh=false").status_code == 200
+    assert stranger.get("/api/v1/doctor?fresh=true").status_code == 403
     users("remove", "ana")
     assert stranger.get("/api/v1/health").status_code == 401, "her session is over"
     guesses = [
@@ -237,6 +240,15 @@ def test_users_log_in_viewers_look_and_guessing_is_slow(
     assert guesses[0] == 403
     assert guesses[-1] == 429
     assert guesses.index(429) <= 5
+
+
+def test_operators_may_have_it_looked_for_anew(owner: httpx.Client) -> None:
+    def checked(query: str = "") -> str:
+        return str(owner.get(f"/api/v1/doctor{query}").json()["checked_at"])
+
+    first = checked()
+    assert checked() == first
+    assert checked("?fresh=true") > first
 
 
 def test_headers_let_nothing_in(owner: httpx.Client) -> None:

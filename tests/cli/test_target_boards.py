@@ -400,39 +400,6 @@ def test_a_query_that_cannot_be_asked_says_why(
     assert not [e for e in target.account.sent if re.search("drop|delete", e, re.I)]
 
 
-@pytest.mark.long
-def test_a_dashboard_asks_for_so_long_and_no_longer(
-    target: Target, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What was answered in time is kept; who waits for another is told so."""
-    limit = "snowmelt.service.targets.asking_there.BOARD_SECONDS"
-    with target.commands() as commands:
-        monkeypatch.setattr(limit, 0.0)
-        with pytest.raises(UsageError, match="has asked for 0 seconds"):
-            commands.board("sales", None)
-        monkeypatch.setattr(limit, 0.2)
-        begun, done = threading.Event(), threading.Event()
-
-        def slow(statement: str) -> None:
-            if "south" in statement and not begun.is_set():
-                begun.set()
-                done.wait(20)
-
-        target.account.before = slow
-        with ThreadPoolExecutor(1) as pool:
-            other = pool.submit(commands.board, "sales", "region=south")
-            assert begun.wait(20)
-            with pytest.raises(UsageError, match="others have asked prod"):
-                commands.board("sales", None)
-            done.set()
-            with pytest.raises(UsageError, match="has asked for 0 seconds"):
-                other.result(20)
-        monkeypatch.setattr(limit, 60.0)
-        commands.board("sales", "region=south")
-        asked = [each for each in target.account.asked if "south" in each]
-        assert len(asked) == len(set(asked))
-
-
 def test_lineage_and_catalog_ask_nothing(target: Target) -> None:
     with target.commands() as commands:
         commands.board("sales", None)

@@ -58,6 +58,11 @@ def command(
         as_of = str(document["health"]["data_as_of"])[:19].replace("T", " ")
         output.tell(f"{document['shell']['target']}: data as of {as_of} UTC")
     _tell_unpublished(document["cards"])
+    if document["unconfirmed"]:
+        output.tell(
+            "Not confirmed: gold may have been published while this was asked "
+            f"({document['unconfirmed']}). Ask again to know."
+        )
 
 
 def _tell_unpublished(cards: list[dict[str, Any]]) -> None:

@@ -16,7 +16,7 @@ from snowmelt.cli.project_option import connected, json_option, project_option
     "--limit",
     type=click.IntRange(min=0),
     default=None,
-    help="Rows at most; all without it.",
+    help="Rows at most. All without it; of a target up to 10,000, more are an error.",
 )
 @project_option
 @json_option

@@ -23,7 +23,13 @@ from snowmelt.errors import ConfigError, UsageError
 from snowmelt.project.project import SETTINGS_FILE, Project
 from snowmelt.project.targets import LOCAL, SnowflakeTarget, resolve_target
 from snowmelt.project.yaml_file import place_of
-from snowmelt.snowflake import Connection, Login, RefusedError
+from snowmelt.snowflake import (
+    PATIENT,
+    Connection,
+    Login,
+    Patience,
+    RefusedError,
+)
 
 NO_OTHERS: Mapping[str, object] = {}
 
@@ -110,10 +116,12 @@ def connect(
     names: Names,
     clock: Clock,
     parameters: Mapping[str, object] = NO_OTHERS,
+    patience: Patience = PATIENT,
 ) -> AccountSession:
     """Sign in to a target's account. Raises ConfigError, UnreachableError.
 
-    `parameters`: of the session, beside those that every session of ours has.
+    `parameters`: of the session, beside those that every session of ours has;
+    `patience`: for how long it goes on while nobody answers.
     """
     target, file = names.target, project.root / SETTINGS_FILE
     location = ("targets", names.owner.target)
@@ -143,6 +151,7 @@ def connect(
         secrets["key_passphrase"],
         secrets["token"],
         parameters,
+        patience,
     )
     return AccountSession(Connection(login, clock))
 

@@ -70,6 +70,7 @@ _BOARD = document(
     layout=listed(WHOLE),
     cards=listed(_CARD),
     problem=maybe(PROBLEM),
+    unconfirmed=TEXT,
 )
 BOARD_ANSWERS: dict[str, Schema] = {
     "dashboard": _BOARD,

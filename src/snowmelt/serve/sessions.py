@@ -39,13 +39,17 @@ class Identity:
     """Is there anything to act on? Of a target that is observed there is not."""
 
     @property
+    def is_operator(self) -> bool:
+        return self.role is Role.OPERATOR
+
+    @property
     def may_act(self) -> bool:
-        return self.acts and self.role is Role.OPERATOR
+        return self.acts and self.is_operator
 
     @property
     def sees_plain(self) -> bool:
         """May they see what is about persons? Others see it masked."""
-        return self.role is Role.OPERATOR
+        return self.is_operator
 
 
 class Sessions:

@@ -47,5 +47,8 @@ class TendingCommands(Protocol):
         ...
 
     def doctor(self, fresh: bool | None = None) -> Document:
-        """Is this machine, and this project, fit to run? `fresh`: look now."""
+        """Is this machine, and this project, fit to run?
+
+        As it was found a while ago; `fresh`: look now.
+        """
         ...

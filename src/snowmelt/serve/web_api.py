@@ -19,18 +19,14 @@ from starlette.routing import Route
 from snowmelt.errors import SnowmeltError, UsageError
 from snowmelt.serve.api import GETS, POSTS, read_argument
 from snowmelt.serve.downloads import told_of
-from snowmelt.serve.guard import csrf_problem, refusal
+from snowmelt.serve.guard import csrf_problem, identity_of, refusal
 from snowmelt.serve.pages.acting import require_inside
 from snowmelt.serve.pages.site import Site
 from snowmelt.serve.understanding import UNDERSTANDING_REQUIRED
 
 OWNERS = ("validate", "shares")
 """What only the socket answers: who may open it may do everything."""
-READS = {
-    verb: {name: kind for name, kind in names.items() if name != "fresh"}
-    for verb, names in GETS.items()
-    if verb not in OWNERS
-}
+READS = {verb: names for verb, names in GETS.items() if verb not in OWNERS}
 _NOT_HERE = ("edit", "config")
 """What is for the socket alone: a path, and what is not one text."""
 ACTS: dict[str, dict[str, type]] = {
@@ -84,6 +80,8 @@ def _reading(site: Site, verb: str, names: dict[str, type]) -> Callable[[Request
     async def answer(request: Request) -> Response:
         try:
             arguments = _from_query(verb, names, request)
+            if arguments.get("fresh") and not identity_of(request).is_operator:
+                return refusal(403, "viewers see what was found last")
             return JSONResponse(await site.ask(verb, **arguments))
         except SnowmeltError as error:
             return JSONResponse({"error": error.as_document()}, told_of(error))

@@ -80,6 +80,7 @@ def dashboard_document(parts: Parts, look: Look) -> Document:
                 "run_id": run_id,
                 "layout": [len(row) for row in dashboard.rows],
                 "problem": problem.as_document() if problem is not None else None,
+                "unconfirmed": asking.doubt(),
                 **answered,
             }
     told = "it was published anew each time while it was asked"

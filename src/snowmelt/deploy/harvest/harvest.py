@@ -97,6 +97,15 @@ def harvest(
     return reading.harvested
 
 
+def read_log(
+    account: Account, warehouse: Warehouse, scope: Scope, clock: Clock
+) -> None:
+    """Read which runs there were, and what each published, alone of all history."""
+    reading = Harvester(account, warehouse, scope, clock)
+    reading.begin()
+    _read_log(reading)
+
+
 def _read_copies(reading: Harvester, pipe: PipeScope) -> None:
     """Read what was copied, then the records that were refused of it."""
     refused: dict[tuple[str, str, datetime], tuple[int, LoadFacts]] = {}
@@ -215,12 +224,16 @@ def _read_task_runs(reading: Harvester) -> None:
 def _read_runs(reading: Harvester) -> None:
     """Read runs before statements, which are then told which run they are of."""
     scope = reading.scope
-    log_path = f"{scope.system}.PIPELINE_LOG"
-    reading.read(LOG, log_path, partial(questions.log, scope), keep_log)
+    _read_log(reading)
     question = partial(questions.queries, scope)
     if reading.read(QUERIES, scope.names.warehouse, question, keep_queries):
         with reading.transaction() as session:
             keep_nodes(session)
+
+
+def _read_log(reading: Harvester) -> None:
+    path = f"{reading.scope.system}.PIPELINE_LOG"
+    reading.read(LOG, path, partial(questions.log, reading.scope), keep_log)
 
 
 def _read_credits(reading: Harvester) -> None:

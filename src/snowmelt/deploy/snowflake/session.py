@@ -168,6 +168,12 @@ _COMMANDS = (
     (("too many",), _PATIENCE),
     (("throttl",), _PATIENCE),
     (
+        ("cancelled by the client",),
+        "It took longer than a statement is waited for, which is half an hour where "
+        "something is done, and three minutes where something is asked: take a larger "
+        "warehouse (size: of the target).",
+    ),
+    (
         ("timeout",),
         "It took longer than the account lets statements take: apply again, or raise "
         "STATEMENT_TIMEOUT_IN_SECONDS of the warehouse.",

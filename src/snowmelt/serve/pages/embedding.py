@@ -81,7 +81,8 @@ def _narrowed(found: Document, locked: list[str]) -> Document:
         cards.append(shown)
     told = [in_words(each) for each in found["filters"] if each["is_active"]]
     narrowed = {"filters": filters, "cards": cards, "problem": None}
-    return {**found, **narrowed, "in_words": told}
+    doubt = "there was no answer" if found["unconfirmed"] else ""
+    return {**found, **narrowed, "unconfirmed": doubt, "in_words": told}
 
 
 def _view(document: Document) -> Document:

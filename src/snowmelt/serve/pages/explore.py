@@ -82,6 +82,7 @@ def board_view(document: Document, onward: str) -> Document:
             )
         },
         "problem": document["problem"],
+        "unconfirmed": document["unconfirmed"],
         "filters": filters,
         "chosen": document["chosen"],
         "in_words": [each["in_words"] for each in filters if each["is_active"]],

@@ -77,6 +77,10 @@ class Asking:
         """Was everything that was answered of one publication? Of a snapshot it is."""
         return True
 
+    def doubt(self) -> str:
+        """Return why it is not known if it was; nothing where it is."""
+        return ""
+
     def bounds(self, found: Filter) -> tuple[date | None, date | None]:
         """Return the first and the last day of a filter's column."""
         relation = named(self.relations, found.model, "model")

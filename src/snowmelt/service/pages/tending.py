@@ -81,4 +81,4 @@ class TendingAnswers:
         return drift_board_document(self._loop, pipe, limit)
 
     def doctor(self, fresh: bool | None = None) -> Document:
-        return self._diagnosing.document(fresh=fresh is not False)
+        return self._diagnosing.document(fresh=bool(fresh))

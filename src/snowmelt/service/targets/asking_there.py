@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from snowmelt.deploy.portable.linting import findings_in
 from snowmelt.deploy.portable.template import sql_of
-from snowmelt.errors import ConfigError, SnowmeltError, UsageError
+from snowmelt.errors import (
+    ConfigError,
+    SnowmeltError,
+    UnreachableError,
+    UsageError,
+)
 from snowmelt.serve.commands import Document
 from snowmelt.service.asking.readable import published_schemas
 from snowmelt.service.boards.asking import Asking
@@ -24,8 +30,21 @@ if TYPE_CHECKING:
 
 BOARD_SECONDS = 180.0
 """How long a dashboard may ask, and how long another one waits for that."""
+BEGIN_SECONDS = 90.0
+"""How much of it the account has to wake up and to say which publication it is of."""
+END_SECONDS = 20.0
+"""What is kept of it for whether it is of that one still."""
 CLOCK_SECONDS = 600
 """For how long an answer is kept that also depends on what time it is."""
+
+
+@dataclass(frozen=True)
+class Unconfirmed:
+    """Answers, and why it is not known if gold was published while they were given."""
+
+    published: datetime
+    why: str
+    answers: Mapping[Key, Table]
 
 
 @dataclass
@@ -40,8 +59,9 @@ class AskingThere(Asking):
         self._is_asking = False
         self._off: SnowmeltError | None = None
         self._until = 0.0
-        self._is_known = False
+        self._of: datetime | None = None
         self._is_of_one = True
+        self._doubt = ""
 
     def table(self, query: Query, limit: int) -> Table:
         """Return at most `limit` rows, as they were answered last or are now."""
@@ -49,6 +69,8 @@ class AskingThere(Asking):
         if found is None and not self._is_asking and self._off is None:
             self._begin_asking()
             found = self._find(query, limit)  # somebody else's, just now
+        if found is None and self._off is not None:
+            found = self._unconfirmed(query, limit)
         if found is None:
             self._require_time()
             found = self._fresh[self._key(query, limit)] = self._asked(query, limit)
@@ -57,6 +79,14 @@ class AskingThere(Asking):
     def _find(self, query: Query, limit: int) -> Table | None:
         key = self._key(query, limit)
         return self._fresh.get(key) or self.memory.answers.find(key)
+
+    def _unconfirmed(self, query: Query, limit: int) -> Table | None:
+        """Return what was answered without knowing if it is of one publication."""
+        kept = self.gold.unconfirmed
+        found = kept.answers.get(self._key(query, limit)) if kept else None
+        if kept is not None and found is not None:
+            self._doubt = kept.why
+        return found
 
     def _key(self, query: Query, limit: int) -> Key:
         is_of_clock = VOLATILE.search(query.sql) is not None
@@ -72,12 +102,26 @@ class AskingThere(Asking):
             self._off = UsageError("dashboards", told, "Look again later.")
             return
         self._is_asking = True
-        self._until = self.clock.monotonic() + BOARD_SECONDS
+        now = self.clock.monotonic()
+        self._until = now + BOARD_SECONDS - END_SECONDS
+        self.gold.until = now + BEGIN_SECONDS
         try:
-            self.published = self.gold.newest(self._known)
-            self._is_known = True
+            self.published = self._of = self.gold.newest()
+            self._confirm(self._of)
         except SnowmeltError as error:
             self._off = error  # every card says so, and none asks
+        finally:
+            self.gold.until = self._until
+
+    def _confirm(self, newest: datetime) -> None:
+        """Keep what was in doubt: nothing was published since, so not before either."""
+        kept, self.gold.unconfirmed = self.gold.unconfirmed, None
+        if kept is not None and kept.published == newest:
+            self._keep(kept.answers)
+
+    def _keep(self, answers: Mapping[Key, Table]) -> None:
+        for key, table in answers.items():
+            self.memory.answers.keep(key, table)
 
     def _require_time(self) -> None:
         """Raise what keeps everything from being asked."""
@@ -95,30 +139,39 @@ class AskingThere(Asking):
         """
         try:
             yield
-            if self._is_known:
-                self._end_asking()
-        except SnowmeltError:
-            if self._is_known:  # what was answered until then is kept all the same
-                with suppress(SnowmeltError):
-                    self._end_asking()
+            self._end_asking()
+        except SnowmeltError:  # what was answered until then is kept all the same
+            self._end_asking()
             raise
         finally:
             if self._is_asking:
+                self.gold.until = float("inf")
                 self.gold.lock.release()
 
     def _end_asking(self) -> None:
         """Keep what was answered, if it is of one publication.
 
         What was answered before the first question, and what stands beside the answers,
-        are of the one that was known then.
+        are of the one that was known then. While nobody tells, answers are shown, and
+        kept once it is told.
         """
-        is_same = self.gold.newest(self.published) == self.published
-        self._is_of_one = is_same and self.published == self._known
-        for key, table in self._fresh.items() if is_same else ():
-            self.memory.answers.keep(key, table)
+        if self._of is None:
+            return
+        self.gold.until = self.clock.monotonic() + END_SECONDS
+        try:
+            is_same = self.gold.newest_publication() == self._of
+        except SnowmeltError as error:
+            is_same, self._doubt = True, error.problem
+            self.gold.unconfirmed = Unconfirmed(self._of, self._doubt, self._fresh)
+        else:
+            self._keep(self._fresh if is_same else {})
+        self._is_of_one = is_same and self._of == self._known
 
     def is_of_one(self) -> bool:
         return self._is_of_one
+
+    def doubt(self) -> str:
+        return self._doubt
 
     def require_sayable(self, texts: Sequence[str]) -> None:
         for text in texts:
@@ -150,7 +203,14 @@ class AskingThere(Asking):
         }
 
     def _asked(self, query: Query, limit: int) -> Table:
-        return ask_there(self.gold, self._question(query), limit)
+        """Ask. Who does not answer is not asked by the cards that follow, either."""
+        try:
+            return ask_there(self.gold, self._question(query), limit)
+        except UnreachableError as error:
+            if self.clock.monotonic() < self._until:
+                self._off = error
+            self._require_time()
+            raise
 
     def _question(self, query: Query) -> Question:
         named = (self.relations[model] for model in query.models)

@@ -7,6 +7,7 @@ is put into the document afterwards.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from functools import wraps
 from inspect import signature
@@ -19,7 +20,7 @@ from snowmelt.service.loop import Loop
 from snowmelt.service.questions import find_pipe
 from snowmelt.service.targets.absence import unknown_document
 from snowmelt.service.targets.costing import cost_document
-from snowmelt.service.targets.diagnosing import doctor_document
+from snowmelt.service.targets.diagnosing import doctor_document, was_asked
 from snowmelt.service.targets.facts import facts_of
 from snowmelt.service.targets.gold import GoldThere
 from snowmelt.service.targets.no_cost import DAYS
@@ -43,7 +44,11 @@ ANSWERED = frozenset(
 """What the harvest and the project can answer, or the account is asked.
 
 Every other verb is refused."""
-_DIAGNOSIS_SECONDS = 60.0
+DIAGNOSIS_SECONDS = 3600.0
+"""How long it is taken to be as it was found, by who does not ask anew: to look wakes
+the warehouse, which history does so often, too."""
+AWAY_SECONDS = 60.0
+"""How long an account is taken not to let itself be asked."""
 
 
 class TargetCommands:
@@ -52,6 +57,7 @@ class TargetCommands:
     def __init__(self, own: OwnCommands, observing: Observing) -> None:
         self._own = own
         self._observing = observing
+        self._diagnosing = threading.Lock()
         self._diagnosis: tuple[float, Document] | None = None
 
     def cost(self, days: int | None = None) -> Document:
@@ -62,13 +68,16 @@ class TargetCommands:
     def doctor(self, fresh: bool | None = None) -> Document:
         """Look at the account in the order in which things go wrong.
 
-        `fresh` is False: what was found within the last minute will do.
+        What was found last will do for a while, unless it is to be `fresh`.
         """
-        now = self._observing.parts.clock.monotonic()
-        kept = self._diagnosis
-        if kept is None or fresh is not False or now - kept[0] > _DIAGNOSIS_SECONDS:
-            kept = self._diagnosis = (now, doctor_document(self._observing))
-        return kept[1]
+        clock = self._observing.parts.clock
+        with self._diagnosing:
+            kept = self._diagnosis
+            if fresh or kept is None or clock.monotonic() > kept[0]:
+                found = doctor_document(self._observing)
+                seconds = DIAGNOSIS_SECONDS if was_asked(found) else AWAY_SECONDS
+                kept = self._diagnosis = (clock.monotonic() + seconds, found)
+            return kept[1]
 
     def query(self, sql: str, limit: int | None = None) -> Document:
         """Answer one query: of history that is known here, or of the account's rows."""

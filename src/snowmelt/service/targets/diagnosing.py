@@ -25,6 +25,12 @@ def doctor_document(observing: Observing) -> Document:
         return unreachable(observing.scope, error, now)
 
 
+def was_asked(document: Document) -> bool:
+    """Did the account answer at all?"""
+    first = document["findings"][0]
+    return (first["check"], first["level"]) != ("account", Level.FAIL)
+
+
 def diagnosed(account: Session, scope: Scope, now: datetime) -> Document:
     """Ask everything. Raises UnreachableError when the account does not answer."""
     findings = [as_finding(each) for each in diagnose(account, scope, now)]

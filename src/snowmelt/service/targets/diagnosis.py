@@ -11,6 +11,7 @@ from snowmelt.errors import UnreachableError
 from snowmelt.project.project import load_project
 from snowmelt.serve.commands import Document
 from snowmelt.service.targets.diagnosing import diagnosed, unreachable
+from snowmelt.snowflake import PROMPT
 
 
 def diagnose_target(directory: Path, target: str) -> Document:
@@ -19,7 +20,7 @@ def diagnose_target(directory: Path, target: str) -> Document:
     names = opening.names_of(project, target)
     scope = scope_of(project, names)
     try:
-        account = opening.connect(project, names, clock)
+        account = opening.connect(project, names, clock, opening.NO_OTHERS, PROMPT)
     except UnreachableError as error:
         return unreachable(scope, error, clock.now())
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from snowmelt.deploy.harvest.ledger import GAP_COLUMNS
@@ -20,6 +21,18 @@ from snowmelt.service.targets.observing import Observing
 from snowmelt.warehouse.port import Session
 
 _PROBLEM_COLUMNS = ("source", "object", "statement", "problem", "remedy")
+_BY_HAND = """
+    select max(ended_at) from snowmelt.pipeline_log as steps
+    where
+        step = 'publish' and status = 'ok'
+        and not exists (
+            from snowmelt.run_history as runs
+            where
+                runs.run_id = steps.run_id
+                or (state = 'SUCCEEDED' and runs.started_at > steps.started_at)
+        )
+"""
+"""`dbt build` publishes, too, and writes no run."""
 SKEW_SECONDS_MAX = 60.0
 
 
@@ -31,6 +44,8 @@ class Facts:
     statuses: dict[str, Document]
     streams: list[Document]
     tasks: list[Document]
+    by_hand: datetime | None = None
+    """When gold was published by no run that is known, and after all that are."""
 
     @property
     def pending(self) -> int:
@@ -46,6 +61,7 @@ def facts_of(observing: Observing) -> Facts:
             _statuses(session),
             _streams(session),
             _tasks(session),
+            session.value(_BY_HAND),
         )
 
 

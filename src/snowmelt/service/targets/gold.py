@@ -9,8 +9,8 @@ after the last one, and when it published in between, everything is asked again.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,18 +21,24 @@ from snowmelt.deploy.snowflake.session import AccountError, Row
 from snowmelt.errors import ConfigError, SnowmeltError, UnreachableError
 from snowmelt.service.boards.asking import Asking
 from snowmelt.service.boards.memory import Memory
-from snowmelt.service.targets.asking_there import AskingThere
+from snowmelt.service.targets.asking_there import AskingThere, Unconfirmed
 from snowmelt.service.targets.gold_columns import (
     Columns,
     columns_seen,
     keep_columns,
     seen_of,
 )
+from snowmelt.service.targets.line import LateError, Line
 from snowmelt.service.targets.observing import Observing
+from snowmelt.snowflake import Patience
 from snowmelt.warehouse.port import Session
 
 STATEMENT_SECONDS = 60
 """How long a statement may take there, a warehouse that has to wake included."""
+QUESTION_SECONDS = 70.0
+"""How long an answer is waited for: the account tells before that it took too long."""
+PATIENCE = Patience(tries=2, login_seconds=30, network_seconds=75)
+"""Nobody waits any more for what takes longer."""
 PARAMETERS = {
     "QUERY_TAG": "snowmelt dashboards",
     "STATEMENT_TIMEOUT_IN_SECONDS": STATEMENT_SECONDS,
@@ -45,6 +51,7 @@ PARAMETERS = {
 the account says (https://docs.snowflake.com/en/sql-reference/parameters)."""
 REFUSED_SECONDS = 60.0
 REFUSED_MAX = 200
+_NEVER = float("inf")
 COLUMNS_SECONDS = 60.0
 """For how long columns are taken to be as they were seen, if a query lacks some."""
 AWAY_SECONDS = 15.0
@@ -54,16 +61,21 @@ _PUBLISHED = """
     where step = 'publish' and status = 'ok'
 """
 _RUN = """
-    select run_id from snowmelt.run_history
-    where state = 'SUCCEEDED'
-    order by
-        run_id in (
-            select run_id from snowmelt.pipeline_log
-            where step = 'publish' and ended_at = $1
-        ) desc,
-        started_at desc
+    with steps as (
+        select run_id, started_at, ended_at = $1 as is_it from snowmelt.pipeline_log
+        where step = 'publish' and status = 'ok' and run_id is not null
+    ),
+
+    runs as (
+        select run_id, started_at, false from snowmelt.run_history
+        where state = 'SUCCEEDED'
+    )
+
+    select run_id from (from steps union all from runs)
+    order by is_it desc, started_at desc
     limit 1
 """
+"""What `dbt build` publishes by hand is a step of the log, and of no run."""
 _WAITING = """
     select table_name, min(last_load_time) from snowmelt.load_history
     where row_count > 0 and last_load_time > (
@@ -90,8 +102,12 @@ class GoldThere:
         self.lock = threading.RLock()
         self.target = observing.project.target_name
         self.builds_by = f"snowmelt run --target {self.target}"
-        self._account: opening.AccountSession | None = None
+        self.until = _NEVER
+        """When whoever has the lock has to be done."""
+        self.unconfirmed: Unconfirmed | None = None
+        self._line = Line(self._connect, self.clock)
         self._newest: datetime | None = None
+        self._told_of: datetime | None = None
         self._columns_until = float("-inf")
         self._away: tuple[float, UnreachableError] | None = None
         self._refused: dict[str, _Refused] = {}
@@ -118,28 +134,48 @@ class GoldThere:
         return columns_seen(session)
 
     def close(self) -> None:
-        account, self._account = self._account, None
-        if account is not None:
-            account.close()
+        self._line.end(is_orderly=True)
 
-    def newest(self, known: datetime | None) -> datetime:
-        """Ask the account when it published last.
+    @contextmanager
+    def alone(self, seconds: float) -> Iterator[None]:
+        """Let nobody else ask inside the block, which may ask for so long."""
+        with self.lock:
+            self.until = self.clock.monotonic() + seconds
+            try:
+                yield
+            finally:
+                self.until = _NEVER
 
-        When that is news, its history is read, too: the warehouse is awake for it. What
-        is read is of that publication, so its columns are those of now.
+    def newest(self) -> datetime:
+        """Ask the account when it published last, and see its columns as of then.
+
+        When that is news, the runs of its log are read, too: the warehouse is awake for
+        it. All else of its history is for who observes it.
         Raises ConfigError when nothing is published there.
         """
+        found = self.newest_publication()
+        self._see_columns(found)
+        with self.warehouse.session() as session:
+            is_news = session.value(_PUBLISHED) != found
+        if is_news and self._told_of != found:
+            self._told_of = found
+            with suppress(SnowmeltError):  # it comes with the next history then
+                self.observing.read_log(self)
+        return found
+
+    def newest_publication(self) -> datetime:
+        """Ask that alone. Raises ConfigError when nothing is published there."""
         rows = self.ask(questions.newest_publication(self.observing.scope))
         found = moment(rows[0]["published_at"]) if rows else None
         if found is None:
             where = f"dashboards --target {self.target}"
             raise ConfigError(where, "nothing is published there yet", self.builds_by)
         self._newest = found
-        if found != known:
-            with suppress(SnowmeltError):  # it is told by status, and noted
-                self.observing.read()
-        self._see_columns(found)
         return found
+
+    def rows(self, statement: str) -> list[Row]:
+        """Ask one statement, as a session does: for who reads the log."""
+        return self.ask(statement)
 
     def _see_columns(self, published: datetime) -> None:
         with self.warehouse.session() as session:
@@ -167,7 +203,7 @@ class GoldThere:
         """Ask one statement. Raises ConfigError that says statement, error and remedy.
 
         What was refused just now is not asked again: whoever looks would keep the
-        warehouse awake for nothing.
+        warehouse awake for nothing. Raises UnreachableError when there is no answer.
         """
         now = self.clock.monotonic()
         with self.lock:
@@ -176,11 +212,14 @@ class GoldThere:
             refused = self._refused.get(statement)
             if refused is not None and now < refused.until:
                 raise refused.error
+            seconds = min(QUESTION_SECONDS, self.until - now)
             try:
-                return self._session().rows(statement)
+                return self._line.rows(statement, seconds)
             except UnreachableError as error:
-                self.close()  # the next question opens another session
-                self._away = now + AWAY_SECONDS, error
+                self._line.end()  # the next question opens another session
+                is_cut = isinstance(error, LateError) and seconds < QUESTION_SECONDS
+                if not is_cut:
+                    self._away = self.clock.monotonic() + AWAY_SECONDS, error
                 raise
             except AccountError as error:
                 told = self._told(error)
@@ -190,11 +229,9 @@ class GoldThere:
                     del self._refused[next(iter(self._refused))]
                 raise told from error
 
-    def _session(self) -> opening.AccountSession:
-        if self._account is None:
-            project, names = self.observing.project, self.observing.project.names
-            self._account = opening.connect(project, names, self.clock, PARAMETERS)
-        return self._account
+    def _connect(self) -> opening.AccountSession:
+        project, names = self.observing.project, self.observing.project.names
+        return opening.connect(project, names, self.clock, PARAMETERS, PATIENCE)
 
     def _told(self, error: AccountError) -> ConfigError:
         names, where = (

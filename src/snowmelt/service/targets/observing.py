@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from snowmelt.deploy import opening
-from snowmelt.deploy.harvest.harvest import harvest
+from snowmelt.deploy.harvest.harvest import harvest, read_log
 from snowmelt.deploy.harvest.harvested import Harvested
 from snowmelt.deploy.harvest.scope import Scope, scope_of
 from snowmelt.deploy.harvest.tables import get, put
+from snowmelt.deploy.snowflake.session import Session as Account
 from snowmelt.errors import SnowmeltError
 from snowmelt.service.parts import Parts
 from snowmelt.service.targets.project import ObservedProject
+from snowmelt.snowflake import PROMPT
 
 FRESH = timedelta(seconds=15)
 """What was read so recently is not read again for the next command."""
@@ -39,8 +41,8 @@ class Observing:
     def account(self) -> opening.AccountSession:
         """Return the session with the account, opened once."""
         if self._account is None:
-            names = self.project.names
-            self._account = opening.connect(self.project, names, self.parts.clock)
+            given = self.project, self.project.names, self.parts.clock
+            self._account = opening.connect(*given, opening.NO_OTHERS, PROMPT)
         return self._account
 
     def read(self, quiet_for: timedelta = timedelta(0)) -> Harvested:
@@ -61,6 +63,18 @@ class Observing:
                 raise
             self.note("")
             return read
+
+    def read_log(self, account: Account) -> None:
+        """Read which runs there were, and no other history, over a session.
+
+        Not while everything is read: that does it, too. Raises SnowmeltError.
+        """
+        if not self._reading.acquire(blocking=False):
+            return
+        try:
+            read_log(account, self.parts.warehouse, self.scope, self.parts.clock)
+        finally:
+            self._reading.release()
 
     def note(self, problem: str) -> None:
         """Note why the account could not be asked, also for rules of alerts."""

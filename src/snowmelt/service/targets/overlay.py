@@ -7,7 +7,7 @@ from typing import Any
 
 from snowmelt.deploy.harvest.scope import Scope
 from snowmelt.serve.commands import Document
-from snowmelt.service.documents import SCHEMA_VERSION
+from snowmelt.service.documents import SCHEMA_VERSION, plain
 from snowmelt.service.pages.health import verdict_of
 from snowmelt.service.targets.conditions_there import judge_conditions
 from snowmelt.service.targets.facts import (
@@ -24,8 +24,10 @@ Overlay = Callable[[Facts, Scope, Document], Document]
 
 
 def shell_of(facts: Facts, shell: Document) -> None:
-    """Put how many files wait for the account's pipes beside every page."""
+    """Put beside every page how many files wait, and a publication of no run."""
     shell["pending"] = facts.pending
+    if facts.by_hand is not None:
+        shell |= {"run_id": None, "published_at": plain(facts.by_hand)}
 
 
 def point_there(found: Any, scope: Scope) -> None:

@@ -8,6 +8,7 @@ from snowmelt.deploy.portable.linting import findings_in
 from snowmelt.errors import UsageError
 from snowmelt.serve.commands import Document
 from snowmelt.service.documents import plain
+from snowmelt.service.targets.asking_there import BOARD_SECONDS
 from snowmelt.service.targets.questioning import Question, ask_there
 from snowmelt.trace.carried import tables_in
 
@@ -46,10 +47,8 @@ def rows_document(gold: GoldThere, sql: str, limit: int | None) -> Document:
         raise UsageError(where, told)
     question = Question(where, sql, (), tables_in(sql))
     most = ROWS_MAX if limit is None else limit
-    with gold.lock:
-        with gold.warehouse.session() as session:
-            known = gold.published_at(session)
-        gold.newest(known)
+    with gold.alone(BOARD_SECONDS):
+        gold.newest()
         table = ask_there(gold, question, most + (limit is None))
     if limit is None and len(table.rows) > most:
         raise UsageError(
