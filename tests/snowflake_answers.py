@@ -17,6 +17,8 @@ from sqlglot import exp
 _FRAMED = (exp.FirstValue, exp.LastValue, exp.NthValue)
 _TRUTHS = (exp.Predicate, exp.Connector, exp.Not, exp.Boolean)
 _ORDERED = (*_FRAMED, exp.RowNumber, exp.Rank, exp.Lag, exp.Lead, exp.Ntile)
+_NO_PARTS = ("ISODOW", "ISOYEAR")
+_NTZ = exp.DataType.Type.TIMESTAMPNTZ
 
 
 class NotThere(Exception):
@@ -61,9 +63,27 @@ def _require_known(node: exp.Expr) -> None:
         or (isinstance(node, exp.IgnoreNulls) and not isinstance(node.this, _ORDERED))
         or isinstance(node, exp.Filter | exp.Placeholder | exp.Unnest | exp.Explode)
         or (isinstance(node, exp.CTE) and node.args.get("materialized") is not None)
+        or (isinstance(node, exp.Cast) and _is_off(node))
+        or (isinstance(node, exp.Extract) and node.this.name.upper() in _NO_PARTS)
+        or (isinstance(node, exp.ConvertTimezone) and _keeps_a_zone(node))
     )
     if is_off:
         raise NotThere(node.sql(dialect="snowflake"))
+
+
+def _is_off(node: exp.Cast) -> bool:
+    """TRY_CAST takes texts alone; what is true becomes a whole number, and no FLOAT."""
+    if isinstance(node, exp.TryCast):
+        given = node.this.unnest()
+        return not (isinstance(given, exp.Cast) and given.to.is_type("varchar"))
+    return bool(node.to.is_type("double")) and _is_truth(node.this)
+
+
+def _keeps_a_zone(node: exp.ConvertTimezone) -> bool:
+    """Of two values it returns a moment with its zone, which DuckDB does not have."""
+    has_two = node.args.get("source_tz") is None
+    cast = node.parent
+    return has_two and not (isinstance(cast, exp.Cast) and cast.to.is_type(_NTZ))
 
 
 def _divided(node: exp.Expr) -> exp.Expr:
@@ -117,6 +137,8 @@ def _listed(node: exp.Expr) -> exp.Expr:
 
 
 def _is_double(value: exp.Expr) -> bool:
+    if isinstance(value, exp.Distinct):
+        value = value.expressions[0]
     if isinstance(value, exp.If):  # the other branch is NULL
         value = value.args["true"]
     return isinstance(value, exp.Cast) and value.to.is_type("double")

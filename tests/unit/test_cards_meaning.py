@@ -96,7 +96,7 @@ SAME = [
     "select k, last_value(a) over (order by k rows between unbounded preceding and "
     "unbounded following) from gold.sales",
     # Rows whose value is NULL are left out.
-    "select g, max_by(a, k), min_by(t, k) from gold.sales group by g",
+    "select g, max_by(a, k), min_by(t, abs(k - 2)) from gold.sales group by g",
     "select max_by(a, k) filter (where g = 'north') from gold.sales",
     "select g, any_value(a), any_value(t) filter (where k > 2) from gold.sales "
     "group by g",
@@ -119,13 +119,16 @@ SAME = [
     "select k, coalesce(a / b, -1) from gold.sales order by a / b desc, k limit 3",
     "select k from gold.sales where a / b / x > 1",
     "select coalesce(count_if(f) / count(*), 0) from gold.sales where k > 100",
+    "select try_cast(a as integer), try_cast(t as date) from gold.sales",
     "select count_if(f), count(*) filter (where f) from gold.sales where k > 100",
     "select g, count_if(f) filter (where a > 0), count_if(a > b) from gold.sales "
     "group by g",
-    "select avg(a), avg(distinct a), avg(x) filter (where k > 1) from gold.sales",
+    "select avg(a), avg(b), avg(distinct a), avg(x) filter (where k > 1) "
+    "from gold.sales",
     # What is true is 1.
     "select sum(a > 0), max(a > 0), min(a > b), sum((f is not true)), "
     "cast(a > 0 as double) + sum(b is null) over () from gold.sales group by a, b, f",
+    "select k, a from gold.sales order by coalesce(2), k desc limit 3",
     "select coalesce(a), count() from gold.sales group by a",
     "with s as materialized (select * from gold.sales), r as not materialized "
     "(select * from s) select count(*) from r",
@@ -135,6 +138,7 @@ SAME = [
     "select k, date '2026-01-31' + interval (k) month, "
     "timestamp '2026-01-01 10:00:00' - interval (k + 1) hour, "
     "date '2026-03-01' - interval 2 day from gold.sales",
+    "select k from gold.sales where isfinite(date '2026-01-01' + k::integer)",
     "select extract(isodow from date '2026-01-04'), date_part('isodow', date "
     "'2026-01-05'), isodow(date '2026-01-04'), extract(isoyear from date '2027-01-01')",
     "select timestamp '2026-07-01 12:00:00' at time zone 'Europe/Berlin', "
@@ -221,10 +225,13 @@ _summed = st.one_of(
     st.sampled_from(["max_by", "min_by"]).flatmap(
         lambda name: _whole.map(lambda v: f"{name}({v}, k)")
     ),
+    st.sampled_from(["count()", "count(*)", "listagg(t, ';' order by k)"]),
     st.sampled_from(
-        ["count()", "count(*)", "any_value(g)", "listagg(t, ';' order by k)"]
+        [
+            *("listagg(t order by k desc)", "count(distinct a)"),
+            *("any_value(nullif(7, a))", "stddev(a)", "mode(nullif(7, b))"),
+        ]
     ),
-    st.sampled_from(["listagg(t order by k desc)", "count(distinct a)"]),
 )
 _aggregates = st.one_of(
     _summed,

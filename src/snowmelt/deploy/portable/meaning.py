@@ -187,7 +187,10 @@ def _count(node: exp.Expr) -> exp.Expr:
 
 
 def _coalesce(node: exp.Expr) -> exp.Expr:
-    return node if node.expressions else exp.paren(node.this)
+    """Of one value it is not known there; bare, a number would be a column's place."""
+    if not node.expressions:
+        node.set("expressions", [exp.Null()])
+    return node
 
 
 def _unmaterialized(node: exp.Expr) -> exp.Expr:
