@@ -49,8 +49,9 @@ def _taken(node: exp.Expr) -> exp.Expr:
         return exp.Anonymous(this=name, expressions=[node.this, node.expression])
     if isinstance(node, exp.GroupConcat | exp.WithinGroup | exp.Window):
         return _listed(node)
-    if isinstance(node, exp.Avg) and not _is_double(node.this):
-        return exp.Round(this=node.copy(), decimals=exp.Literal.number(6))
+    if isinstance(node, exp.Avg | exp.Median) and not _is_double(node.this):
+        more = exp.Literal.number(6 if isinstance(node, exp.Avg) else 3)
+        return exp.Round(this=node.copy(), decimals=more)
     return node
 
 

@@ -110,6 +110,7 @@ SAME = [
     "select median(a) filter (where b > 0), stddev(a) filter (where f is not true), "
     "count(distinct a) filter (where k > 1), mode(g) filter (where a > 0), "
     "count() filter (where b = 0), sum(f is true) filter (where k > 1) from gold.sales",
+    "select median(a / 3), median(b * 0.0001) from gold.sales",
     "select percentile_cont(0.5) within group (order by a) filter (where k > 2) "
     "from gold.sales",
     # By 0 there is no remainder, and a quotient is infinite or no number.

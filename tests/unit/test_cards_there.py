@@ -157,6 +157,13 @@ WHOLE = [
         "FROM SHOP.GOLD.SALES AS sales LIMIT 1000",
     ),
     (
+        "select median(a) filter (where b), stddev(distinct a), "
+        "percentile_cont(0.9) within group (order by a desc) from gold.sales",
+        "SELECT MEDIAN(IFF(b, CAST(a AS DOUBLE), NULL)), STDDEV(DISTINCT CAST(a AS "
+        "DOUBLE)), PERCENTILE_CONT(0.9) WITHIN GROUP (ORDER BY CAST(a AS DOUBLE) DESC "
+        "NULLS LAST) FROM SHOP.GOLD.SALES AS sales LIMIT 1000",
+    ),
+    (
         "select max_by(a, b) from gold.sales",
         "SELECT MAX_BY(a, IFF(a IS NULL, NULL, b)) FROM SHOP.GOLD.SALES AS sales "
         "LIMIT 1000",
@@ -309,6 +316,7 @@ UNSAYABLE = [
     ("left(t, -1)", "length"),
     ("right(t, -2)", "length"),
     ("substr(t, 0, 2)", "begin with 1"),
+    ("split_part(t, '-', 0)", "begin with 1"),
     ("a from gold.sales intersect all select b", "INTERSECT ALL"),
     ("distinct on (a) a", "DISTINCT ON"),
 ]

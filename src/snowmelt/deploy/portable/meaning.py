@@ -93,11 +93,21 @@ def _floating(value: exp.Expr) -> exp.Expr:
     return exp.cast(_counted(bare(value)), exp.DataType.Type.DOUBLE)
 
 
-def _average(node: exp.Expr) -> exp.Expr:
+def _measure(node: exp.Expr) -> exp.Expr:
+    """Measure in floating point, as here; there it has a few digits more than given."""
     if isinstance(node.this, exp.Distinct):
         values = [_floating(each) for each in node.this.expressions]
-        return exp.Avg(this=exp.Distinct(expressions=values))
-    return exp.Avg(this=_floating(node.this))
+        node.set("this", exp.Distinct(expressions=values))
+    else:
+        node.set("this", _floating(node.this))
+    return node
+
+
+def _within(node: exp.Expr) -> exp.Expr:
+    if isinstance(node.this, exp.PercentileCont):
+        ordered = node.expression.expressions[0]
+        ordered.set("this", _floating(ordered.this))
+    return node
 
 
 def _sum(node: exp.Expr) -> exp.Expr:
@@ -323,7 +333,14 @@ def _moved(node: exp.Expr) -> exp.Expr:
 _WRITTEN: dict[type, Callable[[exp.Expr], exp.Expr]] = {
     exp.Div: _quotient,
     exp.Mod: _remainder,
-    exp.Avg: _average,
+    exp.Avg: _measure,
+    exp.Median: _measure,
+    exp.Stddev: _measure,
+    exp.StddevPop: _measure,
+    exp.StddevSamp: _measure,
+    exp.Variance: _measure,
+    exp.VariancePop: _measure,
+    exp.WithinGroup: _within,
     exp.Sum: _sum,
     exp.CountIf: _count_if,
     exp.Max: _largest,

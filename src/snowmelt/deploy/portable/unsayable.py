@@ -258,6 +258,13 @@ def _of_start(node: exp.Expr) -> str:
     return ""
 
 
+def _of_piece(node: exp.Expr) -> str:
+    piece = node.args.get("part_index")
+    if isinstance(piece, exp.Literal) and piece.name == "0":
+        return "there the first piece is meant by 0, too: begin with 1"
+    return ""
+
+
 _CHECKS: dict[type, Callable[[exp.Expr], str]] = {
     exp.Select: _of_select,
     exp.Distinct: _of_distinct,
@@ -276,4 +283,5 @@ _CHECKS: dict[type, Callable[[exp.Expr], str]] = {
     exp.Left: _of_end,
     exp.Right: _of_end,
     exp.Substring: _of_start,
+    exp.SplitPart: _of_piece,
 }
