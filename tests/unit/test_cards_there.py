@@ -185,13 +185,13 @@ WHOLE = [
     ),
     (
         "select a::timestamptz at time zone 'Asia/Tokyo' from gold.sales",
-        "SELECT CAST(CONVERT_TIMEZONE('Asia/Tokyo', CAST(a AS TIMESTAMPTZ)) AS "
-        "TIMESTAMPNTZ) FROM SHOP.GOLD.SALES AS sales LIMIT 1000",
+        "SELECT CAST(CONVERT_TIMEZONE('Asia/Tokyo', CAST(a AS TIMESTAMP_TZ)) AS "
+        "TIMESTAMP_NTZ) FROM SHOP.GOLD.SALES AS sales LIMIT 1000",
     ),
     (
         "select a::timestamp at time zone 'Asia/Tokyo' from gold.sales",
-        "SELECT CAST(CONVERT_TIMEZONE('Asia/Tokyo', 'UTC', CAST(a AS TIMESTAMPNTZ)) AS "
-        "TIMESTAMPTZ) FROM SHOP.GOLD.SALES AS sales LIMIT 1000",
+        "SELECT CAST(CONVERT_TIMEZONE('Asia/Tokyo', 'UTC', CAST(a AS TIMESTAMP_NTZ)) "
+        "AS TIMESTAMP_TZ) FROM SHOP.GOLD.SALES AS sales LIMIT 1000",
     ),
     (
         "select a + interval (b) day, a - interval (b + 1) hour from gold.sales",

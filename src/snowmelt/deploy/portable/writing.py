@@ -35,6 +35,11 @@ logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of what is refu
 Value = str | date | Sequence[str]
 _HERE, _THERE = "duckdb", "snowflake"
 _PLAIN = re.compile(r"[A-Z_][A-Z0-9_$]*")
+_MOMENTS = {
+    exp.DataType.Type.TIMESTAMP: "TIMESTAMP_NTZ",
+    exp.DataType.Type.TIMESTAMPNTZ: "TIMESTAMP_NTZ",
+    exp.DataType.Type.TIMESTAMPTZ: "TIMESTAMP_TZ",
+}
 _SMALL = re.compile(r"[a-z]+")
 
 
@@ -87,6 +92,7 @@ def _written(
     require_sayable(tree)
     _write_limits(tree)
     write_same(tree)
+    _write_moments(tree)
     for each in list(tree.find_all(exp.Identifier)):
         _write_name(each)
     try:
@@ -181,6 +187,18 @@ def _write_name(identifier: exp.Identifier) -> None:
     is_quoted = not _PLAIN.fullmatch(name) or name in written.RESERVED
     identifier.set("this", name if is_quoted else identifier.name)
     identifier.set("quoted", is_quoted)
+
+
+def _write_moments(query: exp.Query) -> None:
+    """Write types of moments by their names; sqlglot writes what stands for them.
+
+    https://docs.snowflake.com/en/sql-reference/data-types-datetime
+    """
+    for each in list(query.find_all(exp.DataType)):
+        name = _MOMENTS.get(each.this)
+        if name is not None:
+            own = exp.DataType.Type.USERDEFINED
+            each.replace(exp.DataType(this=own, kind=name))
 
 
 def _write_limits(query: exp.Query) -> None:
