@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from snowflake_gate import problems
 from snowmelt.deploy.portable.checking import unportable
 from snowmelt.deploy.portable.linting import findings_in
-from snowmelt.deploy.portable.writing import query_there, refusal_of
+from snowmelt.deploy.portable.writing import query_there, refusals_of
 from snowmelt.errors import ConfigError
 from snowmelt.project.dashboards import dashboard_names, load_dashboard
 from snowmelt.project.filters import Choice, Filter, read_choices
@@ -332,20 +332,27 @@ def test_what_has_no_words_there_is_refused_with_what_to_write(
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("limit", ["10 percent", "(select 3)", "3 offset (select 1)"])
+@pytest.mark.parametrize(
+    "limit", ["10 percent", "10 percent offset 2", "(select 3)", "3 offset (select 1)"]
+)
 def test_a_limit_is_a_number(limit: str) -> None:
     with pytest.raises(ConfigError, match="a number of rows"):
         there(f"select a from gold.sales limit {limit}")
 
 
-def test_a_refusal_says_in_which_line_it_is() -> None:
-    query = "select\n    a,\n    row_number() over () as place\nfrom gold.sales"
-    found = refusal_of(query, [], THERE)
-    assert found is not None
-    assert (found.line, found.why.partition(":")[0]) == (3, "ROW_NUMBER() OVER ()")
+def test_refusals_say_in_which_line_they_are() -> None:
+    query = (
+        "select\n    a,\n    row_number() over () as place,\n    left(b, -1) as c\n"
+        "from gold.sales"
+    )
+    found = refusals_of(query, [], THERE)
+    assert [(each.line, each.why.partition(":")[0]) for each in found] == [
+        (3, "ROW_NUMBER() OVER ()"),
+        (4, "LEFT(b, -1)"),
+    ]
     with pytest.raises(ConfigError, match="line 3 of its query: ROW_NUMBER"):
         there(query)
-    assert refusal_of("select 1 from gold.sales", [], THERE) is None
+    assert refusals_of("select 1 from gold.sales", [], THERE) == []
 
 
 def test_a_list_stands_where_a_filter_puts_it_alone() -> None:
@@ -426,8 +433,7 @@ def test_a_card_of_the_history_of_this_machine_is_refused() -> None:
         (place.partition(": ")[0], refusal.why)
         for place, query, _ in cards_of("realtime", is_chosen=True)
         for names in [{f"gold.{m}": f"SHOP.GOLD.{m.upper()}" for m in query.models}]
-        for refusal in [refusal_of(query.sql, query.parameters, names)]
-        if refusal is not None
+        for refusal in refusals_of(query.sql, query.parameters, names)
     ]
     assert [place for place, _ in refused] == ["dashboards/lag.yml:6"]
     assert "only what ref() names" in refused[0][1]

@@ -18,7 +18,8 @@ rows:
       sql: |
         select
             region,
-            row_number() over (partition by region) as place
+            row_number() over (partition by region) as place,
+            split_part(buyer, ' ', 0) as nobody
         from {{ ref('sales') }}
     - table: Fine
       sql: |
@@ -80,14 +81,15 @@ def test_cards_and_metrics_are_named_where_they_stand(root: Path) -> None:
     assert list(told) == [
         ("models/sales.yml", 7, "newest"),
         ("dashboards/sales.yml", 9, "In their order"),
+        ("dashboards/sales.yml", 10, "In their order"),
         ("dashboards/moving.sql", 3, "In a file"),
-        ("dashboards/sales.yml", 31, "revenue"),
+        ("dashboards/sales.yml", 32, "revenue"),
     ]
     assert "needs an ORDER BY" in told["dashboards/sales.yml", 9, "In their order"]
     assert "EXCLUDE" in told["dashboards/moving.sql", 3, "In a file"]
-    assert "length" in told["dashboards/sales.yml", 31, "revenue"]
+    assert "length" in told["dashboards/sales.yml", 32, "revenue"]
     by_words = [each.line for each in unportable(root) if each.found == "unnest"]
-    assert by_words == [27]
+    assert by_words == [28]
 
 
 def test_a_card_that_is_off_is_told_by_its_place(root: Path) -> None:
@@ -95,4 +97,4 @@ def test_a_card_that_is_off_is_told_by_its_place(root: Path) -> None:
     (root / "dashboards/sales.yml").write_text(board)
     with pytest.raises(ConfigError, match="Did you mean 'revenue'") as error:
         unaskable(root)
-    assert error.value.where == "dashboards/sales.yml:32: revenues"
+    assert error.value.where == "dashboards/sales.yml:33: revenues"

@@ -9,7 +9,7 @@ the functions; the linter of models reads words, this one what they belong to.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from sqlglot import exp
 
@@ -51,15 +51,15 @@ class Unsayable(Exception):
         self.line = line
 
 
-def require_sayable(query: exp.Query) -> None:
-    """Raise Unsayable for the first thing that has no words there."""
+def unsayable_in(query: exp.Query) -> Iterator[Unsayable]:
+    """Yield what has no words there."""
     for node in query.walk():
         if isinstance(node, (*_NEVER, exp.Placeholder)):
-            raise refused(node, "means something else there")
+            yield refused(node, "means something else there")
         check = _CHECKS.get(type(node))
         told = check(node) if check is not None else ""
         if told:
-            raise refused(node, told)
+            yield refused(node, told)
 
 
 def refused(node: exp.Expr, told: str) -> Unsayable:
@@ -177,6 +177,14 @@ def _of_which(node: exp.Expr) -> str:
     )
 
 
+def _of_limit(node: exp.Expr) -> str:
+    options = node.args.get("limit_options")
+    if options is None:
+        return ""
+    is_other = options.args.get("percent") or options.args.get("with_ties")
+    return "it is a number of rows there" if is_other else ""
+
+
 def _of_zone(node: exp.Expr) -> str:
     if has_zone(node.this) is not None:
         return ""
@@ -272,6 +280,8 @@ _CHECKS: dict[type, Callable[[exp.Expr], str]] = {
     exp.Order: _of_inner_order,
     exp.ArgMax: _of_which,
     exp.ArgMin: _of_which,
+    exp.Limit: _of_limit,
+    exp.Fetch: _of_limit,
     exp.AtTimeZone: _of_zone,
     exp.Extract: _of_part,
     exp.Anonymous: _of_part,

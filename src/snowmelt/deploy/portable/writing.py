@@ -25,7 +25,7 @@ from snowmelt.deploy.portable.unsayable import (
     bare,
     line_of,
     refused,
-    require_sayable,
+    unsayable_in,
 )
 from snowmelt.deploy.snowflake import sql as written
 from snowmelt.errors import ConfigError
@@ -60,27 +60,34 @@ def query_there(
     there. Raises ConfigError for what is no query of those alone.
     """
     try:
-        return _written(query, values, relations, limit)
+        tree = _read(query, values, relations)
+        for each in unsayable_in(tree):
+            raise each
+        return _written(tree, limit)
     except Unsayable as error:
         line = f"line {error.line} of its query: " if error.line else ""
         told = f"on Snowflake it cannot be asked: {line}{error.why}"
         raise ConfigError("", told) from None
 
 
-def refusal_of(
+def refusals_of(
     query: str, values: Sequence[Value], relations: Mapping[str, str]
-) -> Refusal | None:
-    """Return why a query cannot be asked there; None: it can, as far as is seen."""
+) -> list[Refusal]:
+    """Return all that keeps a query from being asked there, as far as is seen."""
     try:
-        _written(query, values, relations, 1)
+        tree = _read(query, values, relations)
+        found = list(unsayable_in(tree))
+        if not found:
+            _written(tree, limit=1)
     except Unsayable as error:
-        return Refusal(error.line, error.why)
-    return None
+        found = [error]
+    return [Refusal(each.line, each.why) for each in found]
 
 
-def _written(
-    query: str, values: Sequence[Value], relations: Mapping[str, str], limit: int
-) -> str:
+def _read(
+    query: str, values: Sequence[Value], relations: Mapping[str, str]
+) -> exp.Query:
+    """Read a query as DuckDB does, with its values, of tables as they are there."""
     try:
         parsed = [each for each in sqlglot.parse(query, read=_HERE) if each is not None]
     except (SqlglotError, RecursionError, ValueError) as error:
@@ -89,7 +96,10 @@ def _written(
         raise Unsayable("only one SELECT is asked there")
     tree = _with_values(parsed[0], values)
     _name_tables(tree, relations)
-    require_sayable(tree)
+    return tree
+
+
+def _written(tree: exp.Query, limit: int) -> str:
     _write_limits(tree)
     write_same(tree)
     _write_moments(tree)
@@ -204,11 +214,6 @@ def _write_moments(query: exp.Query) -> None:
 def _write_limits(query: exp.Query) -> None:
     """Write LIMIT and OFFSET as the numbers that they come to; no others are there."""
     for each in list(query.find_all(exp.Limit, exp.Fetch, exp.Offset)):
-        options = each.args.get("limit_options")
-        if options is not None and (
-            options.args.get("percent") or options.args.get("with_ties")
-        ):
-            raise refused(each, "it is a number of rows there")
         is_fetch = isinstance(each, exp.Fetch)
         given = each.args.get("count") if is_fetch else each.expression
         number = bare(simplify(given.copy())) if given is not None else None

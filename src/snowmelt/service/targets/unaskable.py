@@ -13,7 +13,7 @@ from pathlib import Path
 from snowmelt.deploy.portable.checking import IGNORE, Place, scalars_of
 from snowmelt.deploy.portable.linting import findings_in
 from snowmelt.deploy.portable.template import sql_of
-from snowmelt.deploy.portable.writing import Refusal, refusal_of
+from snowmelt.deploy.portable.writing import Refusal, refusals_of
 from snowmelt.project.cards import Card
 from snowmelt.project.dashboards import Dashboard, dashboard_names, load_dashboard
 from snowmelt.project.metrics import DefinedMetric, MetricFiles
@@ -47,45 +47,45 @@ class _AnyModel(dict[str, str]):
 
 
 def _of_metric(defined: DefinedMetric) -> Iterator[Place]:
-    refusal = _metric_refusal(defined)
-    if refusal is not None and IGNORE not in defined.metric.sql:
-        file, line, _ = defined.where.split(":", 2)
-        yield Place(file, int(line), defined.name, refusal.why)
+    file, line, _ = defined.where.split(":", 2)
+    for each in _metric_refusals(defined):
+        yield Place(file, int(line), defined.name, each.why)
 
 
-def _metric_refusal(defined: DefinedMetric) -> Refusal | None:
+def _metric_refusals(defined: DefinedMetric) -> list[Refusal]:
     rendering = Rendering(_AnyModel(), {defined.name: defined})
     query = rendering.query(Card.model_validate({"metric": defined.name}))
-    return _refusal(query, defined.metric.sql)
+    is_meant = IGNORE in defined.metric.sql
+    return [] if is_meant else _refusals(query, defined.metric.sql)
 
 
 def _of_card(
     root: Path, dashboard: Dashboard, card: Card, metrics: Mapping[str, DefinedMetric]
 ) -> Iterator[Place]:
+    defined = metrics.get(card.metric or "")
+    if defined is not None and _metric_refusals(defined):
+        return  # it is told where that is defined
     text = (card.where if card.metric is not None else card.sql) or ""
     for is_chosen in (False, True):
         choices = sampled(dashboard.filters, is_chosen)
         with told_of(card):
             query = Rendering(_AnyModel(), metrics, choices).query(card)
-        refusal = _refusal(query, text)
-        if refusal is None or _is_meant(text, refusal.line):
-            continue
-        defined = metrics.get(card.metric or "")
-        if defined is None or _metric_refusal(defined) is None:
-            file, line = _line_of(root, card, refusal.line)
-            yield Place(file, line, card.heading, refusal.why)
-        return
+        found = [e for e in _refusals(query, text) if not _is_meant(text, e.line)]
+        for each in found:
+            file, line = _line_of(root, card, each.line)
+            yield Place(file, line, card.heading, each.why)
+        if found:
+            return
 
 
-def _refusal(query: Query, text: str) -> Refusal | None:
-    """Return why a query is refused, if the linter says nothing of that line."""
+def _refusals(query: Query, text: str) -> list[Refusal]:
+    """Return why a query is refused, where the linter says nothing of that line."""
     names = {f"gold.{m}".lower(): f"ANY.GOLD.{m.upper()}" for m in query.models}
-    refusal = refusal_of(query.sql, query.parameters, names)
-    if refusal is None:
-        return None
+    refusals = refusals_of(query.sql, query.parameters, names)
+    if not refusals:
+        return []
     named = {each.line for each in findings_in(sql_of(text), is_rewritten=True)}
-    is_named = refusal.line in named if refusal.line else bool(named)
-    return None if is_named else refusal
+    return [e for e in refusals if e.line not in named and (e.line or not named)]
 
 
 def _is_meant(text: str, line: int) -> bool:
