@@ -138,7 +138,8 @@ SAME = [
     "select k from gold.sales order by k fetch first 2 rows only",
     "select k, date '2026-01-31' + interval (k) month, "
     "timestamp '2026-01-01 10:00:00' - interval (k + 1) hour, "
-    "date '2026-03-01' - interval 2 day from gold.sales",
+    "date '2026-03-01' - interval 2 day, timestamp '2026-01-01 10:00:00' - interval "
+    "'5 mins', date_trunc('hr', timestamp '2026-01-01 10:20:00') from gold.sales",
     "select k from gold.sales where isfinite(date '2026-01-01' + k::integer)",
     "select extract(isodow from date '2026-01-04'), date_part('isodow', date "
     "'2026-01-05'), isodow(date '2026-01-04'), extract(isoyear from date '2027-01-01')",

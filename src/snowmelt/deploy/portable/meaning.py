@@ -24,6 +24,13 @@ _FRAMED = (exp.FirstValue, exp.LastValue, exp.NthValue)
 _TRUTHS = (exp.Predicate, exp.Connector, exp.Not, exp.Boolean)
 _FLOATING = (exp.DataType.Type.DOUBLE, exp.DataType.Type.FLOAT)
 _ONE = (exp.Column, exp.Literal, exp.Paren, exp.Subquery, exp.Nullif, exp.AggFunc)
+_WHOLE_NAMES = {
+    "YR": "YEAR",
+    "MON": "MONTH",
+    "HR": "HOUR",
+    "MIN": "MINUTE",
+    "SEC": "SECOND",
+}
 _LEAVE_NULL_OUT = (
     *(exp.Count, exp.CountIf, exp.Sum, exp.Avg, exp.Min, exp.Max, exp.Median, exp.Mode),
     *(exp.Stddev, exp.StddevPop, exp.StddevSamp, exp.Variance, exp.VariancePop),
@@ -330,6 +337,15 @@ def _moved(node: exp.Expr) -> exp.Expr:
     return exp.DateAdd(this=bare(day).copy(), expression=count.copy(), unit=unit)
 
 
+def _unit(node: exp.Expr) -> exp.Expr:
+    """Write a length of time by its whole name."""
+    unit = node.args.get("unit")
+    whole = _WHOLE_NAMES.get(unit.name.upper().removesuffix("S")) if unit else None
+    if whole is not None:
+        node.set("unit", exp.var(whole))
+    return node
+
+
 _WRITTEN: dict[type, Callable[[exp.Expr], exp.Expr]] = {
     exp.Div: _quotient,
     exp.Mod: _remainder,
@@ -361,6 +377,10 @@ _WRITTEN: dict[type, Callable[[exp.Expr], exp.Expr]] = {
     exp.AtTimeZone: _zoned,
     exp.Extract: _part,
     exp.Anonymous: _part,
+    exp.Interval: _unit,
+    exp.DateTrunc: _unit,
+    exp.TimestampTrunc: _unit,
+    exp.DateDiff: _unit,
     exp.Add: _moved,
     exp.Sub: _moved,
 }

@@ -26,7 +26,10 @@ _OF_WHOLE_PARTITIONS = (
     *(exp.CovarSamp, exp.Kurtosis, exp.Skewness),
 )
 _CLOCK = frozenset(
-    ("YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE", "SECOND")
+    (
+        *("YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "HOUR", "MINUTE", "SECOND"),
+        *("YR", "MON", "HR", "MIN", "SEC"),
+    )
 )
 _LENGTHS = _CLOCK | {"MILLISECOND", "MICROSECOND"}
 PARTS = _CLOCK | {"DOW", "DAYOFWEEK", "WEEKDAY", "DOY", "DAYOFYEAR", "DAYOFMONTH"}
