@@ -236,6 +236,66 @@ def test_what_cannot_be_said_there_is_refused_by_file_card_and_line(
     assert "amount // 2" in NOT_PORTABLE
 
 
+NO_WORDS = """title: Apart
+rows:
+  - - table: In no order
+      sql: |
+        select
+            sale_id,
+            lag(amount) over (partition by region) as before
+        from {{ ref('fct_sales') }}
+"""
+BUYERS = """title: Buyers
+filters:
+  - {name: region, type: multi, column: "{{ ref('fct_sales') }}.region"}
+rows:
+  - - table: All that was sold to those who bought there
+      sql: |
+        select sale_id, email
+        from {{ ref('fct_sales') }}
+        where email in (
+            select email from {{ ref('fct_sales') }} where {{ filter('region') }}
+        )
+        order by sale_id
+"""
+
+
+@contextmanager
+def one_more(target: Target, name: str, text: str) -> Iterator[None]:
+    path = target.project.root / "dashboards" / f"{name}.yml"
+    path.write_text(text)
+    try:
+        yield
+    finally:
+        path.unlink()
+
+
+def test_what_is_refused_as_it_is_asked_is_named_before(
+    target: Target, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = "it needs an ORDER BY in its OVER there"
+    with one_more(target, "apart", NO_WORDS), target.commands() as commands:
+        with pytest.raises(ConfigError, match="line 3 of its query: LAG") as refused:
+            commands.dashboard("apart", None)
+        root = str(target.project.root)
+        with pytest.raises(SystemExit) as ended:
+            main(["validate", "--target", "prod", "--project-dir", root])
+    assert refused.value.where == "dashboards/apart.yml:3: In no order"
+    assert ended.value.code == 1
+    out, err = capsys.readouterr()
+    assert "dashboards/apart.yml:7: In no order: LAG(amount) OVER (PARTITION" in out
+    assert told in out
+    assert "2 places of SQL would not be the same on prod" in err
+
+
+def test_a_filter_inside_of_a_query_narrows_that_one_alone(target: Target) -> None:
+    with one_more(target, "buyers", BUYERS), target.commands() as commands:
+        card = commands.dashboard("buyers", "region=south")["cards"][0]
+    sold = [list(row[:2]) for row in ROWS if row[1] == "a@x.org"]
+    assert card["rows"] == sold
+    assert len({row[2] for row in ROWS if row[1] == "a@x.org"}) > 1
+
+
 SAID = [
     (
         3001,
@@ -362,7 +422,7 @@ def test_a_query_is_asked_of_the_account_or_of_its_history(target: Target) -> No
         ]
         assert answer["run_id"]
         asked = target.account.asked[-1]
-        assert asked.startswith("SELECT region, CAST(SUM(pieces) AS DOUBLE) / NULLIF(")
+        assert asked.startswith("SELECT region, IFF(COUNT(*) = 0, CAST(SUM(pieces) AS ")
         assert problems(asked) == []
         assert len(commands.query("select * from gold.fct_sales", 2)["rows"]) == 2
         assert target.account.asked[-1].endswith("LIMIT 2")

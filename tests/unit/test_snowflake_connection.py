@@ -173,6 +173,7 @@ def test_a_session_that_asks_for_people_has_limits_and_says_what_it_is_for(
     assert limits["STATEMENT_TIMEOUT_IN_SECONDS"] == 60
     assert limits["STATEMENT_QUEUED_TIMEOUT_IN_SECONDS"] == 60
     assert limits["QUERY_TAG"] == "snowmelt dashboards"
+    assert (limits["WEEK_START"], limits["DEFAULT_NULL_ORDERING"]) == (0, "LAST")
     assert (limits["TIMEZONE"], limits["MULTI_STATEMENT_COUNT"]) == ("UTC", 1)
     Connection(login(token="t"), Clock())
     assert "STATEMENT_TIMEOUT_IN_SECONDS" not in driver.given["session_parameters"]

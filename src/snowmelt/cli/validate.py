@@ -47,10 +47,11 @@ def _check_target(target: str, directory: Path, as_json: bool) -> int:
     from snowmelt.deploy.opening import NoSession, names_of, open_deployment
     from snowmelt.deploy.portable.checking import unportable
     from snowmelt.project.project import load_project
+    from snowmelt.service.targets.unaskable import unaskable
 
     project = load_project(directory)
     names = names_of(project, target)
-    found = unportable(project.root)
+    found = [*unportable(project.root), *unaskable(project.root)]
     if not as_json:  # they are told, too, where something has no place there
         for each in found:
             output.show(str(each))

@@ -231,6 +231,16 @@ class Card(BaseModel):
         return tuple(_PLACE.findall(self.drill or ""))
 
     @property
+    def stands(self) -> str:
+        """Its file and line."""
+        return self._place
+
+    @property
+    def path(self) -> str:
+        """The file of its query; empty where that stands with it."""
+        return self._path
+
+    @property
     def place(self) -> str:
         """Where it stands: file, line and title; its query's file, if it has one."""
         shown = f"{self._place}: {self.heading}" if self._place else self.heading

@@ -79,7 +79,7 @@ class Checking:
         """Check a card with nothing chosen, and with something of each filter."""
         queries = [
             Rendering(
-                self.relations, self.metrics, _choices(dashboard.filters, chosen)
+                self.relations, self.metrics, sampled(dashboard.filters, chosen)
             ).query(card)
             for chosen in (False, True)
         ]
@@ -104,7 +104,8 @@ def columns_of(session: Session, query: Query) -> list[str]:
     return [str(row[0]) for row in rows]
 
 
-def _choices(filters: Sequence[Filter], chosen: bool) -> dict[str, Choice]:
+def sampled(filters: Sequence[Filter], chosen: bool) -> dict[str, Choice]:
+    """Return filters with something chosen of each, or with nothing."""
     return {each.name: _sample(each) if chosen else Choice(each) for each in filters}
 
 

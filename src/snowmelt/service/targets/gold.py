@@ -45,10 +45,11 @@ PARAMETERS = {
     "STATEMENT_QUEUED_TIMEOUT_IN_SECONDS": STATEMENT_SECONDS,
     "WEEK_START": 0,
     "WEEK_OF_YEAR_POLICY": 0,
+    "DEFAULT_NULL_ORDERING": "LAST",
     "DATE_OUTPUT_FORMAT": "YYYY-MM-DD",
 }
-"""Of the session: limits, and that weeks and days are those of this engine, whatever
-the account says (https://docs.snowflake.com/en/sql-reference/parameters)."""
+"""Of the session: limits, and that weeks, days and the place of NULL are those of here,
+whatever the account says (https://docs.snowflake.com/en/sql-reference/parameters)."""
 REFUSED_SECONDS = 60.0
 REFUSED_MAX = 200
 _NEVER = float("inf")

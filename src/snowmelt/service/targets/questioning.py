@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from decimal import Decimal
+from decimal import Context, Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +30,9 @@ _WHOLE = (
     *("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT"),
     *("UINTEGER", "UBIGINT", "UHUGEINT"),
 )
+
+_ANY_DECIMAL = Context(prec=76)
+"""The 38 digits of a DECIMAL before its point, and after it."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +131,8 @@ def as_here(value: Any, kind: str) -> Any:
         return float(value)
     if kind.startswith("DECIMAL"):
         scale = int(kind.rstrip(")").rpartition(",")[2])
-        return Decimal(str(value)).quantize(Decimal(1).scaleb(-scale))
+        step = Decimal(1).scaleb(-scale)
+        return Decimal(str(value)).quantize(step, context=_ANY_DECIMAL)
     if kind == "BOOLEAN":
         return value if isinstance(value, bool) else str(value).lower() == "true"
     return _moment_here(value, kind) if kind.startswith(("DATE", "TIME")) else value
