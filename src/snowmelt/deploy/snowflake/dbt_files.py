@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from os.path import normpath
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -54,15 +55,10 @@ def read_files(root: Path, profiles: str, pipes: Sequence[Pipe]) -> dict[str, by
     What bronze holds is told as the contracts have it, from which the account has it,
     and not as it evolved here.
     """
-    project = read_dbt_project(root)
-    found = {
-        name: (root / name).read_bytes() for name in _BESIDE if (root / name).is_file()
-    }
-    for folder in project.folders:
-        for path in _below(root / folder, set()):
-            found[path.relative_to(root).as_posix()] = path.read_bytes()
+    found = {name: path.read_bytes() for name, path in _paths(root).items()}
     if is_listed(root):
-        installed = PurePosixPath(project.packages_path) / PACKAGE.name
+        packages = read_dbt_project(root).packages_path
+        installed = PurePosixPath(packages) / PACKAGE.name
         for into in (PurePosixPath(PACKAGE.as_posix()), installed):
             if not any(name.startswith(f"{into}/") for name in found):
                 found |= {str(into / k): v for k, v in package_files().items()}
@@ -72,6 +68,25 @@ def read_files(root: Path, profiles: str, pipes: Sequence[Pipe]) -> dict[str, by
     if not found[sources]:
         del found[sources]
     return dict(sorted(found.items()))
+
+
+def stamps_of_files(root: Path) -> dict[str, tuple[int, int, int]]:
+    """Return what differs of a file that was written, without reading any."""
+    found = {}
+    for name, path in _paths(root).items():
+        with suppress(OSError):  # it is just being replaced
+            stat = path.stat()
+            found[name] = stat.st_mtime_ns, stat.st_size, stat.st_ino
+    return found
+
+
+def _paths(root: Path) -> dict[str, Path]:
+    """Return the files that dbt reads of a project, by their names in it."""
+    found = {name: root / name for name in _BESIDE if (root / name).is_file()}
+    for folder in read_dbt_project(root).folders:
+        for path in _below(root / folder, set()):
+            found[path.relative_to(root).as_posix()] = path
+    return found
 
 
 def _below(folder: Path, seen: set[Path]) -> Iterator[Path]:
@@ -122,8 +137,13 @@ def digest_of_files(files: Files) -> str:
 
 
 def write_files(files: Files, folder: Path) -> None:
-    """Make a folder have these files and no others; what is the same is left alone."""
+    """Make a folder have these files and no others; what is the same is left alone.
+
+    What begins with a dot is somebody else's.
+    """
     for path in sorted(folder.rglob("*"), reverse=True):
+        if path.relative_to(folder).parts[0].startswith("."):
+            continue
         if path.is_file() and path.relative_to(folder).as_posix() not in files:
             path.unlink()
         elif path.is_dir() and not any(path.iterdir()):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ from snowmelt.serve.commands import Commands
 from snowmelt.service.action_log import recording
 from snowmelt.service.loop import Loop
 from snowmelt.service.targets.commands import target_commands
+from snowmelt.service.targets.files import FilesThere
 from snowmelt.service.targets.gold import GoldThere
 from snowmelt.service.targets.observing import Observing
 from snowmelt.service.targets.opening import opened_target
@@ -20,13 +21,23 @@ from snowmelt.service.targets.project import ObservedProject
 
 
 @contextmanager
-def answered_there(project: Project, clock: Clock, sink: Any) -> Iterator[Commands]:
-    """Own the file of a target for the length of a block, read what is new, answer."""
+def answered_there(
+    project: Project,
+    clock: Clock,
+    sink: Any,
+    tell: Callable[[str], None] = lambda told: None,
+) -> Iterator[Commands]:
+    """Own the file of a target for the length of a block, read what is new, answer.
+
+    `tell` hears what takes its time.
+    """
     assert isinstance(project, ObservedProject)
     events = Events()
     if sink is not None:
         events.subscribe(sink)
     with opened_target(project, clock, events) as parts:
+        if isinstance(parts.files, FilesThere):
+            parts.files.tell = tell
         observing = Observing(parts, project)
         gold = parts.gold = GoldThere(observing)
         try:
