@@ -19,6 +19,7 @@ from snowmelt.serve.commands import Commands
 from snowmelt.service.loop import Loop
 from snowmelt.service.masking.commands import masked
 from snowmelt.service.targets import files
+from snowmelt.service.targets.answering import let_tell
 from snowmelt.service.targets.commands import target_commands
 from snowmelt.service.targets.files import FilesThere
 from snowmelt.service.targets.gold import GoldThere
@@ -51,7 +52,7 @@ def looking_at(
         with opened_target(observed, clock, Events()) as parts:
             assert isinstance(parts.files, FilesThere)
             told: list[str] = []
-            parts.files.tell = told.append
+            let_tell(parts.files, told.append)
             observing = Observing(parts, observed)
             gold = parts.gold = GoldThere(observing)
             observing.read_if_due()

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from snowmelt.clock import Clock
+from snowmelt.errors import SnowmeltError
 from snowmelt.events import Events
 from snowmelt.project.project import Project
 from snowmelt.serve.commands import Commands
@@ -29,15 +30,15 @@ def answered_there(
 ) -> Iterator[Commands]:
     """Own the file of a target for the length of a block, read what is new, answer.
 
-    `tell` hears what takes its time.
+    `tell` hears what takes its time, and what is not as the files say.
     """
     assert isinstance(project, ObservedProject)
     events = Events()
     if sink is not None:
         events.subscribe(sink)
     with opened_target(project, clock, events) as parts:
-        if isinstance(parts.files, FilesThere):
-            parts.files.tell = tell
+        assert isinstance(parts.files, FilesThere)
+        let_tell(parts.files, tell)
         observing = Observing(parts, project)
         gold = parts.gold = GoldThere(observing)
         try:
@@ -51,3 +52,13 @@ def answered_there(
         finally:
             gold.close()
             observing.close()
+
+
+def let_tell(files: FilesThere, tell: Callable[[str], None]) -> None:
+    """Let files tell in one line what takes its time, and what is off with them."""
+
+    def refused(error: SnowmeltError) -> None:
+        if files.knows_models:  # else whoever needs them says it
+            tell(f"{error} Models are shown as they were read before.")
+
+    files.tell, files.refused = tell, refused

@@ -61,7 +61,6 @@ class FilesThere:
         self._clock = clock
         self._engine = self.root / SERVICE_FOLDER / "warehouse.duckdb"
         self._dbt = Dbt(self.root, self._engine, project.target_name, project.root)
-        self._kept_notes = KnownDocumentation(self.root)
         self._lock = threading.Lock()
         self._read: FilesRead | None = None
         self._before: Graph | None = None
@@ -74,6 +73,8 @@ class FilesThere:
         self._not_followed: SnowmeltError | None = None
         self.is_reading = False
         self.tell: Callable[[str], None] = log.info
+        self.refused: Callable[[SnowmeltError], None] = lambda error: None
+        """Hears why files cannot be read, once for each state of them."""
 
     # What is known.
 
@@ -92,6 +93,11 @@ class FilesThere:
         """Return the models, of the state that was read last."""
         self._look()
         return self._read.graph if self._read is not None else self._before
+
+    @property
+    def knows_models(self) -> bool:
+        """Were files of any state ever read?"""
+        return self._read is not None or self._before is not None
 
     def require_graph(self) -> Graph:
         """Return the models, the first of them waited for.
@@ -151,7 +157,8 @@ class FilesThere:
         error = self.problem
         if error is None:
             return []
-        told = "models are shown as they were read before, and viewers see no value"
+        shown = "shown as they were read before" if self.knows_models else "not known"
+        told = f"models are {shown}, and viewers see no value"
         return [(f"{error.where}: {error.problem}; {told}", error.remedy)]
 
     def warnings(self) -> list[tuple[str, str]]:
@@ -185,7 +192,7 @@ class FilesThere:
             finally:
                 self.is_reading = False
             if problem is not None:
-                self.tell(str(problem))
+                self.refused(problem)
             self.problem, self._settled = problem, stamps
             return True
 
@@ -218,19 +225,19 @@ class FilesThere:
 
     def _as_they_are(self) -> FilesRead:
         """Return the files as dbt says they are, now or when they were so before."""
-        pipes = self._copy()
-        digest = project_digest(self.root)
         kept = load_recordings(self.root / RECORDINGS)
         self._before = kept.graph
-        graph, notes = kept.of_project(digest), self._kept_notes.read()
+        pipes = self._copy()
+        digest = project_digest(self.root)
+        graph, notes = kept.of_project(digest), KnownDocumentation(self.root).read()
         if graph is None or notes is None:
             target = self._project.target_name
-            self.tell(f"dbt reads the project's files for {target}: they are new to it")
+            self.tell(f"dbt reads the project's files for {target}, until they change")
             kept.digest = ""  # dbt's own files are of no known state until it has ended
             kept.save()
             with self._empty() as session:
                 graph = self._dbt.parse(session)
-            notes = self._kept_notes.read()
+            notes = KnownDocumentation(self.root).read()
             assert notes is not None
             kept.begin(digest, graph)
             kept.save()

@@ -73,7 +73,10 @@ def observe(
             )
     stopping = threading.Event()
     events = Events()
-    with opened_target(project, clock, events) as parts, _reading(parts) as reader:
+    with (
+        opened_target(project, clock, events) as parts,
+        _reading(parts, told) as reader,
+    ):
         observing = Observing(parts, project)
         gold = parts.gold = GoldThere(observing)
         try:
@@ -84,17 +87,21 @@ def observe(
                 events.subscribe(loop.alerting)
             with _stopped_by_signals(stopping), _answering(loop, observing, tell) as w:
                 reader.changed = partial(_files_changed, loop, w)
-                _watch(loop, observing, w, (stopping, pace, told))
+                try:
+                    _watch(loop, observing, w, (stopping, pace, told))
+                finally:
+                    reader.changed = lambda: None
         finally:
             gold.close()
             observing.close()
 
 
 @contextmanager
-def _reading(parts: Parts) -> Iterator[Reader]:
+def _reading(parts: Parts, told: Told) -> Iterator[Reader]:
     """Have the project's files read beside all else, whenever they change."""
     files = parts.files
     assert isinstance(files, FilesThere)
+    files.refused = told
     with files.beside() as reader:
         yield reader
 
