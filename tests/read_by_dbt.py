@@ -1,8 +1,9 @@
 """dbt as far as files of a target are read by it: small projects, in no time.
 
 A model is in the schema that its folder is called, and reads what it names; of YAML
-only columns of models are read. `refused` is what it says of the files, `parsed` which
-folders it was asked to read, and `before` is called while it reads.
+only columns of models are read. `refused` is what it says of the files, and
+`not_compiled` of their SQL; `parsed` tells which folders it was asked to read, and
+`before` is called while it reads.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class ReadByDbt:
     def __init__(self) -> None:
         self.parsed: list[Path] = []
         self.compiled = 0
-        self.refused = ""
+        self.refused = self.not_compiled = ""
         self.before: Callable[[], None] = lambda: None
 
     def __call__(self, root: Path, engine: Path, target: str, shown: Path) -> _Dbt:
@@ -78,6 +79,8 @@ class _Dbt:
         del session
         assert whole
         self._said.compiled += 1
+        if self._said.not_compiled:
+            raise ConfigError(str(self._shown), self._said.not_compiled)
         return {each.id: self._compiled(each) for each in nodes}
 
     def _compiled(self, node: Node) -> str:

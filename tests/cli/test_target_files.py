@@ -15,6 +15,7 @@ import pytest
 
 from boards_project import (
     ALL,
+    COLUMNS,
     FCT_SALES,
     MODELS,
     ROWS,
@@ -221,6 +222,19 @@ def test_files_that_dbt_refuses_mask_everything_and_are_told(target: Target) -> 
         assert not [e for e in looking.operator.status()["problems"] if "YAML" in e]
 
 
+def test_models_whose_sql_dbt_has_not_are_masked_and_told(tmp_path: Path) -> None:
+    """What they were made of before decides nothing: it may be otherwise by now."""
+    target = Target(tmp_path, **{"pipes/orders.yml": ORDERS})
+    with target.looking() as looking:
+        assert is_shown(looking)["region"] == "north"
+        target.dbt.not_compiled = "there is no macro 'loud'"
+        target.write("models/gold/fct_sales.sql", FCT_SALES + "-- loud\n")
+        assert set(is_shown(looking).values()) <= {MASK, None}
+        told = looking.operator.status()["warnings"]
+        assert any("what these are made of is not known" in each for each in told)
+        assert any("there is no macro 'loud'" in each for each in told)
+
+
 def test_refused_files_of_a_fresh_clone_say_so_instead_of_cards(target: Target) -> None:
     target.dbt.refused = "there is no model 'nowhere'"
     with target.looking() as looking:
@@ -270,16 +284,26 @@ def test_a_reading_that_was_broken_off_counts_for_nothing(target: Target) -> Non
 def test_dbt_itself_reads_a_clone_under_the_name_of_its_target(tmp_path: Path) -> None:
     """With the adapter of the engine alone, whatever the target is."""
     named = "{{ config(enabled=target.name == 'prod') }}\nselect 1 as total"
-    target = Target(tmp_path, **{"models/gold/sales.sql": named})
+    asks = (
+        "select {% for each in adapter.get_columns_in_relation(ref('fct_sales')) %}"
+        "{{ each.name }}, {% endfor %} 1 as more from {{ ref('fct_sales') }}"
+    )
+    models = {"models/gold/sales.sql": named, "models/gold/wide.sql": asks}
+    target = Target(tmp_path, **models)
+    wide = [(*row, 1) for row in ROWS]
+    target.account.make("GOLD.WIDE", f"{COLUMNS}, MORE BIGINT", wide)
     with target.looking(is_real=True) as looking:
         board = looking.operator.dashboard("sales", None)
         assert board["cards"][0]["rows"] == [["86.00"]]
         keys = {each["key"] for each in looking.operator.catalog()["tables"]}
-        assert {"gold.fct_sales", "gold.sales"} <= keys
+        assert keys >= {"gold.fct_sales", "gold.sales", "gold.wide"}
         assert is_shown(looking)["email"] == PERSON
         target.write(GOLD, marked("email"))
         shown = is_shown(looking)
         assert (shown["email"], shown["region"]) == (MASK, "north")
+        sql = "select email, region, more from gold.wide order by sale_id"
+        found = looking.viewer.query(sql=sql, limit=1)["rows"]
+        assert found == [[MASK, "north", 1]], "its columns are those of the account"
         target.write(GOLD, "models: [")
         assert set(is_shown(looking).values()) <= {MASK, None}
         told = looking.operator.status()["problems"]
