@@ -9,6 +9,7 @@ dbt-projects-on-snowflake-dependencies).
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from os.path import normpath
@@ -55,7 +56,7 @@ def read_files(root: Path, profiles: str, pipes: Sequence[Pipe]) -> dict[str, by
     What bronze holds is told as the contracts have it, from which the account has it,
     and not as it evolved here.
     """
-    found = {name: path.read_bytes() for name, path in _paths(root).items()}
+    found = {name: Path(path).read_bytes() for name, path in _paths(root).items()}
     if is_listed(root):
         packages = read_dbt_project(root).packages_path
         installed = PurePosixPath(packages) / PACKAGE.name
@@ -80,27 +81,34 @@ def stamps_of_files(root: Path) -> dict[str, tuple[int, int, int]]:
     return found
 
 
-def _paths(root: Path) -> dict[str, Path]:
+_Found = Path | os.DirEntry[str]
+
+
+def _paths(root: Path) -> dict[str, _Found]:
     """Return the files that dbt reads of a project, by their names in it."""
-    found = {name: root / name for name in _BESIDE if (root / name).is_file()}
+    here = root.absolute()
+    beside = (here / name for name in _BESIDE)
+    found: dict[str, _Found] = {each.name: each for each in beside if each.is_file()}
     for folder in read_dbt_project(root).folders:
-        for path in _below(root / folder, set()):
-            found[path.relative_to(root).as_posix()] = path
+        for each in _below(here / folder, set()):
+            found[each.path.removeprefix(f"{here}/")] = each
     return found
 
 
-def _below(folder: Path, seen: set[Path]) -> Iterator[Path]:
+def _below(folder: Path, seen: set[Path]) -> Iterator[os.DirEntry[str]]:
     """Yield the files below a folder, those behind links, too, each folder once."""
     if not folder.is_dir() or folder.resolve() in seen:
         return
     seen.add(folder.resolve())
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith((".", "__pycache__")):
+    with os.scandir(folder) as entries:
+        found = sorted(entries, key=lambda each: each.name)
+    for each in found:
+        if each.name.startswith((".", "__pycache__")):
             continue
-        if path.is_dir():
-            yield from _below(path, seen)
-        elif path.is_file():
-            yield path
+        if each.is_dir():
+            yield from _below(Path(each), seen)
+        elif each.is_file():
+            yield each
 
 
 def outside(root: Path) -> list[str]:
