@@ -182,19 +182,20 @@ def test_all_is_masked_while_files_are_read_beside(target: Target) -> None:
             assert on.wait(20)
 
         target.dbt.before = wait
-        changed = threading.Event()
-        reader.changed = changed.set
+        changed = threading.Semaphore(0)
+        reader.changed = changed.release
         target.write(GOLD, marked("region"))
         for look in range(2):
             shown = is_shown(looking)
             assert set(shown.values()) <= {MASK, None}, look
             assert going.wait(20)
+        assert changed.acquire(timeout=20), "what was shown counts no more"
         plain = looking.operator.board(name="all", filters=None)
         assert rows_of(plain, 0)[0]["email"] == PERSON, "operators see it all the while"
         told = looking.operator.status()["warnings"]
         assert any("dbt is reading the project's files" in each for each in told)
         on.set()
-        assert changed.wait(20)
+        assert changed.acquire(timeout=20)
         shown = is_shown(looking)
         assert (shown["email"], shown["region"]) == (PERSON, MASK)
 

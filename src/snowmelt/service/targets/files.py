@@ -81,7 +81,7 @@ class FilesThere:
     def now(self) -> FilesRead | None:
         """Return the files as they are; None while that is not known, or refused."""
         read = self._read
-        if self._settled != self._stamps():
+        if self._is_old():
             if self._reader is not None:
                 self._reader.wake()
                 return None
@@ -175,12 +175,12 @@ class FilesThere:
 
     # Reading.
 
-    def read(self) -> bool:
-        """Read the files if they changed since; say whether anything is new."""
+    def read(self) -> None:
+        """Read the files if they changed since."""
         with self._lock:
             stamps = self._stamps()
             if stamps == self._settled:
-                return False
+                return
             self.is_reading = True
             try:
                 self._read, problem = self._as_they_are(), None
@@ -194,17 +194,16 @@ class FilesThere:
             if problem is not None:
                 self.refused(problem)
             self.problem, self._settled = problem, stamps
-            return True
 
     def look(self) -> None:
         """Have the files read in the thread beside, if they changed."""
-        if self._reader is not None and self._settled != self._stamps():
+        if self._reader is not None and self._is_old():
             self._reader.wake()
 
     @contextmanager
     def beside(self) -> Iterator[Reader]:
         """Have files read in a thread of their own while the block lasts."""
-        self._reader = Reader(self.read)
+        self._reader = Reader(self._is_old, self.read)
         self._reader.start()
         try:
             yield self._reader
@@ -218,6 +217,9 @@ class FilesThere:
         if self._reader is None and now - self._looked_at >= LOOK_SECONDS:
             self.read()
             self._looked_at = self._clock.monotonic()
+
+    def _is_old(self) -> bool:
+        return self._settled != self._stamps()
 
     def _stamps(self) -> object:
         root = self._project.root
@@ -282,9 +284,13 @@ class FilesThere:
 
 
 class Reader:
-    """A thread that reads when it is woken; `changed` is called when it has read."""
+    """A thread that reads when it is woken and there is something new.
 
-    def __init__(self, read: Callable[[], bool]) -> None:
+    `changed` is called before, as what was shown counts no more, and afterwards.
+    """
+
+    def __init__(self, is_old: Callable[[], bool], read: Callable[[], object]) -> None:
+        self._is_old = is_old
         self._read = read
         self._due = threading.Event()
         self._stopping = False
@@ -313,10 +319,14 @@ class Reader:
             self._due.clear()
             if self._stopping:
                 return
-            is_new = self._read()
-            self.first.set()
-            try:
-                if is_new:
-                    self.changed()
-            except Exception:
-                log.exception("what the project's files say could not be told")
+            if self._is_old():
+                self._tell()
+                self._read()
+                self.first.set()
+                self._tell()
+
+    def _tell(self) -> None:
+        try:
+            self.changed()
+        except Exception:
+            log.exception("that the project's files changed could not be told")
