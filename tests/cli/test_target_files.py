@@ -29,6 +29,7 @@ from snowmelt.clock import SystemClock
 from snowmelt.errors import ConfigError
 from snowmelt.project.project import Project, load_project
 from snowmelt.serve.cells import MASK
+from snowmelt.transform.dbt_project import SERVICE_FOLDER
 from target_looking import Looking, looking_at, rows_of
 
 IS_OPEN = ORDERS.replace(", meta: {pii: true}", "")
@@ -273,6 +274,9 @@ def test_a_reading_that_was_broken_off_counts_for_nothing(target: Target) -> Non
     target.write(GOLD, marked("email"))
     with target.looking() as looking, pytest.raises(KeyboardInterrupt):
         is_shown(looking)
+    (folder,) = {each / SERVICE_FOLDER for each in target.dbt.parsed}
+    for left in ("warehouse.duckdb", "warehouse.duckdb.wal"):
+        (folder / left).write_bytes(b"half of it")
     target.dbt.before = lambda: None
     target.write(GOLD, MODELS)
     parsed = len(target.dbt.parsed)

@@ -13,6 +13,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from snowmelt.bronze.table import LOAD_COLUMNS
 from snowmelt.clock import Clock
@@ -80,14 +81,12 @@ class FilesThere:
 
     def now(self) -> FilesRead | None:
         """Return the files as they are; None while that is not known, or refused."""
-        read = self._read
         if self._is_old():
             if self._reader is not None:
                 self._reader.wake()
                 return None
             self.read()
-            read = self._read
-        return read if self.problem is None else None
+        return self._read if self.problem is None else None
 
     def graph(self) -> Graph | None:
         """Return the models, of the state that was read last."""
@@ -269,7 +268,7 @@ class FilesThere:
     def _empty(self) -> Iterator[Session]:
         """Give dbt a warehouse of its own: nobody waits for it, and it changes none."""
         self._engine.parent.mkdir(parents=True, exist_ok=True)
-        self._engine.unlink(missing_ok=True)
+        self._forget_engine()
         limits = self._project.settings.warehouse
         warehouse = open_warehouse(
             self._engine, folders=[], limits=Limits(limits.threads, limits.memory_bytes)
@@ -280,7 +279,12 @@ class FilesThere:
                 yield session
         finally:
             warehouse.close()
-            self._engine.unlink(missing_ok=True)
+            self._forget_engine()
+
+    def _forget_engine(self) -> None:
+        """Remove what is there; a process that was killed leaves its log, too."""
+        for each in (self._engine, Path(f"{self._engine}.wal")):
+            each.unlink(missing_ok=True)
 
 
 class Reader:
