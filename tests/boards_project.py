@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date, datetime
 from pathlib import Path
 
@@ -11,13 +10,6 @@ from shipped import deployed_into, make_project
 from snowmelt.clock import SystemClock
 from snowmelt.deploy.applying import apply_plan
 from snowmelt.project.project import Project
-from snowmelt.trace.models import CACHE as TRACES
-from snowmelt.trace.models import Models
-from snowmelt.transform.build import RECORDINGS
-from snowmelt.transform.dbt_project import SERVICE_FOLDER
-from snowmelt.transform.graph import Graph, Node, Source
-from snowmelt.transform.project_digest import project_digest
-from snowmelt.transform.recording import Recordings, load_recordings
 
 SALES = """title: Sales
 description: What was sold.
@@ -59,6 +51,11 @@ rows:
         from {{ ref('fct_sales') }}
     - {metric: revenue}
 """
+ALL = """title: All
+rows:
+  - - table: As they are
+      sql: "select * from {{ ref('fct_sales') }} order by sale_id"
+"""
 MODELS = """models:
   - name: fct_sales
     config:
@@ -81,34 +78,39 @@ ROWS = [
 ]
 
 
+DBT_PROJECT = """name: shop
+version: 1.0.0
+profile: snowmelt
+models:
+  shop:
+    +materialized: table
+    silver: {+schema: silver}
+    gold: {+schema: gold}
+"""
+MACRO = """{% macro generate_schema_name(custom_schema_name, node) -%}
+    {{ custom_schema_name or target.schema }}
+{%- endmacro %}
+"""
+FCT_SALES = """select order_id as sale_id, email, 'north' as region,
+    cast("order" as date) as sold_on, amount, 1 as pieces, length(email) as bonus
+from {{ source('bronze', 'orders') }}
+"""
+
+
 def dashboards_project(root: Path, **changed: str) -> Project:
-    """Make it; what the last build knew of its models stands beside it."""
-    project = make_project(
+    """Make it, as a clone has it: nothing was ever built of it here."""
+    return make_project(
         root,
         **{
+            "dbt_project.yml": DBT_PROJECT,
+            "macros/generate_schema_name.sql": MACRO,
             "dashboards/sales.yml": SALES,
             "dashboards/odd.yml": NOT_PORTABLE,
             "models/gold/_gold.yml": MODELS,
+            "models/gold/fct_sales.sql": FCT_SALES,
         }
         | changed,
     )
-    node = Node(
-        id="model.shop.fct_sales",
-        name="fct_sales",
-        fqn="shop.gold.fct_sales",
-        resource_type="model",
-        parents=("source.shop.bronze.orders",),
-        materialized="table",
-        relation='"warehouse"."gold"."fct_sales"',
-        key="gold.fct_sales",
-        unique_key=("sale_id",),
-        path="models/gold/fct_sales.sql",
-    )
-    source = Source(node.parents[0], "source:bronze.orders", "bronze", "orders")
-    recordings = Recordings(root / RECORDINGS, "digest", "shape")
-    recordings.graph = Graph([node], [source])
-    recordings.save()
-    return project
 
 
 def account_of(project: Project, published: datetime | None = None) -> GoldAccount:
@@ -123,31 +125,3 @@ def account_of(project: Project, published: datetime | None = None) -> GoldAccou
     if published is not None:
         account.publish(published)
     return account
-
-
-MADE_OF = """
-    select order_id as sale_id, email, 'north' as region, "order"::date as sold_on,
-        amount, 1 as pieces, length(email) as bonus
-    from "warehouse"."bronze"."orders"
-"""
-
-
-def know_models(project: Project) -> None:
-    """Let it be known what its models are made of, as dbt compiled them once."""
-    graph = load_recordings(project.root / RECORDINGS).graph
-    assert graph is not None
-    (node,) = graph.nodes.values()
-    bronze = frozenset(pipe.full_table_name.lower() for pipe in project.pipes)
-    path, digest = project.root / TRACES, project_digest(project.root)
-    Models(path, digest, graph, {node.id: MADE_OF}, {}, bronze).save()
-    entry = {
-        "unique_id": node.id,
-        "name": node.name,
-        "resource_type": "model",
-        "schema": "gold",
-        "original_file_path": node.path,
-        "columns": {},
-    }
-    manifest = project.root / SERVICE_FOLDER / "target" / "manifest.json"
-    manifest.parent.mkdir(parents=True, exist_ok=True)
-    manifest.write_text(json.dumps({"nodes": {node.id: entry}, "sources": {}}))

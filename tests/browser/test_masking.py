@@ -10,8 +10,6 @@ import base64
 import re
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from html import unescape
 from typing import Any
 from urllib.parse import unquote_plus, urljoin, urlsplit
@@ -20,13 +18,13 @@ import httpx
 import pytest
 from people_project import DOMAIN, SECRETS
 from seen_project import TOKEN, Served
+from viewing import viewing
 
 from shop import SNOWMELT
 from snowmelt.serve.web_api import READS
 from snowmelt.service.masking.commands import HARMLESS, MASKED
 
 PAGES_MAX = 400
-PASSWORD = "correct horse battery"
 NOT_FOLLOWED = ("/start", "/login", "/logout", "/static", "/events")
 BEGIN = (
     *("/", "/trace?file=customers.csv"),
@@ -143,19 +141,6 @@ def ask_everything(client: httpx.Client) -> dict[str, set[str]]:
         found[path] = secrets_in(client.get(path).content)
     found["/metrics"] = secrets_in(client.get("/metrics").content)
     return found
-
-
-@contextmanager
-def viewing(people: Served) -> Iterator[httpx.Client]:
-    """Return a browser without a screen in which a viewer is logged in."""
-    words = ("users", "add", "vera", "--role", "viewer", "--password-stdin")
-    given = f"{PASSWORD}\n"
-    subprocess.run(
-        [SNOWMELT, *words], cwd=people.root, input=given, text=True, check=True
-    )
-    with people.client(signed_in=False) as client:
-        client.post("/login", data={"name": "vera", "password": PASSWORD})
-        yield client
 
 
 def told(found: dict[str, set[str]]) -> dict[str, set[str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,10 +12,13 @@ import httpx
 import pytest
 from looking import looking, require_accessible
 from seen_project import Served
+from viewing import viewing
 
 from observed_account import observing
 from ports import free_port
+from snowmelt.serve.cells import MASK
 from snowmelt.serve.client import ServiceClient, connect_service
+from snowmelt.serve.pages.site import FRESH_SECONDS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -84,6 +88,39 @@ def test_cost_leads_from_its_figures_to_what_they_are_made_of(
         page.wait_for_url("**/cost?days=30")
         told = page.get_by_text("snowmelt cost --target prod --days 30")
         assert told.count() == 1
+
+
+def test_a_mark_that_is_pulled_while_it_is_observed_is_masked_within_a_second(
+    observed: Observed,
+) -> None:
+    """First everything is, then what is marked: dbt itself reads the files.
+
+    For a second viewers share what was answered.
+    """
+    models = observed.root / "models" / "gold" / "_gold.yml"
+    before = models.read_text()
+    marked = "    columns:\n      - {name: sold_on, meta: {pii: true}}\n"
+    with viewing(observed) as viewer:
+        assert dearest(viewer, until="3") == ["3", MASK, "2024-02-09"]
+        models.write_text(before.rstrip() + "\n" + marked)
+        try:
+            threading.Event().wait(FRESH_SECONDS)
+            assert dearest(viewer)[1:] == [MASK, MASK]
+            assert dearest(viewer, until="3") == ["3", MASK, MASK]
+        finally:
+            models.write_text(before)
+
+
+def dearest(viewer: httpx.Client, until: str = "") -> list[str]:
+    """Return sale, person and day of the dearest sale; wait until the sale is this."""
+    asked, pause = {"name": "sales"}, threading.Event()
+    for _ in range(300):
+        answer = viewer.get("/api/v1/dashboard", params=asked).json()
+        found = [str(each) for each in answer["cards"][3]["rows"][0][:3]]
+        if until in ("", found[0]):
+            break
+        pause.wait(0.2)
+    return found
 
 
 def test_who_is_not_logged_in_is_told_which_link_opens_these_pages(

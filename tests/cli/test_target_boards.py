@@ -15,6 +15,7 @@ import jsonschema_rs
 import pytest
 
 from boards_project import COLUMNS, NOT_PORTABLE, ROWS, account_of, dashboards_project
+from read_by_dbt import ReadByDbt
 from snowflake_gate import problems
 from snowmelt.cli import main
 from snowmelt.clock import SystemClock
@@ -28,9 +29,9 @@ from snowmelt.errors import (
 from snowmelt.project.project import Project
 from snowmelt.serve.commands import Commands
 from snowmelt.serve.schemas import ANSWERS
+from snowmelt.service.targets import files
 from snowmelt.service.targets.answering import answered_there
 from snowmelt.service.targets.project import ObservedProject, observed_project
-from snowmelt.transform.build import RECORDINGS
 
 HOUR = timedelta(hours=1)
 
@@ -43,6 +44,7 @@ class Target:
         self.observed: ObservedProject = observed_project(project, "prod")
         self.account = account_of(project)
         self.clock = SystemClock()
+        self.dbt = ReadByDbt()
 
     def anew(self) -> None:
         """Gold was published an hour ago, and nothing is known of it here."""
@@ -76,6 +78,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Target:
 def target(made: Target, monkeypatch: pytest.MonkeyPatch) -> Target:
     made.anew()
     monkeypatch.setattr(opening, "connect", lambda *_: made.account)
+    monkeypatch.setattr(files, "Dbt", made.dbt)
     return made
 
 
@@ -491,16 +494,17 @@ def test_what_is_not_published_as_a_whole_is_said(
     with target.commands() as commands:
         cards = commands.board("sales", None)["cards"]
         assert [each["unpublished"] for each in cards] == [[]] * len(cards)
-    recordings = target.project.root / RECORDINGS
-    before = recordings.read_text()
-    recordings.write_text(before.replace("gold", "silver"))
+    in_gold = target.project.root / "models" / "gold" / "fct_sales.sql"
+    in_silver = target.project.root / "models" / "silver" / "fct_sales.sql"
+    in_silver.parent.mkdir()
+    in_gold.rename(in_silver)
     target.account.make("SILVER.FCT_SALES", COLUMNS, ROWS[:1])
     root = str(target.project.root)
     try:
         with pytest.raises(SystemExit):
             main(["dashboards", "sales", "--target", "prod", "--project-dir", root])
     finally:
-        recordings.write_text(before)
+        in_silver.rename(in_gold)
     shown = capsys.readouterr()
     assert "Revenue: 10.00" in shown.out
     assert "silver.fct_sales: as the newest run left it" in shown.err

@@ -4,25 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
-from boards_project import COLUMNS, ROWS, account_of, dashboards_project, know_models
-from gold_account import GoldAccount
+from boards_project import ALL, COLUMNS, ROWS, account_of, dashboards_project
+from read_by_dbt import ReadByDbt
 from snowmelt.clock import SystemClock
-from snowmelt.deploy import opening
 from snowmelt.errors import UsageError
-from snowmelt.events import Events
 from snowmelt.serve.cells import MASK
-from snowmelt.serve.commands import Commands
-from snowmelt.service.loop import Loop
-from snowmelt.service.masking.commands import masked
-from snowmelt.service.targets.commands import target_commands
-from snowmelt.service.targets.gold import GoldThere
-from snowmelt.service.targets.observing import Observing
-from snowmelt.service.targets.opening import opened_target
-from snowmelt.service.targets.project import observed_project
+from target_looking import Looking, looking_at, rows_of
 
 PERSONS = """title: Persons
 filters:
@@ -42,20 +32,6 @@ rows:
       value: most
       sql: "select max(email) as most from {{ ref('fct_sales') }}"
 """
-ALL = """title: All
-rows:
-  - - table: As they are
-      sql: "select * from {{ ref('fct_sales') }} order by sale_id"
-"""
-
-
-class Looking:
-    """An operator and a viewer of a target, and its account."""
-
-    def __init__(
-        self, operator: Commands, viewer: Commands, account: GoldAccount
-    ) -> None:
-        self.operator, self.viewer, self.account = operator, viewer, account
 
 
 @pytest.fixture(scope="module")
@@ -64,27 +40,9 @@ def looking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Looking]:
     project = dashboards_project(
         root, **{"dashboards/persons.yml": PERSONS, "dashboards/all.yml": ALL}
     )
-    know_models(project)
-    clock = SystemClock()
-    account = account_of(project, clock.now() - timedelta(hours=1))
-    observed = observed_project(project, "prod")
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        opened_target(observed, clock, Events()) as parts,
-    ):
-        patch.setattr(opening, "connect", lambda *_: account)
-        observing = Observing(parts, observed)
-        parts.gold = GoldThere(observing)
-        observing.read_if_due()
-        loop = Loop(parts)
-        operator = target_commands(loop, observing, serving=False)
-        yield Looking(operator, masked(operator, loop), account)
-        loop.close()
-
-
-def rows_of(document: dict[str, Any], place: int) -> list[dict[str, Any]]:
-    card = document["cards"][place]
-    return [dict(zip(card["columns"], row, strict=True)) for row in card["rows"]]
+    account = account_of(project, SystemClock().now() - timedelta(hours=1))
+    with looking_at(project, account, ReadByDbt()) as looking:
+        yield looking
 
 
 def test_viewers_see_masks_where_operators_see_persons(looking: Looking) -> None:

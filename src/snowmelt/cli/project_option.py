@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -115,15 +115,17 @@ def _whoever_answers(
 
     With --target that of the file of the target.
     """
+    from functools import partial
+
     from snowmelt.errors import InUseError
     from snowmelt.serve.client import connect_service
     from snowmelt.service.opening import WAIT_SECONDS_MAX
 
-    own = _own
+    own: Callable[..., AbstractContextManager[Commands]] = _own
     if project.target_name is not None:
         from snowmelt.service.targets.answering import answered_there
 
-        own = answered_there
+        own = partial(answered_there, tell=output.tell)
     give_up_at = clock.monotonic() + WAIT_SECONDS_MAX
     while True:
         client = stack.enter_context(connect_service(project.socket))

@@ -129,7 +129,7 @@ def metrics_of(parts: Parts, dashboard: Dashboard) -> Mapping[str, DefinedMetric
 
 
 def relations_known(parts: Parts) -> Mapping[str, str]:
-    """Return what ref() stands for, as the last build saw it."""
+    """Return what ref() stands for."""
     memory = memory_of(parts.warehouse, parts.project.root)
     return relations_of(_published_graph(parts, memory))
 
@@ -178,8 +178,11 @@ def relations_of(graph: Graph) -> Mapping[str, str]:
 def _published_graph(parts: Parts, memory: Memory) -> Graph:
     """Return the models of the last build, whatever was edited since.
 
-    dbt is asked only when none is known, and once for each state of the project.
+    dbt is asked only when none is known, and once for each state of the project. Of a
+    target those that the project's files say.
     """
+    if parts.files is not None:
+        return parts.files.require_graph()
     known = memory.known.graph()
     if known is not None:
         return known

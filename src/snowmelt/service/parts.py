@@ -18,6 +18,7 @@ from snowmelt.service.boards.asking import Gold
 from snowmelt.service.lane import Lane, MakeLane
 from snowmelt.service.load_lanes import PipeLocks, Trial
 from snowmelt.service.noticing import Noticing
+from snowmelt.service.project_files import ProjectFiles
 from snowmelt.warehouse.port import Warehouse
 
 
@@ -43,6 +44,8 @@ class Parts:
     make_lane: MakeLane = Lane
     gold: Gold | None = None
     """Who has the rows of gold where the warehouse has not: the account of a target."""
+    files: ProjectFiles | None = None
+    """Who knows what dbt says of the project where no build of this machine does."""
     noticing: Noticing | None = None
     """Where a service runs: whether the project's files are what it works with."""
     pages: str = ""

@@ -22,7 +22,7 @@ from snowmelt.transform.dbt_project import SERVICE_FOLDER
 from snowmelt.transform.graph import Graph, Node, read_graph
 from snowmelt.transform.node_result import NodeResult
 from snowmelt.transform.package import install_package
-from snowmelt.transform.profile import profile_arguments
+from snowmelt.transform.profile import TARGET, profile_arguments
 from snowmelt.transform.replay import NodeDone
 from snowmelt.transform.statements import node_of_dbt
 from snowmelt.transform.trigger import Pass
@@ -53,11 +53,23 @@ class DbtBuild:
 
 
 class Dbt:
-    """Runs dbt for one project in this process; one build at a time."""
+    """Runs dbt for one project in this process; one build at a time.
 
-    def __init__(self, project_dir: Path, warehouse_path: Path) -> None:
+    `target` is the output of the profile; `shown`: whose files they are, if they are a
+    copy, to be named where dbt refuses them.
+    """
+
+    def __init__(
+        self,
+        project_dir: Path,
+        warehouse_path: Path,
+        target: str = TARGET,
+        shown: Path | None = None,
+    ) -> None:
         self._project_dir = project_dir
         self._warehouse_path = warehouse_path
+        self._target = target
+        self._shown = shown or project_dir
 
     def build(self, session: Asked, chosen: Pass, done: NodeDone) -> DbtBuild:
         """Build and test the chosen nodes on the session; `done` hears of each.
@@ -133,7 +145,7 @@ class Dbt:
         made = [_node_result(each) for each in result.results]
         for node in made:
             if node.failed:
-                raise ConfigError(str(self._project_dir), str(node.message).strip())
+                raise ConfigError(str(self._shown), str(node.message).strip())
         return {node.id: node.compiled_code or "" for node in made}
 
     def graph(self) -> Graph:
@@ -145,7 +157,7 @@ class Dbt:
     def _arguments(self) -> list[str]:
         return [
             *("--project-dir", str(self._project_dir)),
-            *profile_arguments(self._project_dir),
+            *profile_arguments(self._project_dir, self._target),
             *("--log-level", "none", "--log-level-file", "none", "--quiet"),
             "--no-send-anonymous-usage-stats",
         ]
@@ -169,7 +181,7 @@ class Dbt:
             runner = dbtRunner(callbacks=[lambda event: _tell(event, done), hear])
             result = runner.invoke(arguments)
         if result.exception is not None:
-            raise _refusal(self._project_dir, str(result.exception).strip())
+            raise _refusal(self._shown, str(result.exception).strip())
         return result.result
 
 

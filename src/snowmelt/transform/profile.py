@@ -28,10 +28,13 @@ _TEXT = """\
 """
 
 
-def write_profile(project_dir: Path, schema: str) -> None:
-    """Write the profile, whose default schema is given, if it differs."""
+def write_profile(project_dir: Path, schema: str, target: str = TARGET) -> None:
+    """Write the profile, whose default schema is given, if it differs.
+
+    `target` is what models know it by: another one of files that are read for a target.
+    """
     path = project_dir / PROFILE_FILE
-    text = _TEXT.format(profile=PROFILE, target=TARGET, schema=schema)
+    text = _TEXT.format(profile=PROFILE, target=target, schema=schema)
     if path.exists() and path.read_text() == text:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,10 +43,10 @@ def write_profile(project_dir: Path, schema: str) -> None:
     written.replace(path)
 
 
-def profile_arguments(project_dir: Path) -> list[str]:
+def profile_arguments(project_dir: Path, target: str = TARGET) -> list[str]:
     """Return dbt's words for the profile, and for a folder that it may write to."""
     folder = project_dir / SERVICE_FOLDER
     return [
-        *("--profiles-dir", str(folder), "--profile", PROFILE, "--target", TARGET),
+        *("--profiles-dir", str(folder), "--profile", PROFILE, "--target", target),
         *("--target-path", str(folder / "target")),
     ]

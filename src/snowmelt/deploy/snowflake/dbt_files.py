@@ -9,7 +9,9 @@ dbt-projects-on-snowflake-dependencies).
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from os.path import normpath
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -53,15 +55,10 @@ def read_files(root: Path, profiles: str, pipes: Sequence[Pipe]) -> dict[str, by
     What bronze holds is told as the contracts have it, from which the account has it,
     and not as it evolved here.
     """
-    project = read_dbt_project(root)
-    found = {
-        name: (root / name).read_bytes() for name in _BESIDE if (root / name).is_file()
-    }
-    for folder in project.folders:
-        for path in _below(root / folder, set()):
-            found[path.relative_to(root).as_posix()] = path.read_bytes()
+    found = {name: Path(path).read_bytes() for name, path in _paths(root).items()}
     if is_listed(root):
-        installed = PurePosixPath(project.packages_path) / PACKAGE.name
+        packages = read_dbt_project(root).packages_path
+        installed = PurePosixPath(packages) / PACKAGE.name
         for into in (PurePosixPath(PACKAGE.as_posix()), installed):
             if not any(name.startswith(f"{into}/") for name in found):
                 found |= {str(into / k): v for k, v in package_files().items()}
@@ -73,18 +70,44 @@ def read_files(root: Path, profiles: str, pipes: Sequence[Pipe]) -> dict[str, by
     return dict(sorted(found.items()))
 
 
-def _below(folder: Path, seen: set[Path]) -> Iterator[Path]:
+def stamps_of_files(root: Path) -> dict[str, tuple[int, int, int]]:
+    """Return what differs of a file that was written, without reading any."""
+    found = {}
+    for name, path in _paths(root).items():
+        with suppress(OSError):  # it is just being replaced
+            stat = path.stat()
+            found[name] = stat.st_mtime_ns, stat.st_size, stat.st_ino
+    return found
+
+
+_Found = Path | os.DirEntry[str]
+
+
+def _paths(root: Path) -> dict[str, _Found]:
+    """Return the files that dbt reads of a project, by their names in it."""
+    here = root.absolute()
+    beside = (here / name for name in _BESIDE)
+    found: dict[str, _Found] = {each.name: each for each in beside if each.is_file()}
+    for folder in read_dbt_project(root).folders:
+        for each in _below(here / folder, set()):
+            found[each.path.removeprefix(f"{here}/")] = each
+    return found
+
+
+def _below(folder: Path, seen: set[Path]) -> Iterator[os.DirEntry[str]]:
     """Yield the files below a folder, those behind links, too, each folder once."""
     if not folder.is_dir() or folder.resolve() in seen:
         return
     seen.add(folder.resolve())
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith((".", "__pycache__")):
+    with os.scandir(folder) as entries:
+        found = sorted(entries, key=lambda each: each.name)
+    for each in found:
+        if each.name.startswith((".", "__pycache__")):
             continue
-        if path.is_dir():
-            yield from _below(path, seen)
-        elif path.is_file():
-            yield path
+        if each.is_dir():
+            yield from _below(Path(each), seen)
+        elif each.is_file():
+            yield each
 
 
 def outside(root: Path) -> list[str]:
@@ -121,8 +144,13 @@ def digest_of_files(files: Files) -> str:
 
 
 def write_files(files: Files, folder: Path) -> None:
-    """Make a folder have these files and no others; what is the same is left alone."""
+    """Make a folder have these files and no others; what is the same is left alone.
+
+    What begins with a dot is somebody else's.
+    """
     for path in sorted(folder.rglob("*"), reverse=True):
+        if path.relative_to(folder).parts[0].startswith("."):
+            continue
         if path.is_file() and path.relative_to(folder).as_posix() not in files:
             path.unlink()
         elif path.is_dir() and not any(path.iterdir()):

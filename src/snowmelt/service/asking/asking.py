@@ -141,7 +141,8 @@ class Asking:
 
     def card(self, role: Role, sql: str) -> str:
         answer = self.ask(role, sql, 1)
-        graph = load_recordings(self._parts.project.root / RECORDINGS).graph
+        files, path = self._parts.files, self._parts.project.root / RECORDINGS
+        graph = files.graph() if files is not None else load_recordings(path).graph
         nodes = graph.nodes.values() if graph else ()
         relations = {node.key.lower(): node.name for node in nodes if node.relation}
         columns = list(zip(answer.columns, answer.types, strict=True))

@@ -24,6 +24,7 @@ from snowmelt.pipe.evolved import RESCUED, effective_pipe
 from snowmelt.service.masking.kept_marks import KeptMarks
 from snowmelt.service.pages.noted import documentation
 from snowmelt.service.parts import Parts
+from snowmelt.service.project_files import FilesRead
 from snowmelt.trace.carried import ANY, Carried, tables_in, tables_of
 from snowmelt.trace.models import Models, known_models, open_models
 from snowmelt.transform.dbt import Dbt
@@ -67,6 +68,8 @@ class Personal:
     pipes: Mapping[str, OfPipe] = field(default_factory=dict)
     declared: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
     """What is said of columns, by the keys of relations, in lower case."""
+    is_known: bool = True
+    """False: nobody knows yet what the project says, and all is masked."""
 
     def is_masked(self, relation: str, column: str) -> bool:
         """Is a column of a relation (schema.name) masked to viewers?"""
@@ -92,7 +95,7 @@ class Personal:
 
     def why(self, relation: str, column: str) -> str:
         """Say why a column is about persons: declared, or inherited; else nothing."""
-        if not self.is_masked(relation, column):
+        if not self.is_known or not self.is_masked(relation, column):
             return ""
         said = self.declared.get(relation.lower(), {})
         return "declared" if said.get(column.lower()) else "inherited"
@@ -126,15 +129,21 @@ _KNOWN: WeakKeyDictionary[Warehouse, _Known] = WeakKeyDictionary()
 
 
 def personal_of(parts: Parts, session: Session) -> Personal:
-    """Return which columns of a snapshot are about persons."""
-    notes = documentation(parts)
-    stamp = notes.stamp if notes else None
+    """Return which columns of a snapshot are about persons.
+
+    Of a target all are, while the project's files are not known as they are now.
+    """
+    files = parts.files.now() if parts.files is not None else None
+    if parts.files is not None and files is None:
+        return _everything(parts, session)
+    notes = files.notes if files else documentation(parts)
+    stamp = (files.digest if files else "", notes.stamp if notes else None)
     with _LOCK:
         known = _KNOWN.setdefault(parts.warehouse, _Known())
         nothing = known.personal is not None and not known.personal.is_any
         if nothing and known.personal and notes and known.stamp == stamp:
             return known.personal  # whatever tables there are, nothing is said of any
-    there = parts.gold.columns(session) if parts.gold is not None else {}
+    there = _columns_there(parts, session)
     run = (
         published_run(session),
         session.value("select max(load_seq) from snowmelt.load_history"),
@@ -147,18 +156,42 @@ def personal_of(parts: Parts, session: Session) -> Personal:
         tables = tables_of(session) | {key: dict(of) for key, of in there.items()}
         seen = stamp, published_digest(session), tables
         if known.personal is None or known.seen != seen:
-            known.personal = _decide(parts, session, notes, tables)
+            known.personal = _decide(parts, session, tables, notes, files)
         known.stamp, known.run, known.seen = stamp, run, seen
         return known.personal
+
+
+def _columns_there(parts: Parts, session: Session) -> Mapping[str, Mapping[str, str]]:
+    return parts.gold.columns(session) if parts.gold is not None else {}
+
+
+def _everything(parts: Parts, session: Session) -> Personal:
+    """Return that every column is about persons: nobody knows which are."""
+    there = _columns_there(parts, session)
+    tables = tables_of(session) | {key: dict(of) for key, of in there.items()}
+    database = str(session.value("select current_database()"))
+    pipes = [effective_pipe(session, pipe) for pipe in parts.project.pipes]
+    named = {
+        each.name: OfPipe(
+            each.full_table_name.lower(),
+            is_personal=True,
+            open_fields=frozenset(),
+            column_of=_of_pipe(each).column_of,
+        )
+        for each in pipes
+    }
+    return Personal(Carried(tables, database), True, pipes=named, is_known=False)
 
 
 def _decide(
     parts: Parts,
     session: Session,
-    notes: Documentation | None,
     tables: dict[str, dict[str, str]],
+    notes: Documentation | None,
+    files: FilesRead | None,
 ) -> Personal:
-    pipes = [effective_pipe(session, pipe) for pipe in parts.project.pipes]
+    of_project = files.pipes if files else parts.project.pipes
+    pipes = [effective_pipe(session, pipe) for pipe in of_project]
     marks = _marks_of_pipes(pipes)
     declared = _declared(notes)
     by_key = {
@@ -183,7 +216,10 @@ def _decide(
     }
     is_any = bool(marks) or (notes is None and not followed >= _of_others(tables))
     if marks and notes is not None:
-        followed |= _follow(parts, carried, declared, published_digest(session))
+        published = published_digest(session)
+        models = _models_there(parts, session, files) if files else _models(parts)
+        if models is not None:
+            followed |= _follow(parts, carried, declared, published, models)
     named = {pipe.name: _of_pipe(pipe) for pipe in pipes}
     return Personal(carried, is_any, frozenset(followed), named, by_key)
 
@@ -235,14 +271,12 @@ def _follow(
     carried: Carried,
     declared: Mapping[str, Mapping[str, bool]],
     published: str | None,
+    models: Models,
 ) -> set[str]:
     """Follow the marks through the models, or remember what came of it last time.
 
     Returns the relations that were followed: of others nobody knows.
     """
-    models = _models(parts)
-    if models is None:
-        return set()
     graph, sql = models.graph, models.sql
     followed = set(models.by_key()) | {
         f"{each.schema}.{each.table}".lower() for each in graph.sources.values()
@@ -271,6 +305,12 @@ def _follow(
     else:
         carried.marks = kept.with_published(found, models.digest, published)
     return followed
+
+
+def _models_there(parts: Parts, session: Session, files: FilesRead) -> Models | None:
+    """Return the SQL of a target's models, by its files: of no other state of them."""
+    assert parts.files is not None
+    return parts.files.models(files, session)
 
 
 def _models(parts: Parts) -> Models | None:

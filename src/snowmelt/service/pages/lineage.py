@@ -60,7 +60,12 @@ _KNOWN = _Known()
 
 
 def known_graph(loop: Loop) -> Graph | None:
-    """Return the models of the last build; None before the first."""
+    """Return the models of the last build; None before the first.
+
+    Of a target those that the project's files say.
+    """
+    if loop.parts.files is not None:
+        return loop.parts.files.graph()
     path = loop.parts.project.root / RECORDINGS
     try:
         stamp = (str(path), path.stat().st_mtime_ns)

@@ -16,4 +16,6 @@ def _known(root: Path) -> KnownDocumentation:
 
 def documentation(parts: Parts) -> Documentation | None:
     """Return the notes as dbt read them last; None before it ever did."""
+    if parts.files is not None:
+        return parts.files.notes()
     return _known(parts.project.root).read()

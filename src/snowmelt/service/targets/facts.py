@@ -17,6 +17,7 @@ from snowmelt.deploy.harvest.tables import get
 from snowmelt.deploy.harvest.task_keeping import TASK_COLUMNS
 from snowmelt.serve.commands import Document
 from snowmelt.service.documents import as_documents, plain
+from snowmelt.service.targets.files import FilesThere
 from snowmelt.service.targets.observing import Observing
 from snowmelt.warehouse.port import Session
 
@@ -46,6 +47,7 @@ class Facts:
     tasks: list[Document]
     by_hand: datetime | None = None
     """When gold was published by no run that is known, and after all that are."""
+    files: FilesThere | None = None
 
     @property
     def pending(self) -> int:
@@ -55,6 +57,7 @@ class Facts:
 
 def facts_of(observing: Observing) -> Facts:
     """Return what was read of a target's account."""
+    files = observing.parts.files
     with observing.parts.warehouse.snapshot() as session:
         return Facts(
             _target(observing, session),
@@ -62,6 +65,7 @@ def facts_of(observing: Observing) -> Facts:
             _streams(session),
             _tasks(session),
             session.value(_BY_HAND),
+            files if isinstance(files, FilesThere) else None,
         )
 
 
@@ -143,7 +147,7 @@ def problems_of(facts: Facts) -> list[Told]:
         for name, status in sorted(facts.statuses.items())
         if status.get("executionState") not in ("RUNNING", "PAUSED")
     ]
-    return told
+    return told + (facts.files.problems() if facts.files is not None else [])
 
 
 def stale_of(facts: Facts) -> list[Told]:
@@ -160,8 +164,9 @@ def stale_of(facts: Facts) -> list[Told]:
 
 
 def warnings_of(facts: Facts) -> list[Told]:
-    """Return what was lost: what the account forgot before it was read."""
-    return [
+    """Return what was lost, as the account forgot it, and what is not known yet."""
+    told = facts.files.warnings() if facts.files is not None else []
+    return told + [
         (
             f"{each['source']} of {each['object']} between {each['lost_from'][:16]} "
             f"and {each['lost_until'][:16]} is not known: {each['reason']}",

@@ -17,6 +17,7 @@ from snowmelt.pipe.pending import PendingFiles
 from snowmelt.service.load_lanes import PipeLocks
 from snowmelt.service.opening import catalog, make_publication, make_vacuum
 from snowmelt.service.parts import Parts
+from snowmelt.service.targets.files import FilesThere
 from snowmelt.service.targets.project import ObservedProject
 from snowmelt.service.targets.stage import ObservedStage
 from snowmelt.service.trial import try_file
@@ -31,7 +32,7 @@ def opened_target(
 ) -> Iterator[Parts]:
     """Own the file of a target for the length of a block.
 
-    No file of the project is written: dbt's profile and sources stay as they are.
+    No file of the project is written: dbt reads a copy, when it is to say something.
 
     Raises InUseError when another process owns it.
     """
@@ -67,6 +68,7 @@ def opened_target(
                 pipeline_log=log,
                 loading=PipeLocks(project.pipes),
                 trial=partial(try_file, project, warehouse),
+                files=FilesThere(project, clock),
             )
     finally:
         warehouse.close()

@@ -21,9 +21,12 @@ from snowmelt.serve.client import connect_service
 from snowmelt.serve.web_server import Opening
 from snowmelt.service.alerting import Alerting, has_to_alert
 from snowmelt.service.loop import Loop
+from snowmelt.service.masking.personal import personal_of
 from snowmelt.service.numbers import standing
+from snowmelt.service.parts import Parts
 from snowmelt.service.supervisor import Supervisor
 from snowmelt.service.targets.commands import target_commands
+from snowmelt.service.targets.files import FilesThere, Reader
 from snowmelt.service.targets.gold import GoldThere
 from snowmelt.service.targets.observing import Observing
 from snowmelt.service.targets.opening import opened_target
@@ -70,7 +73,10 @@ def observe(
             )
     stopping = threading.Event()
     events = Events()
-    with opened_target(project, clock, events) as parts:
+    with (
+        opened_target(project, clock, events) as parts,
+        _reading(parts, told) as reader,
+    ):
         observing = Observing(parts, project)
         gold = parts.gold = GoldThere(observing)
         try:
@@ -80,10 +86,31 @@ def observe(
                 loop.alerting = Alerting(parts, loop.wake.set)
                 events.subscribe(loop.alerting)
             with _stopped_by_signals(stopping), _answering(loop, observing, tell) as w:
-                _watch(loop, observing, w, (stopping, pace, told))
+                reader.changed = partial(_files_changed, loop, w)
+                try:
+                    _watch(loop, observing, w, (stopping, pace, told))
+                finally:
+                    reader.changed = lambda: None
         finally:
             gold.close()
             observing.close()
+
+
+@contextmanager
+def _reading(parts: Parts, told: Told) -> Iterator[Reader]:
+    """Have the project's files read beside all else, whenever they change."""
+    files = parts.files
+    assert isinstance(files, FilesThere)
+    files.refused = told
+    with files.beside() as reader:
+        yield reader
+
+
+def _files_changed(loop: Loop, windows: Windows) -> None:
+    """Decide what is masked before a viewer asks, and have open pages ask anew."""
+    with loop.parts.warehouse.snapshot() as session:
+        personal_of(loop.parts, session)
+    windows.refresh()
 
 
 def _watch(
@@ -93,11 +120,14 @@ def _watch(
     how: tuple[threading.Event, Pace, Told],
 ) -> None:
     stopping, pace, told = how
+    files = loop.parts.files
+    assert isinstance(files, FilesThere)
     clock, supervisor = loop.parts.clock, Supervisor(os.environ)
     read_at = clock.monotonic()
     supervisor.ready()
     while not stopping.is_set():
         supervisor.alive()
+        files.look()
         if clock.monotonic() - read_at >= pace.every.total_seconds():
             _read(loop, observing, pace.history, told)
             read_at = clock.monotonic()
