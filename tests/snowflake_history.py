@@ -122,9 +122,10 @@ _CALL = re.compile(
     re.DOTALL,
 )
 _LOG = re.compile(
-    r"SELECT (?P<columns>[\w, ]+)\s+FROM (?P<table>\S+)\s+WHERE STARTED_AT BETWEEN "
-    r"(?P<start>\S+\('[^']+'\)) AND (?P<end>\S+\('[^']+'\))\s+ORDER BY STARTED_AT\s+"
-    r"LIMIT (?P<limit>\d+)"
+    r"SELECT (?P<columns>[\w, ]+)\s+FROM (?P<table>\S+)\s+WHERE "
+    r"COALESCE\(ENDED_AT, STARTED_AT\) BETWEEN "
+    r"(?P<start>\S+\('[^']+'\)) AND (?P<end>\S+\('[^']+'\))\s+ORDER BY "
+    r"COALESCE\(ENDED_AT, STARTED_AT\)\s+LIMIT (?P<limit>\d+)"
 )
 
 
@@ -244,8 +245,8 @@ class RememberingAccount(Account):
         start, end = (
             _time(re.findall(r"'([^']+)'", match[key])[0]) for key in ("start", "end")
         )
-        rows = [row for row in self.log if start <= row["STARTED_AT"] <= end]
-        rows.sort(key=lambda row: row["STARTED_AT"])
+        rows = [row for row in self.log if start <= _written(row) <= end]
+        rows.sort(key=_written)
         asked = [each.strip() for each in match["columns"].split(",")]
         return [
             {column.lower(): row.get(column) for column in asked}
@@ -381,6 +382,11 @@ class RememberingAccount(Account):
         } | {key.upper(): value for key, value in given.items()}
         self.log.append(row)
         return row
+
+
+def _written(row: dict[str, Any]) -> datetime:
+    written: datetime = row["ENDED_AT"] or row["STARTED_AT"]
+    return written
 
 
 def _time(told: str) -> datetime:

@@ -121,37 +121,21 @@ class RunFacts:
 
 
 def runs_of(rows: Sequence[Row]) -> list[RunFacts]:
-    """Return the runs among steps of our log there.
-
-    A run that was built and not published has failed: readers see the one before it.
-    """
-    refused = {
-        text(row.get("run_id")): text(row["error"]) or "it was not published"
-        for row in rows
-        if row["step"] == "publish" and str(row["status"]) in _NOT_PUBLISHED
-    }
-    found: dict[str, RunFacts] = {}
-    for row in rows:
-        if row["step"] == "run":
-            run = _run(row, refused.get(text(row.get("run_id")) or "-"))
-            found[run.run_id] = run
-    return list(found.values())
+    """Return the runs among steps of our log there."""
+    found = [_run(row) for row in rows if row["step"] == "run"]
+    return list({run.run_id: run for run in found}.values())
 
 
-_NOT_PUBLISHED = ("refused", "failed")
-
-
-def _run(row: Row, refusal: str | None) -> RunFacts:
+def _run(row: Row) -> RunFacts:
     started_at = moment(row["started_at"])
     assert started_at is not None, "every step of the log has a beginning"
-    is_fine = str(row["status"]) in ("ok", "success") and refusal is None
     return RunFacts(
         run_id_of(row),
-        "SUCCEEDED" if is_fine else "FAILED",
+        "SUCCEEDED" if str(row["status"]) in ("ok", "success") else "FAILED",
         str(row["object"]),
         started_at,
         moment(row["ended_at"]),
-        text(row["error"]) or refusal,
+        text(row["error"]),
     )
 
 
