@@ -514,8 +514,8 @@ def test_a_warehouse_is_let_sleep_while_nothing_happens(there: Harvest) -> None:
     account = there.account
     quiet = timedelta(minutes=15)
 
-    def asked(*, after: timedelta = timedelta(minutes=1)) -> list[str]:
-        account.now += after
+    def asked(*, after: int = 1, quiet: timedelta = quiet) -> list[str]:
+        account.now += timedelta(minutes=after)
         account.statements.clear()
         there(quiet)
         return [s for s in account.statements if "INFORMATION_SCHEMA" in s]
@@ -523,17 +523,34 @@ def test_a_warehouse_is_let_sleep_while_nothing_happens(there: Harvest) -> None:
     assert asked()
     assert not asked()
     account.statuses[ORDERS_PIPE] = {"lastIngestedTimestamp": "2026-06-01T00:05:00Z"}
-    assert asked()
-    assert not asked()
+    assert not asked(after=8)
+    assert asked(), "ten minutes have passed, and something happened"
+    assert not asked(after=11)
     account.stream_rows["SHOP.BRONZE.ORDERS__NEWS"] = 1
     assert asked()
-    assert asked(after=timedelta(minutes=16))
+    assert asked(after=16), "nothing happened, and it was quiet for so long"
     account.refused["WAREHOUSE_METERING_HISTORY"] = "Insufficient privileges"
-    assert asked(after=timedelta(minutes=16))
+    assert asked(quiet=timedelta(0)), "a person asks"
     assert not asked()
     assert there.rows("select source from account.problems") == [
         ("WAREHOUSE_METERING_HISTORY",)
     ]
+
+
+def test_a_warehouse_is_let_sleep_while_files_arrive(there: Harvest) -> None:
+    account = there.account
+    start, read = account.now, 0
+    for minute in range(0, 60, 3):
+        account.now = start + timedelta(minutes=minute)
+        account.remember_copy(ORDERS, ORDERS_PIPE, f"orders/{minute}.csv")
+        told = {"lastIngestedTimestamp": account.now.isoformat()}
+        account.statuses[ORDERS_PIPE] = told
+        account.statements.clear()
+        there(timedelta(hours=1))
+        read += any("COPY_HISTORY" in each for each in account.statements)
+    assert read == 5  # of 20 times: at 0, 12, 24, 36 and 48 minutes
+    there()
+    assert there.rows("select count(*) from snowmelt.load_history") == [(20,)]
 
 
 def test_runs_are_in_their_order_and_one_that_was_not_published_failed(
