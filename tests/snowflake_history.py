@@ -143,6 +143,8 @@ class RememberingAccount(Account):
         self.tasks_suspended: dict[str, str] = {}
         self.warehouse_state = "STARTED"
         self.used_credits = "1.5"
+        self.zones = {"ACCOUNT": "America/Los_Angeles"}
+        """TIMEZONE of the account, and of the user where it was set for it."""
         self.refused: dict[str, str] = {}
         """By a part of a statement: what is answered instead of rows."""
         self.after_statement: Callable[[str], None] = lambda statement: None
@@ -285,6 +287,21 @@ class RememberingAccount(Account):
     def _row_of_resource_monitor(self, thing: Any) -> dict[str, Any]:
         used = {"used_credits": self.used_credits}
         return super()._row_of_resource_monitor(thing) | used
+
+    def _show(self, reader: Reader) -> list[Row]:
+        if not reader.accept("PARAMETERS"):
+            return super()._show(reader)
+        self._allowed("SHOW PARAMETERS")
+        reader.expect("LIKE")
+        assert reader.value() == "TIMEZONE"
+        reader.expect("IN")
+        whose = "ACCOUNT" if reader.accept("ACCOUNT") else "USER"
+        if whose == "USER":
+            reader.expect("USER")
+            assert reader.name() == ("DEPLOYER",)
+        level = whose if whose in self.zones else "ACCOUNT"
+        row = {"key": "TIMEZONE", "value": self.zones[level], "level": level}
+        return [row | {"default": "America/Los_Angeles", "type": "STRING"}]
 
     def _desc(self, reader: Reader) -> list[Row]:
         if not reader.accept("FILE", "FORMAT"):

@@ -366,6 +366,35 @@ def test_doctor_finds_in_the_vendors_order_and_names_statement_and_way(
     assert "DROP STREAM SHOP.BRONZE.ORDERS__NEWS" in person.err
 
 
+def test_doctor_says_in_which_zone_a_day_is_one(person: Person) -> None:
+    def zones() -> list[tuple[str, str, str]]:
+        told = person.asks("doctor")["findings"]
+        return [
+            (each["level"], each["found"].partition(":")[0], each["remedy"])
+            for each in told
+            if each["check"] == "time zone"
+        ]
+
+    account = person.account
+    assert zones() == [
+        (
+            "warn",
+            "America/Los_Angeles",
+            "ALTER ACCOUNT SET TIMEZONE = 'UTC'; where others need it as it is, write "
+            "CONVERT_TIMEZONE('UTC', CURRENT_TIMESTAMP())::DATE",
+        )
+    ]
+    account.zones = {"ACCOUNT": "UTC", "USER": "Asia/Tokyo"}
+    assert zones() == [
+        ("pass", "UTC, as here", ""),
+        ("warn", "Asia/Tokyo", "ALTER USER DEPLOYER SET TIMEZONE = 'UTC'"),
+    ]
+    account.refused["IN ACCOUNT"] = "Insufficient privileges to operate on account"
+    account.zones = {"ACCOUNT": "UTC"}
+    [(level, *_)] = zones()
+    assert level == "warn", "it may be right all the same"
+
+
 def test_doctor_tells_a_missing_privilege_as_a_finding(person: Person) -> None:
     person.account.refused["COPY_HISTORY"] = "Insufficient privileges to operate on"
     told = person.asks("doctor")

@@ -12,7 +12,9 @@ Run in an environment of its own: `python double.py PORT`. Added here:
   (https://docs.snowflake.com/en/sql-reference/sql/copy-into-table); what it copied it
   remembers even after a rollback, which there it does not;
 - MD5_NUMBER_LOWER64 and MD5_NUMBER_UPPER64.
-- a session's query tag, which nothing here tells again.
+- a session's query tag, which nothing here tells again;
+- a session's time zone: America/Los_Angeles unless whoever signs in says another one
+  (https://docs.snowflake.com/en/sql-reference/parameters#timezone);
 - clones in the place of a table, of transient ones into such; `COPY GRANTS`; comments
   of views;
 - `/double/stop`: from a statement on, the account refuses all that clients send, and
@@ -23,6 +25,7 @@ What it cannot show: privileges, concurrency, cost, types as strict as Snowflake
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import sys
@@ -34,8 +37,10 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import fakesnow.arrow as arrow
 import fakesnow.server as server
 import fakesnow.transforms as transforms
+import pyarrow  # type: ignore[import-untyped]
 import uvicorn
 from fakesnow.cursor import FakeSnowflakeCursor
 from snowflake.connector.errors import ProgrammingError
@@ -392,6 +397,14 @@ async def login(request: Request) -> JSONResponse:
     """Answer a login with what newer clients ask for besides."""
     answer = await server.login_request(request)
     document = json.loads(bytes(answer.body))
+    body = await request.body()
+    if request.headers.get("Content-Encoding") == "gzip":
+        body = gzip.decompress(body)
+    given = json.loads(body)["data"].get("SESSION_PARAMETERS", {})
+    session = server.sessions[document["data"]["token"]]
+    session.cursor()._duck_conn.execute(
+        f"set TimeZone = '{given.get('TIMEZONE', 'America/Los_Angeles')}'"
+    )
     document["data"].update(
         masterToken="m-" + document["data"]["token"],
         sessionId=1,
@@ -436,6 +449,18 @@ def unless_tried(change: Callable[[Expression], Expression]) -> Any:
     return changed
 
 
+def in_utc(tell: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Let moments be told of sessions in any zone: fakesnow tells those in UTC."""
+
+    def told(moments: Any) -> Any:
+        kind = moments.type
+        if kind.tz not in (None, "UTC"):
+            moments = moments.cast(pyarrow.timestamp(kind.unit, "UTC"))
+        return tell(moments)
+
+    return told
+
+
 async def stop(request: Request) -> JSONResponse:
     """Let clients send all they like until one says this; tell whether one did."""
     told = (await request.body()).decode()
@@ -450,6 +475,7 @@ def main() -> None:
     """Serve on a port of loopback."""
     transforms.numeric_agg_implicit_cast = lambda expression: expression
     transforms.to_timestamp = unless_tried(transforms.to_timestamp)
+    arrow.timestamp_to_sf_struct = in_utc(arrow.timestamp_to_sf_struct)
     routes = server.app.router.routes
     for index, route in enumerate(routes):
         if getattr(route, "path", "") == "/session/v1/login-request":

@@ -143,7 +143,7 @@ def keep_nodes(session: Session, since: datetime) -> None:
 def _keep_nodes_of(session: Session, runs: Sequence[RunFacts]) -> None:
     queries = _queries_within(session, runs)
     begins = [each.started_at for each in queries]
-    known = dict(
+    known: dict[str, int] = dict(
         session.rows(
             "select run_id, count(*) from snowmelt.node_history "
             "where run_id in (select unnest($1::json::varchar[])) group by run_id",
