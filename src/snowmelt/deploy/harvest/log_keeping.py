@@ -15,6 +15,7 @@ from typing import Any
 from snowmelt.deploy.harvest.ledger import insert_rows, replace_rows
 from snowmelt.deploy.harvest.query_mapping import RunFacts, run_id_of, runs_of
 from snowmelt.deploy.harvest.reading import moment, text, whole
+from snowmelt.deploy.harvest.run_keeping import name_runs
 from snowmelt.deploy.snowflake.session import Row
 from snowmelt.warehouse.port import Session
 
@@ -140,8 +141,10 @@ def _put_together(session: Session, oldest: datetime) -> None:
     published while it went on was its doing, for one goes on at a time. Asked is when
     that had ended: so much is told by the account's clock alone.
     """
-    for statement in (_NAMED, _OF_ITS_TIME, _REFUSED, _STATEMENTS):
-        session.execute(statement, [oldest] if "$1" in statement else [])
+    session.execute(_NAMED)
+    session.execute(_OF_ITS_TIME, [oldest])
+    session.execute(_REFUSED, [oldest])
+    name_runs(session, oldest)
 
 
 _NAMED = """
@@ -176,19 +179,4 @@ _REFUSED = """
     from snowmelt.pipeline_log as log
     where log.run_id = run.run_id and log.step = 'publish'
         and log.status in ('refused', 'failed') and run.ended_at >= $1
-"""
-_STATEMENTS = """
-    with found as (
-        select query.query_id, arg_max(run.run_id, run.started_at) as run_id
-        from snowmelt.query_history as query
-        join snowmelt.run_history as run
-            on query.started_at between run.started_at and run.ended_at
-        where query.node is not null and query.started_at >= $1 and run.ended_at >= $1
-        group by all
-    )
-
-    update snowmelt.query_history as query
-    set run_id = found.run_id
-    from found
-    where found.query_id = query.query_id and found.run_id is distinct from query.run_id
 """

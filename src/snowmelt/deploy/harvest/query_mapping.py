@@ -14,7 +14,7 @@ import hashlib
 import json
 import re
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -212,9 +212,3 @@ def _node(name: str, queries: list[QueryFacts], run: RunFacts) -> NodeFacts:
 
 
 _READING = frozenset({"SELECT", "SHOW", "DESCRIBE", "USE", "ALTER_SESSION"})
-
-
-def overlapping(runs: Iterable[RunFacts], query: QueryFacts) -> str | None:
-    """Return the run that a statement is of; the one that began last, of several."""
-    of = [run for run in runs if is_within(query, run)]
-    return max(of, key=lambda run: run.started_at).run_id if of else None

@@ -14,7 +14,6 @@ from snowmelt.deploy.harvest.query_mapping import (
     QueryFacts,
     RunFacts,
     nodes_of,
-    overlapping,
     query_of,
 )
 from snowmelt.deploy.snowflake.session import Row
@@ -41,14 +40,12 @@ def keep_queries(session: Session, rows: list[Row]) -> Collection[datetime]:
     found = list({each.query_id: each for each in map(query_of, rows)}.values())
     if not found:
         return ()
-    oldest = min(each.started_at for each in found)
-    runs = _runs_since(session, oldest)
     replace_rows(
         session,
         "snowmelt.query_history",
         "query_id",
         _QUERY_COLUMNS,
-        [_query(each, runs) for each in found],
+        [_query(each) for each in found],
     )
     replace_rows(
         session,
@@ -57,6 +54,7 @@ def keep_queries(session: Session, rows: list[Row]) -> Collection[datetime]:
         _COST_COLUMNS,
         [[getattr(each, name) for name in _COST_COLUMNS] for each in found],
     )
+    name_runs(session, min(each.started_at for each in found))
     _sum_up(session, found)
     return [each.started_at for each in found if each.ended_at is None]
 
@@ -112,15 +110,41 @@ _SUMMED_UP = """
 """
 
 
-def _query(query: QueryFacts, runs: Sequence[RunFacts]) -> list[Any]:
+def _query(query: QueryFacts) -> list[Any]:
     node = query.node.rpartition(".")[2] if query.node else None
-    run_id = overlapping(runs, query) if query.node else None
     failed = query.error is not None
     return [
-        *(query.query_id, run_id, node, query.query_text, query.started_at),
+        *(query.query_id, None, node, query.query_text, query.started_at),
         *(query.seconds, query.rows_produced, "failed" if failed else "ok"),
         query.error,
     ]
+
+
+def name_runs(session: Session, since: datetime) -> None:
+    """Say which run statements of models are of; the one that began last, of several.
+
+    Statements are told before the run that they are of, which comes when it has ended.
+    """
+    session.execute(
+        """
+        with found as (
+            select query.query_id, arg_max(run.run_id, run.started_at) as run_id
+            from snowmelt.query_history as query
+            join snowmelt.run_history as run
+                on query.started_at between run.started_at and run.ended_at
+            where query.node is not null
+                and query.started_at >= $1 and run.ended_at >= $1
+            group by all
+        )
+
+        update snowmelt.query_history as query
+        set run_id = found.run_id
+        from found
+        where found.query_id = query.query_id
+            and found.run_id is distinct from query.run_id
+        """,
+        [since],
+    )
 
 
 def _runs_since(session: Session, oldest: datetime) -> list[RunFacts]:
