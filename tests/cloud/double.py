@@ -13,8 +13,9 @@ Run in an environment of its own: `python double.py PORT`. Added here:
   remembers even after a rollback, which there it does not;
 - MD5_NUMBER_LOWER64 and MD5_NUMBER_UPPER64.
 - a session's query tag, which nothing here tells again;
-- a session's time zone: America/Los_Angeles unless whoever signs in says another one
-  (https://docs.snowflake.com/en/sql-reference/parameters#timezone);
+- a session's time zone: what whoever signs in says, or else `/double/zone`. There it is
+  America/Los_Angeles (https://docs.snowflake.com/en/sql-reference/parameters#timezone),
+  here UTC: fakesnow takes an epoch in TO_TIMESTAMP_NTZ to be of the session's zone;
 - clones in the place of a table, of transient ones into such; `COPY GRANTS`; comments
   of views;
 - `/double/stop`: from a statement on, the account refuses all that clients send, and
@@ -99,6 +100,7 @@ _TAKEN = re.compile(
 _MD5 = {"lower": "17, 16", "upper": "1, 16"}
 BUCKET = {"url": ""}
 """Where the stage's files lie, over HTTP."""
+ZONE = {"name": "UTC"}
 _TAGS = re.compile(
     r"^alter\s+session\s+(set\s+query_tag\s*=\s*'(?:[^']|'')*'|unset\s+query_tag)$",
     re.I,
@@ -403,7 +405,7 @@ async def login(request: Request) -> JSONResponse:
     given = json.loads(body)["data"].get("SESSION_PARAMETERS", {})
     session = server.sessions[document["data"]["token"]]
     session.cursor()._duck_conn.execute(
-        f"set TimeZone = '{given.get('TIMEZONE', 'America/Los_Angeles')}'"
+        f"set TimeZone = '{given.get('TIMEZONE', ZONE['name'])}'"
     )
     document["data"].update(
         masterToken="m-" + document["data"]["token"],
@@ -461,6 +463,12 @@ def in_utc(tell: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return told
 
 
+async def answer_zone(request: Request) -> JSONResponse:
+    """Say in which zone sessions are from now on that say none."""
+    ZONE["name"] = (await request.body()).decode()
+    return JSONResponse({})
+
+
 async def stop(request: Request) -> JSONResponse:
     """Let clients send all they like until one says this; tell whether one did."""
     told = (await request.body()).decode()
@@ -483,6 +491,7 @@ def main() -> None:
     routes.append(Route("/double/sql", answer_sql, methods=["POST"]))
     routes.append(Route("/double/bucket", answer_bucket, methods=["POST"]))
     routes.append(Route("/double/stop", stop, methods=["POST"]))
+    routes.append(Route("/double/zone", answer_zone, methods=["POST"]))
     FakeSnowflakeCursor.execute = execute
     uvicorn.run(
         server.app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning"

@@ -78,7 +78,11 @@ def test_when_a_run_began_is_told_rightly_in_any_time_zone(
     """dbt by hand has sessions in the account's zone, which is Los Angeles."""
     ledger = Ledger(tmp_path / "ledger", account, "ZONED")
     ledger.arrive("a.csv", FIRST)
-    build(ledger)
+    account.use_zone("America/Los_Angeles")
+    try:
+        build(ledger)
+    finally:
+        account.use_zone("UTC")
     assert ledger.say(
         "select status, started_at <= ended_at, "
         "started_at > dateadd(hour, -1, ended_at) from {database}.snowmelt.pipeline_log"
