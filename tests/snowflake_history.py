@@ -122,9 +122,10 @@ _CALL = re.compile(
     re.DOTALL,
 )
 _LOG = re.compile(
-    r"SELECT (?P<columns>[\w, ]+)\s+FROM (?P<table>\S+)\s+WHERE STARTED_AT BETWEEN "
-    r"(?P<start>\S+\('[^']+'\)) AND (?P<end>\S+\('[^']+'\))\s+ORDER BY STARTED_AT\s+"
-    r"LIMIT (?P<limit>\d+)"
+    r"SELECT (?P<columns>[\w, ]+)\s+FROM (?P<table>\S+)\s+WHERE "
+    r"COALESCE\(ENDED_AT, STARTED_AT\) BETWEEN "
+    r"(?P<start>\S+\('[^']+'\)) AND (?P<end>\S+\('[^']+'\))\s+ORDER BY "
+    r"COALESCE\(ENDED_AT, STARTED_AT\)\s+LIMIT (?P<limit>\d+)"
 )
 
 
@@ -142,6 +143,8 @@ class RememberingAccount(Account):
         self.tasks_suspended: dict[str, str] = {}
         self.warehouse_state = "STARTED"
         self.used_credits = "1.5"
+        self.zones = {"ACCOUNT": "America/Los_Angeles"}
+        """TIMEZONE of the account, and of the user where it was set for it."""
         self.refused: dict[str, str] = {}
         """By a part of a statement: what is answered instead of rows."""
         self.after_statement: Callable[[str], None] = lambda statement: None
@@ -244,8 +247,8 @@ class RememberingAccount(Account):
         start, end = (
             _time(re.findall(r"'([^']+)'", match[key])[0]) for key in ("start", "end")
         )
-        rows = [row for row in self.log if start <= row["STARTED_AT"] <= end]
-        rows.sort(key=lambda row: row["STARTED_AT"])
+        rows = [row for row in self.log if start <= _written(row) <= end]
+        rows.sort(key=_written)
         asked = [each.strip() for each in match["columns"].split(",")]
         return [
             {column.lower(): row.get(column) for column in asked}
@@ -284,6 +287,21 @@ class RememberingAccount(Account):
     def _row_of_resource_monitor(self, thing: Any) -> dict[str, Any]:
         used = {"used_credits": self.used_credits}
         return super()._row_of_resource_monitor(thing) | used
+
+    def _show(self, reader: Reader) -> list[Row]:
+        if not reader.accept("PARAMETERS"):
+            return super()._show(reader)
+        self._allowed("SHOW PARAMETERS")
+        reader.expect("LIKE")
+        assert reader.value() == "TIMEZONE"
+        reader.expect("IN")
+        whose = "ACCOUNT" if reader.accept("ACCOUNT") else "USER"
+        if whose == "USER":
+            reader.expect("USER")
+            assert reader.name() == ("DEPLOYER",)
+        level = whose if whose in self.zones else "ACCOUNT"
+        row = {"key": "TIMEZONE", "value": self.zones[level], "level": level}
+        return [row | {"default": "America/Los_Angeles", "type": "STRING"}]
 
     def _desc(self, reader: Reader) -> list[Row]:
         if not reader.accept("FILE", "FORMAT"):
@@ -381,6 +399,11 @@ class RememberingAccount(Account):
         } | {key.upper(): value for key, value in given.items()}
         self.log.append(row)
         return row
+
+
+def _written(row: dict[str, Any]) -> datetime:
+    written: datetime = row["ENDED_AT"] or row["STARTED_AT"]
+    return written
 
 
 def _time(told: str) -> datetime:

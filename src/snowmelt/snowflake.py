@@ -314,3 +314,23 @@ _SIGN_IN = (
     ),
     (("role",), "Grant the role to the user: GRANT ROLE {role} TO USER {user}"),
 )
+
+
+def let_sessions_be_in_utc() -> None:
+    """Give all sessions that this process opens a zone that is none of the account's.
+
+    For a process that runs dbt. What `current_date` is, and which day a moment is of,
+    hangs on a session's TIMEZONE, which is America/Los_Angeles until somebody says
+    otherwise (https://docs.snowflake.com/en/sql-reference/parameters#timezone). dbt's
+    profile has no word for it (https://github.com/dbt-labs/dbt-adapters/issues/1642),
+    and a hook at the start of a run is one session's, of one for each thread.
+    """
+    import snowflake.connector as connector
+
+    connect = connector.connect
+
+    def connect_in_utc(**given: Any) -> Any:
+        own = given.get("session_parameters") or {}
+        return connect(**given | {"session_parameters": {"TIMEZONE": "UTC"} | own})
+
+    vars(connector)["connect"] = connect_in_utc

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import duckdb
 import pytest
 
 from shipped import deployed_into, make_project
@@ -20,13 +22,18 @@ from snowmelt.deploy.applying import apply_plan
 from snowmelt.deploy.canary import bucket as buckets
 from snowmelt.deploy.harvest.scope import scope_of
 from snowmelt.errors import UnreachableError
+from snowmelt.events import Events, Vacuumed
 from snowmelt.project.project import Project, load_project
 from snowmelt.serve.api import GETS, POSTS
+from snowmelt.service.loop import Loop
 from snowmelt.service.targets import observing
 from snowmelt.service.targets.answering import answered_there
 from snowmelt.service.targets.commands import ANSWERED
+from snowmelt.service.targets.observing import Observing
+from snowmelt.service.targets.opening import opened_target
 from snowmelt.service.targets.project import observed_project
 from snowmelt.service.targets.refusing import refusal
+from snowmelt.service.targets.serving import Pace, _watch
 
 ORDERS, ORDERS_PIPE = "SHOP.BRONZE.ORDERS__ALL", "SHOP.BRONZE.ORDERS_PIPE"
 NODE = json.dumps({"app": "snowmelt", "node": "model.shop.sales"})
@@ -172,6 +179,71 @@ def test_status_and_history_are_those_of_the_target(person: Person) -> None:
     ]
 
 
+def test_what_is_kept_of_a_target_is_kept_for_so_long_as_the_project_says(
+    person: Person,
+) -> None:
+    """By whatever command reads an account; once in an hour."""
+    person.says("status", "--target", "prod")
+    path = person.root / ".snowmelt/targets/prod/warehouse.duckdb"
+    old = (
+        "insert into snowmelt.query_history (query_id, query_text, started_at, "
+        "seconds, status) values ('old', '', now() - interval 8 day, 1, 'ok')",
+        "insert into account.queries select 'old' || days, node, query_type, "
+        "query_tag, user_name, warehouse_name, warehouse_size, "
+        "now() - to_days(days), ended_at, 1, 0, 0, 0 "
+        "from account.queries, (values (7), (9)) as ages (days)",
+        "insert into account.uses "
+        "select warehouse_name, node, now() - interval 401 day, 1, 1, 1 "
+        "from account.uses",
+        "insert into account.gaps select 'COPY_HISTORY', 'A', lost, lost, lost, 'x' "
+        "from (values (now() - interval 401 day), (now())) as told (lost)",
+        "delete from account.meta where key in ('tidied_at', 'harvested_at')",
+    )
+    with duckdb.connect(str(path)) as con:
+        for statement in old:
+            con.execute(statement)
+    person.says("status", "--target", "prod")
+    kept = (
+        "select query_id from snowmelt.query_history",
+        "select query_id from account.queries order by all",
+        "select count(*) from account.uses where hour < now() - interval 1 year",
+        "select count(*) from account.gaps",
+    )
+    with duckdb.connect(str(path)) as con:
+        found = [con.execute(each).fetchall() for each in kept]
+        con.execute("delete from account.gaps")
+        con.execute("delete from account.queries where query_id = 'old7'")
+    assert found == [[("q1",)], [("old7",), ("q1",)], [(0,)], [(1,)]]
+
+
+class OneTurn(SystemClock):
+    """A clock by which whoever waits between two turns has to stop."""
+
+    def wait(self, wake: threading.Event, seconds: float) -> bool:
+        wake.set()
+        return True
+
+
+def test_who_observes_writes_down_its_own_log_and_lets_go_of_it(
+    person: Person,
+) -> None:
+    events, now = Events(), SystemClock().now()
+    observed = observed_project(load_project(person.root), "prod", None)
+    with opened_target(observed, OneTurn(), events) as parts:
+        for days in (0, 31):
+            at = now - timedelta(days=days)
+            events.emit(Vacuumed(1, 0, 0, (), at, at))
+        pace = Pace(timedelta(hours=1), timedelta(hours=1))
+        how = (threading.Event(), pace, lambda told: None)
+        _watch(Loop(parts), Observing(parts, observed), cast("Any", None), how)
+        with parts.warehouse.session() as session:
+            logged = session.rows(
+                "select started_at from snowmelt.pipeline_log where step = 'vacuum'"
+            )
+            session.execute("delete from snowmelt.pipeline_log where step = 'vacuum'")
+    assert logged == [(now,)]
+
+
 def test_tasks_runs_streams_and_why_are_those_of_the_target(person: Person) -> None:
     tasks = {each["name"]: each for each in person.asks("tasks")["tasks"]}
     assert tasks["build"]["last_state"] == "FAILED"
@@ -292,6 +364,35 @@ def test_doctor_finds_in_the_vendors_order_and_names_statement_and_way(
         person.err
     )
     assert "DROP STREAM SHOP.BRONZE.ORDERS__NEWS" in person.err
+
+
+def test_doctor_says_in_which_zone_a_day_is_one(person: Person) -> None:
+    def zones() -> list[tuple[str, str, str]]:
+        told = person.asks("doctor")["findings"]
+        return [
+            (each["level"], each["found"].partition(":")[0], each["remedy"])
+            for each in told
+            if each["check"] == "time zone"
+        ]
+
+    account = person.account
+    assert zones() == [
+        (
+            "warn",
+            "America/Los_Angeles",
+            "ALTER ACCOUNT SET TIMEZONE = 'UTC'; where others need it as it is, write "
+            "CONVERT_TIMEZONE('UTC', CURRENT_TIMESTAMP())::DATE",
+        )
+    ]
+    account.zones = {"ACCOUNT": "UTC", "USER": "Asia/Tokyo"}
+    assert zones() == [
+        ("pass", "UTC, as here", ""),
+        ("warn", "Asia/Tokyo", "ALTER USER DEPLOYER SET TIMEZONE = 'UTC'"),
+    ]
+    account.refused["IN ACCOUNT"] = "Insufficient privileges to operate on account"
+    account.zones = {"ACCOUNT": "UTC"}
+    [(level, *_)] = zones()
+    assert level == "warn", "it may be right all the same"
 
 
 def test_doctor_tells_a_missing_privilege_as_a_finding(person: Person) -> None:

@@ -12,7 +12,10 @@ Run in an environment of its own: `python double.py PORT`. Added here:
   (https://docs.snowflake.com/en/sql-reference/sql/copy-into-table); what it copied it
   remembers even after a rollback, which there it does not;
 - MD5_NUMBER_LOWER64 and MD5_NUMBER_UPPER64.
-- a session's query tag, which nothing here tells again.
+- a session's query tag, which nothing here tells again;
+- a session's time zone: what whoever signs in says, or else `/double/zone`. There it is
+  America/Los_Angeles (https://docs.snowflake.com/en/sql-reference/parameters#timezone),
+  here UTC: fakesnow takes an epoch in TO_TIMESTAMP_NTZ to be of the session's zone;
 - clones in the place of a table, of transient ones into such; `COPY GRANTS`; comments
   of views;
 - `/double/stop`: from a statement on, the account refuses all that clients send, and
@@ -23,6 +26,7 @@ What it cannot show: privileges, concurrency, cost, types as strict as Snowflake
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import sys
@@ -35,8 +39,10 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import duckdb
+import fakesnow.arrow as arrow
 import fakesnow.server as server
 import fakesnow.transforms as transforms
+import pyarrow  # type: ignore[import-untyped]
 import uvicorn
 from fakesnow.cursor import FakeSnowflakeCursor
 from snowflake.connector.errors import ProgrammingError
@@ -102,6 +108,7 @@ _KEY = re.compile(r"<Key>([^<]*)</Key>")
 _MD5 = {"lower": "17, 16", "upper": "1, 16"}
 BUCKET = {"url": ""}
 """Where the stage's files lie, over HTTP."""
+ZONE = {"name": "UTC"}
 _TAGS = re.compile(
     r"^alter\s+session\s+(set\s+query_tag\s*=\s*'(?:[^']|'')*'|unset\s+query_tag)$",
     re.I,
@@ -438,6 +445,14 @@ async def login(request: Request) -> JSONResponse:
     """Answer a login with what newer clients ask for besides."""
     answer = await server.login_request(request)
     document = json.loads(bytes(answer.body))
+    body = await request.body()
+    if request.headers.get("Content-Encoding") == "gzip":
+        body = gzip.decompress(body)
+    given = json.loads(body)["data"].get("SESSION_PARAMETERS", {})
+    session = server.sessions[document["data"]["token"]]
+    session.cursor()._duck_conn.execute(
+        f"set TimeZone = '{given.get('TIMEZONE', ZONE['name'])}'"
+    )
     document["data"].update(
         masterToken="m-" + document["data"]["token"],
         sessionId=1,
@@ -482,6 +497,24 @@ def unless_tried(change: Callable[[Expression], Expression]) -> Any:
     return changed
 
 
+def in_utc(tell: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Let moments be told of sessions in any zone: fakesnow tells those in UTC."""
+
+    def told(moments: Any) -> Any:
+        kind = moments.type
+        if kind.tz not in (None, "UTC"):
+            moments = moments.cast(pyarrow.timestamp(kind.unit, "UTC"))
+        return tell(moments)
+
+    return told
+
+
+async def answer_zone(request: Request) -> JSONResponse:
+    """Say in which zone sessions are from now on that say none."""
+    ZONE["name"] = (await request.body()).decode()
+    return JSONResponse({})
+
+
 async def stop(request: Request) -> JSONResponse:
     """Let clients send all they like until one says this; tell whether one did."""
     told = (await request.body()).decode()
@@ -496,6 +529,7 @@ def main() -> None:
     """Serve on a port of loopback."""
     transforms.numeric_agg_implicit_cast = lambda expression: expression
     transforms.to_timestamp = unless_tried(transforms.to_timestamp)
+    arrow.timestamp_to_sf_struct = in_utc(arrow.timestamp_to_sf_struct)
     routes = server.app.router.routes
     for index, route in enumerate(routes):
         if getattr(route, "path", "") == "/session/v1/login-request":
@@ -503,6 +537,7 @@ def main() -> None:
     routes.append(Route("/double/sql", answer_sql, methods=["POST"]))
     routes.append(Route("/double/bucket", answer_bucket, methods=["POST"]))
     routes.append(Route("/double/stop", stop, methods=["POST"]))
+    routes.append(Route("/double/zone", answer_zone, methods=["POST"]))
     FakeSnowflakeCursor.execute = execute
     uvicorn.run(
         server.app, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning"

@@ -54,6 +54,10 @@ class Account:
         """Say where the stage's files lie."""
         self._post("bucket", url)
 
+    def use_zone(self, name: str) -> None:
+        """Say in which time zone sessions are that say none themselves."""
+        self._post("zone", name)
+
     def stop_clients(self, before: str) -> bool:
         """Refuse all that clients send from a statement with this text on.
 

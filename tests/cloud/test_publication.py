@@ -72,6 +72,23 @@ def test_what_is_refused_is_not_seen(tmp_path: Path, account: Account) -> None:
     assert ledger.seen()["best_days"] == [["mon"], ["tue"], ["wed"]]
 
 
+def test_when_a_run_began_is_told_rightly_in_any_time_zone(
+    tmp_path: Path, account: Account
+) -> None:
+    """dbt by hand has sessions in the account's zone, which is Los Angeles."""
+    ledger = Ledger(tmp_path / "ledger", account, "ZONED")
+    ledger.arrive("a.csv", FIRST)
+    account.use_zone("America/Los_Angeles")
+    try:
+        build(ledger)
+    finally:
+        account.use_zone("UTC")
+    assert ledger.say(
+        "select status, started_at <= ended_at, "
+        "started_at > dateadd(hour, -1, ended_at) from {database}.snowmelt.pipeline_log"
+    ) == [["ok", "True", "True"]]
+
+
 def test_only_what_was_built_and_tested_as_a_whole_is_published(
     tmp_path: Path, account: Account
 ) -> None:

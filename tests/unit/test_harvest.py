@@ -515,8 +515,8 @@ def test_a_warehouse_is_let_sleep_while_nothing_happens(there: Harvest) -> None:
     account = there.account
     quiet = timedelta(minutes=15)
 
-    def asked(*, after: timedelta = timedelta(minutes=1)) -> list[str]:
-        account.now += after
+    def asked(*, after: int = 1, quiet: timedelta = quiet) -> list[str]:
+        account.now += timedelta(minutes=after)
         account.statements.clear()
         there(quiet)
         return [s for s in account.statements if "INFORMATION_SCHEMA" in s]
@@ -524,17 +524,34 @@ def test_a_warehouse_is_let_sleep_while_nothing_happens(there: Harvest) -> None:
     assert asked()
     assert not asked()
     account.statuses[ORDERS_PIPE] = {"lastIngestedTimestamp": "2026-06-01T00:05:00Z"}
-    assert asked()
-    assert not asked()
+    assert not asked(after=8)
+    assert asked(), "ten minutes have passed, and something happened"
+    assert not asked(after=11)
     account.stream_rows["SHOP.BRONZE.ORDERS__NEWS"] = 1
     assert asked()
-    assert asked(after=timedelta(minutes=16))
+    assert asked(after=16), "nothing happened, and it was quiet for so long"
     account.refused["WAREHOUSE_METERING_HISTORY"] = "Insufficient privileges"
-    assert asked(after=timedelta(minutes=16))
+    assert asked(quiet=timedelta(0)), "a person asks"
     assert not asked()
     assert there.rows("select source from account.problems") == [
         ("WAREHOUSE_METERING_HISTORY",)
     ]
+
+
+def test_a_warehouse_is_let_sleep_while_files_arrive(there: Harvest) -> None:
+    account = there.account
+    start, read = account.now, 0
+    for minute in range(0, 60, 3):
+        account.now = start + timedelta(minutes=minute)
+        account.remember_copy(ORDERS, ORDERS_PIPE, f"orders/{minute}.csv")
+        told = {"lastIngestedTimestamp": account.now.isoformat()}
+        account.statuses[ORDERS_PIPE] = told
+        account.statements.clear()
+        there(timedelta(hours=1))
+        read += any("COPY_HISTORY" in each for each in account.statements)
+    assert read == 5  # of 20 times: at 0, 12, 24, 36 and 48 minutes
+    there()
+    assert there.rows("select count(*) from snowmelt.load_history") == [(20,)]
 
 
 def test_runs_are_in_their_order_and_one_that_was_not_published_failed(
@@ -599,3 +616,154 @@ def test_hours_are_summed_up_as_if_all_statements_were_read_at_once(
         "select max(seconds) <= 3600 * 60, count(*) = count(distinct (node, hour)) "
         "from account.uses where node is not null"
     ) == [(True, True)]
+
+
+def test_a_run_that_history_was_read_during_is_known_once_it_has_ended(
+    there: Harvest,
+) -> None:
+    """Our log there has a run when it has ended; read by its beginning, it is lost."""
+    account = there.account
+    began = account.now
+    account.remember_query("q1", at=began, query_text=f"create table x {COMMENT}")
+    for minutes in (20, 89):
+        account.now = began + timedelta(minutes=minutes)
+        there()
+    ended = {"ended_at": began + timedelta(minutes=90)}
+    account.remember_run(began, run_id="dbt-1", **ended)
+    account.remember_run(began, run_id="dbt-1", step="publish", object="gold", **ended)
+    for _ in range(2):
+        account.now += timedelta(minutes=20)
+        there()
+        account.refused["QUERY_HISTORY_BY_WAREHOUSE"] = "Insufficient privileges"
+    [(run_id, models)] = there.rows("select run_id, models from snowmelt.run_history")
+    assert models == 1
+    steps = "select run_id, step from snowmelt.pipeline_log order by all"
+    assert there.rows(steps) == [(run_id, "publish"), (run_id, "run")]
+    assert there.rows("select run_id from snowmelt.query_history") == [(run_id,)]
+
+
+def test_how_a_run_was_published_is_its_own_wherever_a_question_begins(
+    there: Harvest,
+) -> None:
+    """The question after next begins between the publication and the run's end."""
+    account = there.account
+    began = account.now
+    ended = began + timedelta(minutes=20)
+    for name in ("dbt-1", None):  # an account that runs dbt does not know dbt's name
+        account.remember_run(began, run_id=name, ended_at=ended)
+        account.remember_run(
+            began + timedelta(seconds=5),
+            run_id=name or "dbt-2",
+            step="publish",
+            object="gold",
+            status="refused",
+            error="gold changed",
+            ended_at=ended - timedelta(minutes=2),
+        )
+        for minutes in (21, 79, 81):
+            account.now = began + timedelta(minutes=minutes)
+            there()
+        runs = "select state, error from snowmelt.run_history"
+        assert there.rows(runs) == [("FAILED", "gold changed")]
+        assert there.rows(
+            "select count(*), count(run_id), count(distinct run_id) "
+            "from snowmelt.pipeline_log "
+            "where run_id in (select run_id from snowmelt.run_history)"
+        ) == [(2, 2, 1)]
+        account.log.clear()
+        there.empty()
+
+
+RUN = st.tuples(
+    st.integers(1, 300),
+    st.integers(1, 200),
+    st.booleans(),
+    st.sampled_from(["ok", "refused"]),
+)
+
+
+@settings(max_examples=4, deadline=None)
+@given(
+    runs=st.lists(RUN, min_size=1, max_size=6),
+    reads=st.lists(st.integers(1, 60 * 24), min_size=1, max_size=8),
+)
+def test_runs_are_the_same_however_often_they_are_read(
+    one: Harvest,
+    deployed: dict[str, Any],
+    runs: list[tuple[int, int, bool, str]],
+    reads: list[int],
+) -> None:
+    fresh(one, deployed)
+    account, start = one.account, one.account.now
+    at = start
+    for number, (pause, minutes, is_named, status) in enumerate(runs):
+        at += timedelta(minutes=pause)
+        ended = at + timedelta(minutes=minutes)
+        name = f"dbt-{number}"
+        for share in (0.1, 0.5, 0.9):
+            account.remember_query(
+                f"q{number}-{share}",
+                at=at + timedelta(minutes=minutes * share),
+                query_text=f"create table x {COMMENT}",
+            )
+        account.remember_run(
+            *(at + timedelta(seconds=2),),
+            run_id=name,
+            step="publish",
+            object="gold",
+            status=status,
+            ended_at=ended - timedelta(seconds=20),
+        )
+        account.remember_run(at, run_id=name if is_named else None, ended_at=ended)
+        at = ended
+
+    def told() -> list[list[tuple[Any, ...]]]:
+        return [
+            one.rows(f"select {columns} from snowmelt.{table} order by all")
+            for table, columns in (
+                ("run_history", "run_id, state, error, models"),
+                ("pipeline_log", "run_id, step, started_at, status"),
+                ("query_history", "query_id, run_id"),
+                ("node_history", "run_id, node, seconds, status"),
+            )
+        ]
+
+    for minutes in sorted(reads):
+        account.now = start + timedelta(minutes=minutes)
+        one()
+    account.now = at + timedelta(minutes=1)
+    one()
+    by_and_by = told()
+    one.empty()
+    one()
+    assert by_and_by == told()
+    assert {state for _, state, *_ in by_and_by[0]} == {
+        {"ok": "SUCCEEDED", "refused": "FAILED"}[status] for *_, status in runs
+    }
+    assert all(models == 1 for *_, models in by_and_by[0])
+
+
+def test_steps_of_a_graph_that_takes_hours_are_known(there: Harvest) -> None:
+    """They begin hours after it, and may be dated by when it was to begin."""
+    account = there.account
+    began = account.now
+    root = account.remember_task("HOURLY", state="EXECUTING", completed_time=None)
+    waiting: dict[str, Any] = {"query_start_time": None, "completed_time": None}
+    for minutes in (30, 100):
+        account.now = began + timedelta(minutes=minutes)
+        there()
+    root |= {"STATE": "SUCCEEDED", "COMPLETED_TIME": account.now}
+    account.now += timedelta(minutes=1)
+    there()
+    build = account.remember_task("BUILD", at=began, state="SCHEDULED", **waiting)
+    for _ in range(3):
+        account.now += timedelta(minutes=50)
+        there()  # its warehouse is full
+    build |= {"STATE": "FAILED", "COMPLETED_TIME": account.now}
+    there()
+    assert there.rows("select name, state from snowmelt.task_runs order by all") == [
+        ("build", "FAILED"),
+        ("hourly", "SUCCEEDED"),
+    ]
+    [(state,)] = there.rows("select state from snowmelt.task_graph_runs")
+    assert state == "FAILED"

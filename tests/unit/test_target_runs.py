@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import os
+import subprocess
 import sys
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import duckdb
 import pytest
+import sqlglot
 import yaml
 
+from shipped import make_project
 from snowmelt.deploy.naming import Names
+from snowmelt.deploy.opening import names_of
 from snowmelt.deploy.resource import Owner
-from snowmelt.deploy.running.invocation import Ended, OutsideDbt
+from snowmelt.deploy.running.invocation import OWN_DBT, Ended, OutsideDbt
 from snowmelt.deploy.running.loop import Follower, only_one
 from snowmelt.deploy.running.outcome import Outcome, Problem, outcome_of
 from snowmelt.deploy.running.profile import write_profile
 from snowmelt.deploy.running.remedies import Around, remedy_of
+from snowmelt.deploy.running.runner import Runner
+from snowmelt.deploy.snowflake.session import Row
 from snowmelt.errors import ConfigError, InUseError, SnowmeltError, UnreachableError
 from snowmelt.project.targets import SnowflakeTarget
 
@@ -158,6 +167,89 @@ def test_a_failing_model_names_object_statement_error_and_remedy(
         "ROLE DEPLOYING, or let the role that deployed run it: role: in the target",
     )
     json.dumps(outcome.document)
+
+
+NO_DBT = {
+    "dbt/__init__.py": "",
+    "dbt/cli/__init__.py": "",
+    "dbt/cli/main.py": """
+import sys
+import snowflake.connector
+
+
+def cli():
+    for tag in ("shop/prod", ""):
+        given = {"QUERY_TAG": tag} if tag else {}
+        snowflake.connector.connect(account=sys.argv[1], session_parameters=given)
+""",
+    "snowflake/__init__.py": "",
+    "snowflake/connector/__init__.py": """
+def connect(**given):
+    print(given)
+""",
+}
+
+
+def test_whatever_sessions_dbt_opens_their_zone_is_utc(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in NO_DBT.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    before = os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{before}")
+    done = subprocess.run([*OWN_DBT, "o-a"], capture_output=True, text=True, check=True)
+    tagged, plain = map(ast.literal_eval, done.stdout.splitlines())
+    assert tagged == {
+        "account": "o-a",
+        "session_parameters": {"TIMEZONE": "UTC", "QUERY_TAG": "shop/prod"},
+    }
+    assert plain["session_parameters"] == {"TIMEZONE": "UTC"}
+
+
+GOES_WELL = """
+import json, pathlib, sys
+folder = pathlib.Path(sys.argv[sys.argv.index("--profiles-dir") + 1]) / "target"
+folder.mkdir(parents=True, exist_ok=True)
+metadata = {"invocation_id": "run-1"}
+results = {"metadata": metadata, "elapsed_time": 2.5, "results": []}
+(folder / "run_results.json").write_text(json.dumps(results))
+(folder / "manifest.json").write_text(json.dumps({"nodes": {}}))
+"""
+
+
+class Engine:
+    """A session whose rows are DuckDB's."""
+
+    def __init__(self) -> None:
+        self.con = duckdb.connect()
+        self.con.execute("attach ':memory:' as SHOP")
+        for schema in ("BRONZE", "SNOWMELT"):
+            self.con.execute(f"create schema SHOP.{schema}")
+        for table, columns in (
+            ("SNOWMELT.NEWS_READ", "stream_name varchar, row_count int, read_at text"),
+            ("SNOWMELT.PIPELINE_LOG", "run_id text, step text, object text, "
+             "started_at text, ended_at text, status text, error text, details text"),
+            ("BRONZE.ORDERS__NEWS", "id int"), ("BRONZE.EVENTS__NEWS", "id int"),
+        ):  # fmt: skip
+            self.con.execute(f"create table SHOP.{table} ({columns})")
+
+    def rows(self, statement: str) -> list[Row]:
+        [told] = sqlglot.transpile(statement, read="snowflake", write="duckdb")
+        done = self.con.execute(told)
+        names = [column[0].lower() for column in done.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in done.fetchall()]
+
+
+def test_a_run_tells_of_the_news_that_it_read_and_of_no_other(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    engine = Engine()
+    engine.con.execute("insert into SHOP.BRONZE.ORDERS__NEWS values (1), (2)")
+    there = names_of(project, "prod")
+    command = (sys.executable, "-c", GOES_WELL)
+    assert not Runner(project, there, engine, command).run().problems
+    read = "select stream_name, row_count from SHOP.SNOWMELT.NEWS_READ"
+    assert engine.con.execute(read).fetchall() == [("SHOP.BRONZE.ORDERS__NEWS", 2)]
 
 
 def test_a_hook_that_fails_is_a_problem_although_no_node_did() -> None:

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     "--history-every",
     default="1h",
     show_default=True,
-    help="How often history is read while nothing happens, which takes one.",
+    help="How often history is read while nothing happens, which takes one; while "
+    "something does, every 10 minutes, or as often as this says.",
 )
 @click.option(
     "--port",

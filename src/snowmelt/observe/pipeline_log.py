@@ -151,12 +151,17 @@ class PipelineLog:
             self._tell_lost()
             return True
 
-    def tidy(self) -> None:
-        """Delete what is older than it is kept."""
+    @property
+    def horizons(self) -> Horizons:
+        """Before which instants things are too old by now."""
         now = self._clock.now()
         config = self._config
         kept = (config.keep, config.queries_keep, config.history_keep)
-        horizons = Horizons(*(_before(now, each) for each in kept))
+        return Horizons(*(_before(now, each) for each in kept))
+
+    def tidy(self) -> None:
+        """Delete what is older than it is kept."""
+        horizons = self.horizons
         self._tidied_at = self._clock.monotonic()
         try:
             with self._warehouse.session() as session:

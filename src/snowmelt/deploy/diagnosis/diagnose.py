@@ -16,6 +16,7 @@ from snowmelt.deploy.diagnosis.places import (
     check_trust,
     check_warehouse,
 )
+from snowmelt.deploy.diagnosis.zone import check_zone
 from snowmelt.deploy.harvest.scope import Scope
 from snowmelt.deploy.snowflake.session import Session
 
@@ -33,6 +34,7 @@ def diagnose(session: Session, scope: Scope, now: datetime) -> Iterator[Check]:
     yield from check_formats(ask, scope)
     for pipe in scope.pipes:
         yield from check_pipe(ask, pipe, now)
+    yield from check_zone(ask)
     yield from check_dbt(ask)
     yield from check_streams(ask, now)
     yield from check_tasks(ask, now)

@@ -17,7 +17,7 @@ from snowmelt.deploy.harvest.credit_mapping import (
     pipe_usage_of,
 )
 from snowmelt.deploy.harvest.harvested import Harvested
-from snowmelt.deploy.harvest.harvester import Harvester
+from snowmelt.deploy.harvest.harvester import Harvester, Keep
 from snowmelt.deploy.harvest.ledger import (
     insert_rows,
     mark_superseded,
@@ -34,7 +34,9 @@ from snowmelt.deploy.harvest.load_mapping import (
     newest_of_each,
     rejects_of,
 )
-from snowmelt.deploy.harvest.run_keeping import keep_log, keep_nodes, keep_queries
+from snowmelt.deploy.harvest.log_keeping import keep_log
+from snowmelt.deploy.harvest.reading import moment
+from snowmelt.deploy.harvest.run_keeping import keep_nodes, keep_queries
 from snowmelt.deploy.harvest.scope import PipeScope, Scope
 from snowmelt.deploy.harvest.standing import how_it_stands, is_quiet, note_standing
 from snowmelt.deploy.harvest.stream_mapping import STREAM_COLUMNS, stream_of
@@ -70,7 +72,8 @@ def harvest(
 
     How pipes, streams and tasks stand is told without a warehouse; history needs one,
     and asking for it would keep it awake. So for as long as `quiet_for` after history
-    was read it is not read again unless something stands otherwise than it did then.
+    was read it is not read again unless something stands otherwise than it did then,
+    and for a pause whatever stands otherwise. Zero: it is read.
 
     Raises AccountError or UnreachableError when nothing can be asked at all; what
     single functions refuse is told in what is returned.
@@ -217,23 +220,35 @@ def _read_task_runs(reading: Harvester) -> None:
     scope = reading.scope
     for task in scope.tasks:
         question = partial(questions.task_runs, scope, task)
-        keep = partial(keep_task_runs, scope, task)
+        keep = partial(keep_task_runs, scope, task, reading.now)
         reading.read(TASKS, task.path, question, keep)
 
 
 def _read_runs(reading: Harvester) -> None:
     """Read runs before statements, which are then told which run they are of."""
     scope = reading.scope
-    _read_log(reading)
+    ends: list[datetime] = []
+
+    def keep_steps(session: Session, rows: list[Row]) -> Collection[datetime]:
+        ends.extend(filter(None, (moment(row["ended_at"]) for row in rows)))
+        return keep_log(session, rows)
+
+    def keep_statements(session: Session, rows: list[Row]) -> Collection[datetime]:
+        ends.extend(filter(None, (moment(row["end_time"]) for row in rows)))
+        return keep_queries(session, rows)
+
+    _read_log(reading, keep_steps)
     question = partial(questions.queries, scope)
-    if reading.read(QUERIES, scope.names.warehouse, question, keep_queries):
+    is_told = reading.read(QUERIES, scope.names.warehouse, question, keep_statements)
+    if is_told and ends:
+        since = max(min(ends), reading.now - QUERIES.keeps)
         with reading.transaction() as session:
-            keep_nodes(session)
+            keep_nodes(session, since)
 
 
-def _read_log(reading: Harvester) -> None:
+def _read_log(reading: Harvester, keep: Keep = keep_log) -> None:
     path = f"{reading.scope.system}.PIPELINE_LOG"
-    reading.read(LOG, path, partial(questions.log, reading.scope), keep_log)
+    reading.read(LOG, path, partial(questions.log, reading.scope), keep)
 
 
 def _read_credits(reading: Harvester) -> None:

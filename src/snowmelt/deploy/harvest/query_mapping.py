@@ -14,7 +14,7 @@ import hashlib
 import json
 import re
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -121,37 +121,21 @@ class RunFacts:
 
 
 def runs_of(rows: Sequence[Row]) -> list[RunFacts]:
-    """Return the runs among steps of our log there.
-
-    A run that was built and not published has failed: readers see the one before it.
-    """
-    refused = {
-        text(row.get("run_id")): text(row["error"]) or "it was not published"
-        for row in rows
-        if row["step"] == "publish" and str(row["status"]) in _NOT_PUBLISHED
-    }
-    found: dict[str, RunFacts] = {}
-    for row in rows:
-        if row["step"] == "run":
-            run = _run(row, refused.get(text(row.get("run_id")) or "-"))
-            found[run.run_id] = run
-    return list(found.values())
+    """Return the runs among steps of our log there."""
+    found = [_run(row) for row in rows if row["step"] == "run"]
+    return list({run.run_id: run for run in found}.values())
 
 
-_NOT_PUBLISHED = ("refused", "failed")
-
-
-def _run(row: Row, refusal: str | None) -> RunFacts:
+def _run(row: Row) -> RunFacts:
     started_at = moment(row["started_at"])
     assert started_at is not None, "every step of the log has a beginning"
-    is_fine = str(row["status"]) in ("ok", "success") and refusal is None
     return RunFacts(
         run_id_of(row),
-        "SUCCEEDED" if is_fine else "FAILED",
+        "SUCCEEDED" if str(row["status"]) in ("ok", "success") else "FAILED",
         str(row["object"]),
         started_at,
         moment(row["ended_at"]),
-        text(row["error"]) or refusal,
+        text(row["error"]),
     )
 
 
@@ -228,9 +212,3 @@ def _node(name: str, queries: list[QueryFacts], run: RunFacts) -> NodeFacts:
 
 
 _READING = frozenset({"SELECT", "SHOW", "DESCRIBE", "USE", "ALTER_SESSION"})
-
-
-def overlapping(runs: Iterable[RunFacts], query: QueryFacts) -> str | None:
-    """Return the run that a statement is of; the one that began last, of several."""
-    of = [run for run in runs if is_within(query, run)]
-    return max(of, key=lambda run: run.started_at).run_id if of else None

@@ -153,12 +153,17 @@ def metering(scope: Scope, window: Window) -> str:
 
 
 def log(scope: Scope, window: Window) -> str:
-    """Ask our own log in the account, oldest first."""
+    """Ask our own log in the account, in the order in which steps were written.
+
+    A step is written when it has ended, with when it had begun: asked by that, one
+    that took longer than questions overlap would never be told.
+    """
+    written = "COALESCE(ENDED_AT, STARTED_AT)"
     return (
         f"SELECT {', '.join(_LOG_COLUMNS)}\n"
         f"FROM {scope.system}.PIPELINE_LOG\n"
-        f"WHERE STARTED_AT BETWEEN {_time(window.start)} AND {_time(window.end)}\n"
-        f"ORDER BY STARTED_AT\nLIMIT {ROWS_MAX}"
+        f"WHERE {written} BETWEEN {_time(window.start)} AND {_time(window.end)}\n"
+        f"ORDER BY {written}\nLIMIT {ROWS_MAX}"
     )
 
 

@@ -1,35 +1,24 @@
-"""Writes runs, and the statements and nodes that they are made of."""
+"""Writes statements, and what runs did by them, node by node."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 from snowmelt.deploy.harvest.ledger import insert_rows, replace_rows
 from snowmelt.deploy.harvest.query_mapping import (
     CHECKS,
+    NodeFacts,
     QueryFacts,
     RunFacts,
     nodes_of,
-    overlapping,
     query_of,
-    run_id_of,
-    runs_of,
 )
-from snowmelt.deploy.harvest.reading import moment, text, whole
 from snowmelt.deploy.snowflake.session import Row
 from snowmelt.warehouse.port import Session
 
-_RUN_COLUMNS = (
-    *("run_id", "state", "reason", "started_at", "ended_at", "error"),
-    *("full_refresh", "project_digest", "models", "tests", "way"),
-)
-_LOG_COLUMNS = (
-    *("run_id", "step", "object", "started_at", "ended_at", "status", "rows_in"),
-    *("rows_out", "rows_rejected", "bytes", "error", "details"),
-)
 _QUERY_COLUMNS = (
     *("query_id", "run_id", "node", "query_text", "started_at", "seconds"),
     *("rows_produced", "status", "error"),
@@ -43,69 +32,7 @@ _NODE_COLUMNS = (
     *("run_id", "node", "resource_type", "status", "seconds", "message", "form"),
     *("rows_out", "started_at"),
 )
-_LATE = timedelta(hours=2)
-"""How long after a run statements of it may still be told."""
-
-
-def keep_log(session: Session, rows: list[Row]) -> Collection[datetime]:
-    """Write steps of our log there, and the runs among them."""
-    runs = runs_of(rows)
-    replace_rows(
-        session,
-        "snowmelt.run_history",
-        "run_id",
-        _RUN_COLUMNS,
-        [
-            [
-                *(run.run_id, run.state, run.reason, run.started_at, run.ended_at),
-                *(run.error, "", "", 0, 0, "dbt"),
-            ]
-            for run in runs
-        ],
-    )
-    names = {
-        text(row.get("run_id")): run_id_of(row) for row in rows if row["step"] == "run"
-    }
-    steps = [_step(row, names) for row in rows]
-    if steps:
-        session.execute(
-            "delete from snowmelt.pipeline_log where started_at between $1 and $2",
-            [min(each[3] for each in steps), max(each[3] for each in steps)],
-        )
-    insert_rows(session, "snowmelt.pipeline_log", _LOG_COLUMNS, steps)
-    return ()
-
-
-def _step(row: Row, names: Mapping[str | None, str]) -> list[Any]:
-    """Return a step of the log, with the name that its run has here."""
-    told = text(row.get("run_id"))
-    run_id = names.get(told) or told
-    if row["step"] == "run":
-        run_id = run_id_of(row)
-    return [
-        run_id,
-        str(row["step"]),
-        str(row["object"]),
-        moment(row["started_at"]),
-        moment(row["ended_at"]),
-        str(row["status"]),
-        *(whole(row.get(n)) for n in ("rows_in", "rows_out", "rows_rejected", "bytes")),
-        text(row["error"]),
-        _details(text(row.get("details"))),
-    ]
-
-
-def _details(told: str | None) -> str | None:
-    """Return details as an object, as the log here has them; of a list, its tables."""
-    if told is None:
-        return None
-    try:
-        found = json.loads(told)
-    except ValueError:
-        found = told
-    if not isinstance(found, dict):
-        found = {"tables" if isinstance(found, list) else "told": found}
-    return json.dumps(found, ensure_ascii=False)
+_RUNS_AT_ONCE = 100
 
 
 def keep_queries(session: Session, rows: list[Row]) -> Collection[datetime]:
@@ -113,14 +40,12 @@ def keep_queries(session: Session, rows: list[Row]) -> Collection[datetime]:
     found = list({each.query_id: each for each in map(query_of, rows)}.values())
     if not found:
         return ()
-    oldest = min(each.started_at for each in found)
-    runs = _runs_since(session, oldest)
     replace_rows(
         session,
         "snowmelt.query_history",
         "query_id",
         _QUERY_COLUMNS,
-        [_query(each, runs) for each in found],
+        [_query(each) for each in found],
     )
     replace_rows(
         session,
@@ -129,6 +54,7 @@ def keep_queries(session: Session, rows: list[Row]) -> Collection[datetime]:
         _COST_COLUMNS,
         [[getattr(each, name) for name in _COST_COLUMNS] for each in found],
     )
+    name_runs(session, min(each.started_at for each in found))
     _sum_up(session, found)
     return [each.started_at for each in found if each.ended_at is None]
 
@@ -184,34 +110,82 @@ _SUMMED_UP = """
 """
 
 
-def _query(query: QueryFacts, runs: Sequence[RunFacts]) -> list[Any]:
+def _query(query: QueryFacts) -> list[Any]:
     node = query.node.rpartition(".")[2] if query.node else None
-    run_id = overlapping(runs, query) if query.node else None
     failed = query.error is not None
     return [
-        *(query.query_id, run_id, node, query.query_text, query.started_at),
+        *(query.query_id, None, node, query.query_text, query.started_at),
         *(query.seconds, query.rows_produced, "failed" if failed else "ok"),
         query.error,
     ]
 
 
+def name_runs(session: Session, since: datetime) -> None:
+    """Say which run statements of models are of; the one that began last, of several.
+
+    Statements are told before the run that they are of, which comes when it has ended.
+    """
+    session.execute(
+        """
+        with found as (
+            select query.query_id, arg_max(run.run_id, run.started_at) as run_id
+            from snowmelt.query_history as query
+            join snowmelt.run_history as run
+                on query.started_at between run.started_at and run.ended_at
+            where query.node is not null
+                and query.started_at >= $1 and run.ended_at >= $1
+            group by all
+        )
+
+        update snowmelt.query_history as query
+        set run_id = found.run_id
+        from found
+        where found.query_id = query.query_id
+            and found.run_id is distinct from query.run_id
+        """,
+        [since],
+    )
+
+
 def _runs_since(session: Session, oldest: datetime) -> list[RunFacts]:
     rows = session.rows(
         "select run_id, state, reason, started_at, ended_at, error "
-        "from snowmelt.run_history where coalesce(ended_at, started_at) >= $1",
+        "from snowmelt.run_history where coalesce(ended_at, started_at) >= $1 "
+        "order by started_at",
         [oldest],
     )
     return [RunFacts(*row) for row in rows]
 
 
-def keep_nodes(session: Session) -> None:
-    """Write anew what the newest runs did, node by node, by their statements."""
-    newest = session.value("select max(started_at) from account.queries")
-    if newest is None:
-        return
-    runs = _runs_since(session, newest - _LATE)
-    if not runs:
-        return
+def keep_nodes(session: Session, since: datetime) -> None:
+    """Write anew what runs did that had not ended before a moment, node by node."""
+    runs = _runs_since(session, since)
+    for start in range(0, len(runs), _RUNS_AT_ONCE):
+        _keep_nodes_of(session, runs[start : start + _RUNS_AT_ONCE])
+
+
+def _keep_nodes_of(session: Session, runs: Sequence[RunFacts]) -> None:
+    queries = _queries_within(session, runs)
+    begins = [each.started_at for each in queries]
+    known: dict[str, int] = dict(
+        session.rows(
+            "select run_id, count(*) from snowmelt.node_history "
+            "where run_id in (select unnest($1::json::varchar[])) group by run_id",
+            [[run.run_id for run in runs]],
+        )
+    )
+    for run in runs:
+        until = bisect_right(begins, run.ended_at) if run.ended_at else None
+        own = queries[bisect_left(begins, run.started_at) : until]
+        nodes = nodes_of(own, run)
+        # of an old run, statements may be forgotten here by now
+        if nodes and len(nodes) >= known.get(run.run_id, 0):
+            _write_nodes(session, run, nodes)
+
+
+def _queries_within(session: Session, runs: Sequence[RunFacts]) -> list[QueryFacts]:
+    """Return statements of models from the first of these runs on, as they began."""
+    ends = [run.ended_at for run in runs]
     rows = session.rows(
         "select queries.query_id, queries.node, '', query_type, query_tag, user_name, "
         "warehouse_name, warehouse_size, queries.started_at, ended_at, "
@@ -219,18 +193,17 @@ def keep_nodes(session: Session) -> None:
         "bytes_scanned, credits_cloud_services, history.status, history.error "
         "from account.queries as queries "
         "join snowmelt.query_history as history using (query_id) "
-        "where queries.node is not null and queries.started_at >= $1",
-        [min(run.started_at for run in runs)],
+        "where queries.node is not null and queries.started_at >= $1 "
+        "and ($2 is null or queries.started_at <= $2) order by queries.started_at",
+        [
+            min(run.started_at for run in runs),
+            None if None in ends else max(filter(None, ends)),
+        ],
     )
-    queries = [QueryFacts(*row) for row in rows]
-    for run in runs:
-        _keep_nodes_of(session, run, queries)
+    return [QueryFacts(*row) for row in rows]
 
 
-def _keep_nodes_of(
-    session: Session, run: RunFacts, queries: Sequence[QueryFacts]
-) -> None:
-    nodes = nodes_of(queries, run)
+def _write_nodes(session: Session, run: RunFacts, nodes: Sequence[NodeFacts]) -> None:
     session.execute("delete from snowmelt.node_history where run_id = $1", [run.run_id])
     insert_rows(
         session,

@@ -1,6 +1,9 @@
 """How an account stands, in one word, so that a change of it is seen.
 
-All of it is told by the account's services without a warehouse.
+All of it is told by the account's services without a warehouse. History takes one, so
+it is read when something changed; and where something always does, since files arrive,
+not more often than every ten minutes: a warehouse that is asked each minute is never
+suspended.
 """
 
 from __future__ import annotations
@@ -18,6 +21,10 @@ _MOVES = (
     *("lastForwardedMessageTimestamp", "error"),
 )
 """What of a pipe's status is otherwise once a file came, was copied, or failed."""
+
+
+PAUSE = timedelta(minutes=10)
+"""So long history is not read again, whatever changed, unless a person asks."""
 
 
 def how_it_stands(warehouse: Warehouse) -> str:
@@ -41,12 +48,17 @@ def how_it_stands(warehouse: Warehouse) -> str:
 def is_quiet(
     warehouse: Warehouse, standing: str, now: datetime, quiet_for: timedelta
 ) -> bool:
-    """Stands all as it did when history was read last, and was that not long ago?"""
+    """Need history not be read again yet?
+
+    For `quiet_for` after it was read it need not while all stands as it did then, and
+    for a part of that whatever happens. A person who asks waits for nothing: zero.
+    """
     with warehouse.session() as session:
         before, at = get(session, "standing"), get(session, "history_read_at")
-    if before != standing or at is None:
+    if at is None:
         return False
-    return now - datetime.fromisoformat(at) < quiet_for
+    passed = now - datetime.fromisoformat(at)
+    return passed < (quiet_for if before == standing else min(PAUSE, quiet_for))
 
 
 def note_standing(warehouse: Warehouse, standing: str, now: datetime) -> None:

@@ -120,6 +120,13 @@ _TABLES = (
         position integer not null
     )
     """,
+    # what dbt calls a run, by what it is called here
+    """
+    create table if not exists account.run_names (
+        told varchar not null,
+        run_id varchar not null
+    )
+    """,
     "create table if not exists account.meta (key varchar not null, value varchar)",
 )
 

@@ -13,6 +13,7 @@ from snowmelt.deploy.harvest.task_mapping import (
     task_runs_of,
     unfinished,
 )
+from snowmelt.deploy.harvest.window import TASKS
 from snowmelt.deploy.snowflake.session import Row
 from snowmelt.transform.tasks.attempt import TaskState
 from snowmelt.transform.tasks.ledger import (
@@ -33,11 +34,13 @@ TASK_COLUMNS = (
 
 
 def keep_task_runs(
-    scope: Scope, task: TaskScope, session: Session, rows: list[Row]
+    scope: Scope, task: TaskScope, now: datetime, session: Session, rows: list[Row]
 ) -> Collection[datetime]:
     """Write runs of a task, and anew the runs of the graph that they are part of.
 
     What was put down as its next run is taken back: it is told again, or has begun.
+    So is a run that has not ended, and what a graph did of which something went on
+    until just now: steps after it are told later, and may be dated by its beginning.
     """
     session.execute(
         "delete from snowmelt.task_runs where state = 'SCHEDULED' and name = $1",
@@ -53,7 +56,20 @@ def keep_task_runs(
         )
         for graph_run in graph_runs_of(runs_of_group(session, group)):
             write_graph_run(session, graph_run)
-    return unfinished(runs)
+    return [*unfinished(runs), *_of_graphs_just_now(session, task.root, now)]
+
+
+def _of_graphs_just_now(
+    session: Session, root: str, now: datetime
+) -> Collection[datetime]:
+    """Return when runs were scheduled that go on, or went on until just now."""
+    rows = session.rows(
+        "select scheduled_time from snowmelt.task_runs "
+        "where root_name = $1 and scheduled_time >= $2 and (state = 'EXECUTING' or "
+        "state <> 'SCHEDULED' and coalesce(completed_time, scheduled_time) >= $3)",
+        [root, now - TASKS.keeps, now - TASKS.overlap],
+    )
+    return [at for (at,) in rows]
 
 
 def keep_standings(

@@ -126,5 +126,8 @@ def graph_state(root: TaskRun, runs: Sequence[TaskRun]) -> TaskState:
 
 
 def unfinished(runs: Iterable[TaskRun]) -> list[datetime]:
-    """Return when those were scheduled that have not ended: they are told again."""
-    return [run.scheduled_time for run in runs if run.state is TaskState.EXECUTING]
+    """Return when those were scheduled that have not ended: they are told again.
+
+    One may wait for its warehouse for longer than questions overlap.
+    """
+    return [run.scheduled_time for run in runs if run.state not in _ENDED]

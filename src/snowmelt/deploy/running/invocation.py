@@ -18,7 +18,13 @@ from pathlib import Path
 from typing import Any
 
 Told = Callable[[str], None]
-OWN_DBT = (sys.executable, "-c", "from dbt.cli.main import cli; cli()")
+_IN_UTC = """
+from snowmelt.snowflake import let_sessions_be_in_utc
+let_sessions_be_in_utc()
+from dbt.cli.main import cli
+cli()
+"""
+OWN_DBT = (sys.executable, "-c", _IN_UTC)
 _HEARD = ("LogModelResult", "LogTestResult", "LogSeedResult", "LogSnapshotResult")
 _LAST_WORDS = 20
 

@@ -106,7 +106,8 @@ class Runner:
             for each in self.streams:
                 self.session.rows(
                     f"INSERT INTO {table} (STREAM_NAME, ROW_COUNT, READ_AT) SELECT "
-                    f"{sql.text(each)}, COUNT(*), CURRENT_TIMESTAMP() FROM {each}"
+                    f"{sql.text(each)}, COUNT(*), CURRENT_TIMESTAMP() FROM {each} "
+                    "HAVING COUNT(*) > 0"
                 )
             yield read
         finally:

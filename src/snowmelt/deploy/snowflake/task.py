@@ -78,7 +78,8 @@ class Task(Entity):
 
     It is suspended itself, too: one that is started cannot be altered. The graph lets
     all of them run again (`TaskGraph`), as SYSTEM$TASK_DEPENDENTS_ENABLE does:
-    https://docs.snowflake.com/en/sql-reference/sql/alter-task
+    https://docs.snowflake.com/en/sql-reference/sql/alter-task. Its session is in UTC,
+    as those of this machine are: CURRENT_DATE is the same day.
     """
 
     kind: ClassVar[str] = "task"
@@ -104,6 +105,7 @@ class Task(Entity):
             "after": tuple(sorted(self.after)),
             "finalize": self.finalize,
             "when": sql.squeezed(self.when),
+            "timezone": "UTC",
         }
         return told | {
             key.lower(): str(each) if isinstance(each, str) else each
@@ -126,8 +128,9 @@ class Task(Entity):
         given: dict[str, Written] = {"WAREHOUSE": Named(self.warehouse)}
         if self.schedule:
             given["SCHEDULE"] = self.schedule
+        given |= dict(self.settings) | {"TIMEZONE": "UTC"}
         parts = [f"{verb} {self.name}"]
-        parts += [sql.options({k: v}) for k, v in (given | dict(self.settings)).items()]
+        parts += [sql.options({key: value}) for key, value in given.items()]
         parts.append(sql.options({"COMMENT": str(mark)}))
         if self.finalize:
             parts.append(f"FINALIZE = {self.finalize}")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from snowmelt.deploy import opening
+from snowmelt.deploy.harvest.forgetting import forget_account_before
 from snowmelt.deploy.harvest.harvest import harvest, read_log
 from snowmelt.deploy.harvest.harvested import Harvested
 from snowmelt.deploy.harvest.scope import Scope, scope_of
@@ -17,8 +19,10 @@ from snowmelt.service.parts import Parts
 from snowmelt.service.targets.project import ObservedProject
 from snowmelt.snowflake import PROMPT
 
+log = logging.getLogger("snowmelt")
 FRESH = timedelta(seconds=15)
 """What was read so recently is not read again for the next command."""
+TIDY_EVERY = timedelta(hours=1)
 
 
 @dataclass
@@ -62,6 +66,8 @@ class Observing:
                 self.close()
                 raise
             self.note("")
+            if read.is_thorough:
+                self._tidy_if_due()
             return read
 
     def read_log(self, account: Account) -> None:
@@ -75,6 +81,21 @@ class Observing:
             read_log(account, self.parts.warehouse, self.scope, self.parts.clock)
         finally:
             self._reading.release()
+
+    def _tidy_if_due(self) -> None:
+        """Let go of what is too old, now and then: it grows by what is read."""
+        parts, now = self.parts, self.parts.clock.now()
+        with parts.warehouse.session() as session:
+            at = get(session, "tidied_at")
+        if at and timedelta(0) <= now - datetime.fromisoformat(at) < TIDY_EVERY:
+            return
+        parts.pipeline_log.tidy()
+        try:
+            with parts.warehouse.session() as session:
+                forget_account_before(session, parts.pipeline_log.horizons, now)
+                put(session, "tidied_at", now.isoformat())
+        except Exception:
+            log.warning("what is kept of a target could not be tidied", exc_info=True)
 
     def note(self, problem: str) -> None:
         """Note why the account could not be asked, also for rules of alerts."""

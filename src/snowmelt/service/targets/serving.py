@@ -44,7 +44,7 @@ class Pace:
     """How often an account is looked at, and how often history is read at least.
 
     History takes a warehouse, which would never be suspended if it were read each time:
-    while nothing happens it is read after `history` only.
+    while nothing happens it is read after `history` only, and else after a pause.
     """
 
     every: timedelta
@@ -134,6 +134,8 @@ def _watch(
             windows.refresh()
         if loop.alerting is not None:
             loop.alerting.turn()
+        if loop.parts.pipeline_log.is_due(busy=False):
+            loop.parts.pipeline_log.keep_up(busy=False)
         clock.wait(stopping, TURN_SECONDS)
     supervisor.stopping()
 

@@ -343,12 +343,24 @@
 {%- endmacro %}
 
 
-{#- The statement that writes what became of a publication; the run is dbt's invocation. -#}
+{#-
+    The statement that writes what became of a publication; the run is dbt's invocation. When it
+    began dbt knows in UTC, and a session whose zone is another one is not let read it as its own:
+    https://docs.snowflake.com/en/sql-reference/functions/to_timestamp
+-#}
 {% macro logged_publication(status, why, tables) -%}
     {{- return(
         'insert into ' ~ target.database ~ '.snowmelt.pipeline_log (RUN_ID, STEP, OBJECT, STARTED_AT, ENDED_AT, STATUS, ERROR, DETAILS) select '
-        ~ snowmelt.literal(invocation_id) ~ ", 'publish', 'gold', " ~ snowmelt.literal(run_started_at.strftime('%Y-%m-%d %H:%M:%S'))
-        ~ '::timestamp_ltz, current_timestamp(), ' ~ snowmelt.literal(status) ~ ', '
+        ~ snowmelt.literal(invocation_id) ~ ", 'publish', 'gold', " ~ snowmelt.began_at()
+        ~ ', current_timestamp(), ' ~ snowmelt.literal(status) ~ ', '
         ~ (snowmelt.literal(why) if why else 'null') ~ ', ' ~ snowmelt.literal(tojson(tables))
+    ) -}}
+{%- endmacro %}
+
+
+{% macro began_at() -%}
+    {{- return(
+        'to_timestamp_ltz(' ~ snowmelt.literal(run_started_at.strftime('%Y-%m-%d %H:%M:%S +00:00'))
+        ~ ", 'YYYY-MM-DD HH24:MI:SS TZH:TZM')"
     ) -}}
 {%- endmacro %}
