@@ -288,7 +288,7 @@ def test_what_is_refused_as_it_is_asked_is_named_before(
     out, err = capsys.readouterr()
     assert "dashboards/apart.yml:7: In no order: LAG(amount) OVER (PARTITION" in out
     assert told in out
-    assert "2 places of SQL would not be the same on prod" in err
+    assert "3 places of SQL would not be the same on prod" in err  # and two of others
 
 
 def test_a_filter_inside_of_a_query_narrows_that_one_alone(target: Target) -> None:
