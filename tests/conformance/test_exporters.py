@@ -285,7 +285,7 @@ def test_tasks_are_spans_below_their_graphs_root(
     assert spans["task tidy"].status.code == 0
 
 
-@pytest.mark.parametrize("gone", ["slow", "down"])
+@pytest.mark.parametrize("gone", [pytest.param("slow", marks=pytest.mark.long), "down"])
 def test_a_receiver_that_is_away_costs_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: str
 ) -> None:

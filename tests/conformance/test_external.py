@@ -358,7 +358,7 @@ def test_files_that_are_superseded_are_not_opened(shop: Shop) -> None:
 
 @pytest.mark.parametrize(
     "seed",
-    [*range(2), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(2, 20))],
+    [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 20))],
 )
 def test_bronze_is_what_lies_in_the_folder(tmp_path: Path, seed: int) -> None:
     """Files are renamed, swapped, touched, corrected, and written over in place."""

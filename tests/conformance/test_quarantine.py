@@ -62,7 +62,7 @@ def test_refused_rows_are_listed_with_rule_file_record_and_line(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("file_format", "there"),
     [
-        ("csv", True),
+        pytest.param("csv", True, marks=pytest.mark.long),
         ("ndjson", False),
         pytest.param("csv", False, marks=pytest.mark.long),
         pytest.param("ndjson", True, marks=pytest.mark.long),

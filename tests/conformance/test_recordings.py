@@ -178,7 +178,7 @@ CHANGES: dict[str, tuple[Callable[[Path], None], list[object]]] = {
 }
 
 
-@pytest.mark.parametrize("change", with_long(CHANGES, 3))
+@pytest.mark.parametrize("change", with_long(CHANGES, 1))
 def test_a_change_of_the_project_asks_dbt(shop: Shop, change: str) -> None:
     make, expected = CHANGES[change]
     make(shop.root)

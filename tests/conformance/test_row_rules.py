@@ -388,7 +388,11 @@ def replayed(shop: GatedShop) -> None:
             "in quarantine",
             marks=pytest.mark.long,
         ),
-        ("delete from silver.orders where id = 'a1'", "should have 5 rows"),
+        pytest.param(
+            "delete from silver.orders where id = 'a1'",
+            "should have 5 rows",
+            marks=pytest.mark.long,
+        ),
         pytest.param(
             "insert into silver.orders from silver.orders limit 1",
             "should have 5 rows",
@@ -422,7 +426,12 @@ def test_a_lost_or_doubled_row_fails_the_next_run(
             "_file_row > 1 and _load_seq >",
             "read 1 of the 2 rows of load 5",
         ),
-        ("insert into", "-- insert into", "should have 5 rows"),
+        pytest.param(
+            "insert into",
+            "-- insert into",
+            "should have 5 rows",
+            marks=pytest.mark.long,
+        ),
     ],
 )
 def test_a_statement_that_loses_a_row_fails_its_run(

@@ -115,6 +115,7 @@ def test_a_stream_of_columns_says_nothing_of_the_others(
             "'amuont']",
             "orders_by_state names a column 'amuont' that",
             id="misspelt",
+            marks=pytest.mark.long,
         ),
         pytest.param(
             "orders_by_state",
@@ -122,6 +123,7 @@ def test_a_stream_of_columns_says_nothing_of_the_others(
             "'month'",
             'Referenced column "customer_state" not found',
             id="too few for the keys",
+            marks=pytest.mark.long,
         ),
     ],
 )

@@ -124,6 +124,7 @@ def _all_places(origins: Origins) -> set[Place]:
     }
 
 
+@pytest.mark.long
 def test_a_thousand_rows_of_a_marketplace(tmp_path: Path, built_shop: Shop) -> None:
     check_olist(built_shop, tmp_path, orders=330, seed=3, rows=1_000)
 

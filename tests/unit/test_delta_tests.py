@@ -172,7 +172,7 @@ class World:
         self.change("parent", [f"{each}::int as id, 1 as note" for each in kept], lost)
 
 
-@pytest.mark.parametrize("name", with_long(TESTS, 3))
+@pytest.mark.parametrize("name", with_long(TESTS, 1))
 def test_changes_fail_when_the_whole_fails(name: str) -> None:
     test, query = TESTS[name]
     failed = passed = 0
