@@ -17,6 +17,7 @@ from snowmelt.clock import SystemClock
 from snowmelt.dagster.asking import Asked, ask_and_wait, key_of, step_of
 from snowmelt.dagster.manifest import Key, Made, read_manifest
 from snowmelt.dagster.watching import (
+    ERRANDS_LOOKED_AT,
     EVENTS_MAX,
     SECONDS_MAX,
     STEP_PATIENCE,
@@ -102,6 +103,7 @@ class World:
         name = f"{of}-{len(self.steps)}"
         at = self.now().isoformat()
         errand = {
+            "errand": len(self.steps) + 1,
             "key": key_of(name, "shop"),
             "asked": {"since": at},
             "asked_at": at,
@@ -153,7 +155,7 @@ class World:
 
     def _answer(self, question: Question) -> Document:
         if question.path == "/api/v1/errands":
-            return {"errands": [each.errand for each in self.steps]}
+            return {"errands": self._listed(**question.params)}
         if question.path == "/api/v1/run_detail":
             run = question.params["run"]
             (found,) = (e for e in self.happenings if e.get("run_id") == run)
@@ -169,6 +171,12 @@ class World:
         shown = self.happenings[after : after + self.page]
         through = after + len(shown)
         return {"happenings": shown, "next": str(through), "more": through < end}
+
+    def _listed(self, limit: int, state: str = "") -> list[Document]:
+        assert state in ("", "QUEUED,EXECUTING")
+        errands = [each.errand for each in reversed(self.steps)]
+        found = [each for each in errands if not (state and each["ended_at"])]
+        return found[:limit]
 
 
 class Answering(Remote):
@@ -295,6 +303,15 @@ def test_what_another_dagster_asked_for_is_told_and_waited_for_by_nobody() -> No
     world.begin(*ALL, of="theirs")
     world.load("visits_feed")
     assert keys(world.tick()) == [VISITS]
+
+
+def test_what_is_under_way_waits_however_much_others_ask_meanwhile() -> None:
+    world = World()
+    world.begin(*ALL)
+    for _ in range(ERRANDS_LOOKED_AT):
+        world.end(world.begin(*ALL, of="theirs"))
+    world.load("visits_feed")
+    assert world.tick() == []
 
 
 def test_one_look_reads_on_while_there_is_more() -> None:

@@ -19,6 +19,8 @@ from snowmelt.dagster.manifest import Key, Made
 from snowmelt.remote import Document, Question, Remote, what_happened
 
 ERRANDS_LOOKED_AT = 200
+_UNDER_WAY = {"state": "QUEUED,EXECUTING", "limit": 1000}
+_LATELY = {"limit": ERRANDS_LOOKED_AT}
 KINDS = ["loaded", "published"]
 EVENTS_MAX = 2000
 SECONDS_MAX = 20.0
@@ -150,11 +152,13 @@ class _Step:
 
 
 def _steps(watched: Watched) -> list[_Step]:
-    """Return what steps of this Dagster asked for lately."""
-    given = {"limit": ERRANDS_LOOKED_AT}
-    errands = watched.remote.ask(Question("GET", "/api/v1/errands", given))["errands"]
+    """Return what steps of this Dagster asked for lately, and what is under way."""
+    errands: dict[int, Document] = {}
+    for given in (_UNDER_WAY, _LATELY):  # in this order: one may end in between
+        listed = watched.remote.ask(Question("GET", "/api/v1/errands", given))
+        errands |= {each["errand"]: each for each in listed["errands"]}
     by_step: dict[tuple[str, str], list[Document]] = defaultdict(list)
-    for each in errands:
+    for each in errands.values():
         if of := step_of(each["key"]):
             by_step[of].append(each)
     steps: list[_Step] = []
