@@ -65,6 +65,13 @@ def test_a_run_loads_builds_and_says_what_came_of_it(
     errand = do(client, what="run", cause="a test", since=since)
     assert errand["state"] == "SUCCEEDED", errand
     assert "orders_first.csv" in errand["answer"]["files"]
+    spanned = errand["answer"]["load_seqs"]
+    loads = client.get("/api/v1/happenings?kinds=loaded").json()["happenings"]
+    (own,) = (each for each in loads if each["file"] == "orders_first.csv")
+    assert spanned["first"] <= own["load_seq"] <= spanned["last"]
+    before = [each["load_seq"] for each in loads if each["at"] < since]
+    assert before
+    assert spanned["first"] > max(before), "what was loaded before is not its own"
     assert errand["answer"]["run"]["run_id"] == errand["run_id"]
     assert errand["who"] == "for-operator"
     with connect_service(service.root / ".snowmelt" / "service.sock") as socket:
@@ -142,6 +149,7 @@ def test_what_happened_is_told_once_and_in_order(
         position = page["next"]
         if not page["more"]:
             break
+    assert {each["table"] for each in told if each["kind"] == "loaded"} == {"orders"}
     files = [each["file"] for each in told if each["kind"] == "loaded"]
     assert files == [f"orders_told_{number}.csv" for number in range(3)]
     assert len({each["id"] for each in told}) == len(told)

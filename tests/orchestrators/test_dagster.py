@@ -19,6 +19,7 @@ from small_project import VISITS, Warm
 
 pytestmark = [pytest.mark.cloud, pytest.mark.timeout(900)]
 STORY = Path(__file__).with_name("dagster_story.py")
+STEPS = Path(__file__).with_name("dagster_steps.py")
 PROJECT = {
     "pyproject.toml": """
 [project]
@@ -48,7 +49,9 @@ def service(warm: Warm, tmp_path: Path) -> Iterator[Serving]:
     root = tmp_path / "shop"
     shutil.copytree(warm.root, root, symlinks=True)
     visits = root / "pipes" / "visits.yml"
-    visits.write_text(visits.read_text().replace("continue", "skip_file"))
+    told = visits.read_text().replace("continue", "skip_file")
+    told = told.replace("name: visits\n", "name: visits_feed\ntable: visits\n")
+    visits.rename(visits.with_name("visits_feed.yml")).write_text(told)
     with serving(root) as running:
         yield running
 
@@ -74,11 +77,11 @@ def project(service: Serving, tmp_path: Path) -> Path:
     return folder
 
 
-def run(service: Serving, project: Path, *words: str | Path) -> str:
+def run(token: str, project: Path, *words: str | Path) -> str:
     assert (DAGSTER_BIN / "dagster").exists(), LACKING
     environment = own_environment(
         {
-            "SNOWMELT_TOKEN": service.operator,
+            "SNOWMELT_TOKEN": token,
             "DAGSTER_DISABLE_TELEMETRY": "1",
             "DAGSTER_HOME": str(project),
         }
@@ -101,7 +104,7 @@ def test_assets_are_materialized_by_a_service_and_its_own_runs_are_told(
     service: Serving, project: Path
 ) -> None:
     run(
-        service,
+        service.operator,
         project,
         "dagster",
         "definitions",
@@ -109,7 +112,7 @@ def test_assets_are_materialized_by_a_service_and_its_own_runs_are_told(
         "-m",
         "shop_dagster.definitions",
     )
-    said = run(service, project, "python", STORY, service.root / "landing")
+    said = run(service.operator, project, "python", STORY, service.root / "landing")
     found: dict[str, Any] = json.loads(said.strip().splitlines()[-1])
     assert found["success"], found["failures"]
     pipes = {"bronze/orders", "bronze/customers", "bronze/items", "bronze/visits"}
@@ -119,10 +122,14 @@ def test_assets_are_materialized_by_a_service_and_its_own_runs_are_told(
     gold = [name for name in found["assets"] if name.startswith("gold/")]
     assert gold
     assert all(found["assets"][name] for name in gold), "gold is made of something"
+    assert found["chosen"] == ["bronze/visits"]
+    besides = found["told_besides"]
+    assert besides, "models that were built besides what was chosen are told of"
+    assert not any(name.startswith("bronze/") for name in besides)
+    assert len(set(besides)) == len(besides)
     (broken,) = found["broken"]
     assert "visits_broken.csv:2: pages: " in broken
-    # what Dagster asked for is its own runs' to tell; a file may have come before one
-    assert {name for name in found["told_of_own"] if "bronze" not in name} == set()
+    assert found["told_of_own"] == [], "what was chosen is its own run's to tell"
 
     (service.root / "landing" / "visits_broken.csv").unlink()
     with service.client() as client:
@@ -138,8 +145,19 @@ def test_assets_are_materialized_by_a_service_and_its_own_runs_are_told(
             ],
             "the service publishes nothing by itself",
         )
-    said = run(service, project, "python", STORY, "--look", found["cursor"])
+    said = run(service.operator, project, "python", STORY, "--look", found["cursor"])
     told = json.loads(said.strip().splitlines()[-1])
     assert told["told"][0] == "bronze/visits"
     assert len(told["told"]) > 1, "the models that read it are told of, too"
     assert len(set(told["told"])) == len(told["told"])
+
+
+def test_each_step_of_a_run_asks_under_a_key_of_its_own(tmp_path: Path) -> None:
+    said = run("no token", tmp_path, "python", STEPS)
+    found: dict[str, Any] = json.loads(said.strip().splitlines()[-1])
+    assert found["success"]
+    assert len(set(found["keys"])) == len(found["keys"]) == 3
+    failed: list[str] = []
+    assert found["told"] == [["bronze/orders", "gold/a"], ["gold/c"], failed]
+    assert found["told_by_unknown"] == []
+    assert found["told_while_running"] == [None, None, None]

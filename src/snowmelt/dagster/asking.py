@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from snowmelt.clock import SystemClock
 from snowmelt.remote import (
     Document,
+    Question,
     Remote,
+    ServiceError,
     ask_errand,
     cancel_errand,
     find_errand,
@@ -29,15 +31,43 @@ class Asked:
 
     key: str
     retry: int
-    pipes: list[str]
+    tables: list[str]
     models: list[str]
     since: str | None
 
-    def wish(self) -> Document:
-        """Return the errand: of one pipe a refresh; else a run, which builds all."""
-        if len(self.pipes) == 1 and not self.models:
-            return {"what": "refresh", "pipe": self.pipes[0], "since": self.since}
+    def wish(self, remote: Remote) -> Document:
+        """Return the errand: of one table a refresh; else a run, which builds all."""
+        if len(self.tables) == 1 and not self.models:
+            pipe = _pipe_of(remote, self.tables[0])
+            return {"what": "refresh", "pipe": pipe, "since": self.since}
         return {"what": "run", "select": self.models or None, "since": self.since}
+
+
+def key_of(run_id: str, step: str) -> str:
+    """Return the key of what a step asks for: the same in each of its tries."""
+    return f"{KEY}{run_id}/{step}"
+
+
+def step_of(key: str | None) -> tuple[str, str] | None:
+    """Return the run and the step that a key is of; None if it is none of Dagster's."""
+    if not (key or "").startswith(KEY):
+        return None
+    run_id, _, step = str(key).removeprefix(KEY).partition("/")
+    return run_id, step.partition("#")[0]
+
+
+def _pipe_of(remote: Remote, table: str) -> str:
+    """Return the pipe that loads a table. Raises ServiceError when there is none."""
+    pipes = remote.ask(Question("GET", "/api/v1/pipes"))["pipes"]
+    tables = {each["table_name"].lower(): str(each["pipe_name"]) for each in pipes}
+    if table.lower() not in tables:
+        raise ServiceError(
+            0,
+            table,
+            "no pipe loads this table",
+            f"Known: {', '.join(sorted(tables))}. Is the manifest that of the service?",
+        )
+    return tables[table.lower()]
 
 
 def ask_and_wait(remote: Remote, asked: Asked, tell: Callable[[str], None]) -> Document:
@@ -46,7 +76,7 @@ def ask_and_wait(remote: Remote, asked: Asked, tell: Callable[[str], None]) -> D
     A step that is tried again waits for the errand that it asked for before, unless
     that failed. When the wait is broken off the errand is cancelled.
     """
-    wish = asked.wish() | {"cause": f"Dagster: {asked.key}"}
+    wish = asked.wish(remote) | {"cause": f"Dagster: {asked.key}"}
     answer = remote.ask(ask_errand(wish | {"key": asked.key}))
     if asked.retry and answer["errand"]["state"] in ("FAILED", "CANCELLED"):
         answer = remote.ask(ask_errand(wish | {"key": f"{asked.key}#{asked.retry}"}))

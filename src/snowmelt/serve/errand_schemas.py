@@ -75,6 +75,7 @@ HAPPENING = _record(
         "position": {"type": "string"},
         "load_seq": _COUNT,
         "pipe": {"type": "string"},
+        "table": {"type": "string"},
         "file": {"type": "string"},
         "status": {"type": "string"},
         "row_count": _COUNT,
@@ -87,8 +88,8 @@ HAPPENING = _record(
         "read_through": {"type": ["integer", "null"]},
         "problem": _MAYBE_TEXT,
     },
-    *("load_seq", "pipe", "file", "status", "row_count", "error_count", "line"),
-    *("run_id", "reason", "models", "tests", "read_through", "problem"),
+    *("load_seq", "pipe", "table", "file", "status", "row_count", "error_count"),
+    *("line", "run_id", "reason", "models", "tests", "read_through", "problem"),
 )
 HAPPENED = _record(
     {

@@ -23,8 +23,8 @@ NOW = "now"
 _POSITION = re.compile(r"(\d{1,15})\.([0-9a-f-]{36})?")
 _FAILED = "Load failed"
 _LOADS = """
-    select load_seq, last_load_time, pipe_name, file_name, status, row_count,
-        error_count, first_error_line_number, first_error_message
+    select load_seq, last_load_time, pipe_name, table_name, file_name, status,
+        row_count, error_count, first_error_line_number, first_error_message
     from snowmelt.load_history where load_seq > $1 order by load_seq limit $2
 """
 # Rows of runs stand in the order in which they began, and one is open at a time.
@@ -115,7 +115,8 @@ def _read(after: str | None) -> tuple[int, str | None]:
 
 
 def _load(row: tuple[Any, ...]) -> Document:
-    load_seq, at, pipe, file, status, row_count, error_count, line, message = row
+    load_seq, at, pipe, table, file, status, row_count, error_count = row[:8]
+    line, message = row[8:]
     failed = status == _FAILED
     document = {
         "id": f"load:{load_seq}",
@@ -123,6 +124,7 @@ def _load(row: tuple[Any, ...]) -> Document:
         "at": plain(at),
         "load_seq": load_seq,
         "pipe": pipe,
+        "table": table,
         "file": file,
         "status": status,
         "row_count": row_count,

@@ -16,6 +16,7 @@ from snowmelt.service.documents import SCHEMA_VERSION, run_document
 from snowmelt.service.errands.failing import failed_loads, failed_nodes, problem_of
 from snowmelt.service.errands.ledger import Wish
 from snowmelt.service.errands.since import loads_of, run_of
+from snowmelt.service.errands.spanned import spanned
 from snowmelt.service.loading import Loading
 from snowmelt.service.loop import Loop
 from snowmelt.service.questions import read_instant
@@ -112,6 +113,7 @@ class Work:
             document = loading.refresh(asked.get("pipe"), asked.get("prefix"), None)
         else:
             document = loading.run(None)
+        load_seqs = spanned(self._parts, document["loads"], asked)
         self._look_back(document, asked)
         run = document["run"]
         loads = failed_loads(document["loads"])
@@ -123,6 +125,7 @@ class Work:
         answer = {
             "schema_version": SCHEMA_VERSION,
             "loads": len(document["loads"]),
+            "load_seqs": load_seqs,
             "row_count": document["row_count"],
             "error_count": document["error_count"],
             "files": [load["file_name"] for load in document["loads"][:FILES_SHOWN]],
