@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from snowmelt.airflow.asking import ENDED
 from snowmelt.airflow.hooks import SnowmeltHook
 from snowmelt.clock import SystemClock
 from snowmelt.remote import (
@@ -72,7 +73,7 @@ class ErrandTrigger(BaseTrigger):
     async def on_kill(self) -> None:
         """Cancel the errand: a person has ended the task that waits for it."""
         remote = await SnowmeltHook(self.conn_id).get_conn_async()
-        await remote.ask_async(cancel_errand(self.errand, "its Airflow task was ended"))
+        await remote.ask_async(cancel_errand(self.errand, ENDED))
 
 
 class FilesTrigger(BaseTrigger):
