@@ -1,12 +1,14 @@
 """Run in Airflow's environment: one operator, in a process that may die at any point.
 
-one_operator.py STORE HOW ARGUMENTS: prints what came of it as JSON. HOW: `lives`; `dies`
-before it hears which errand it is; `is_ended` by Airflow while it waits for it; `waits`
-while a worker that was thought dead is ended.
+one_operator.py STORE HOW ARGUMENTS: prints what came of it as JSON.
+
+HOW: `lives`; `dies` before it hears which errand it is; `is_ended` by Airflow while it
+waits for it; `waits` while a worker that was thought dead is ended.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
@@ -15,8 +17,9 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from snowmelt.airflow import operators
 from snowmelt.airflow.operators import SnowmeltRunOperator
+
+operators: Any = importlib.import_module(SnowmeltRunOperator.__module__)
 
 
 class FileStore:
