@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from types import SimpleNamespace
 from typing import Any
@@ -15,10 +16,11 @@ from snowmelt.airflow.asking import (
     KEY,
     TOOK_TOO_LONG,
     Asking,
+    look,
     name_of,
     was_given_up,
 )
-from snowmelt.remote import ServiceError
+from snowmelt.remote import Question, ServiceError
 from snowmelt.serve.errands import KEY_LENGTH_MAX, read_wish
 
 RUN = {"what": "run"}
@@ -128,6 +130,27 @@ def test_what_a_try_gave_up_is_known_from_what_a_person_cancelled(
     state: str, problem: str | None, by_a_try: bool
 ) -> None:
     assert was_given_up({"state": state, "problem": problem}) is by_a_try
+
+
+def test_an_errand_of_another_life_of_the_warehouse_is_not_taken_for_ones_own() -> None:
+    mine = {"errand": 7, "key": "airflow/mine", "has_ended": False}
+
+    def found(answer: dict[str, Any] | ServiceError, key: str | None) -> Any:
+        async def ask(question: Question) -> dict[str, Any]:
+            assert question.path == "/api/v1/errands/7"
+            if isinstance(answer, ServiceError):
+                raise answer
+            return {"errand": answer}
+
+        return asyncio.run(look(ask, 7, key))
+
+    assert found(mine, "airflow/mine") is mine
+    assert found(mine, None) is mine, "a trigger that was written down without its key"
+    assert found(mine | {"key": "airflow/theirs"}, "airflow/mine") is None
+    assert found(mine | {"key": None}, "airflow/mine") is None
+    assert found(ServiceError(404, "", "there is no errand 7"), "airflow/mine") is None
+    with pytest.raises(ServiceError, match="not for you"):
+        found(ServiceError(403, "", "not for you"), "airflow/mine")
 
 
 NAMES = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=250)

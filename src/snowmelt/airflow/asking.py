@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from snowmelt.remote import Document, ServiceError
+from snowmelt.remote import Document, Question, ServiceError, find_errand
 
 KEY = "snowmelt_key"
 NAME_LENGTH_MAX = 400
@@ -19,6 +19,7 @@ NAME_LENGTH_MAX = 400
 _SHOWN = 300
 ENDED = "its Airflow task was ended"
 TOOK_TOO_LONG = "its Airflow task took too long"
+NOT_THERE = 404
 CHANGED = "another errand is asked for: %s"
 
 
@@ -92,6 +93,27 @@ def was_given_up(found: Document) -> bool:
     """
     problem = found["problem"] or ""
     return found["state"] == "CANCELLED" and problem.endswith((ENDED, TOOK_TOO_LONG))
+
+
+def as_asked(found: Document, key: str | None) -> Document | None:
+    """Return an errand if it is the one that was asked for under a key, and no other.
+
+    A warehouse that was restored, or made anew, gives its numbers once more.
+    """
+    return found if key in (None, found["key"]) else None
+
+
+async def look(
+    ask: Callable[[Question], Awaitable[Document]], errand: int, key: str | None
+) -> Document | None:
+    """Return how an errand stands; None if the service knows it no longer."""
+    try:
+        answer = await ask(find_errand(errand))
+    except ServiceError as error:
+        if error.status == NOT_THERE:
+            return None
+        raise
+    return as_asked(answer["errand"], key)
 
 
 def name_of(ti: Any) -> str:

@@ -20,8 +20,10 @@ from airflow.sdk import BaseOperator, BaseOperatorLink
 from snowmelt.airflow.asking import (
     ENDED,
     KEY,
+    NOT_THERE,
     TOOK_TOO_LONG,
     Asking,
+    as_asked,
     name_of,
     was_given_up,
 )
@@ -30,6 +32,7 @@ from snowmelt.airflow.triggers import ErrandTrigger, is_past
 from snowmelt.clock import SystemClock
 from snowmelt.remote import (
     Document,
+    Remote,
     ServiceError,
     ask_errand,
     cancel_errand,
@@ -117,6 +120,8 @@ class SnowmeltRunOperator(BaseOperator):
             raise AirflowException(event["problem"])
         if event.get("timeout"):
             self._time_out(context, event["errand"]["errand"])
+        if "lost" in event:
+            return self._lost(context, event["lost"])
         return self._heard(context, event["errand"])
 
     def on_kill(self) -> None:
@@ -157,7 +162,11 @@ class SnowmeltRunOperator(BaseOperator):
         if self.deferrable and not found["has_ended"]:
             self.defer(
                 trigger=ErrandTrigger(
-                    self.conn_id, found["errand"], self.poll_interval, deadline
+                    self.conn_id,
+                    found["errand"],
+                    self.poll_interval,
+                    deadline,
+                    found["key"],
                 ),
                 method_name="execute_complete",
             )
@@ -166,7 +175,10 @@ class SnowmeltRunOperator(BaseOperator):
             if is_past(deadline):
                 self._time_out(context, found["errand"])
             clock.wait(never, min(1.0, self.poll_interval))
-            found = remote.ask(find_errand(found["errand"]))["errand"]
+            looked = _look(remote, found)
+            if looked is None:
+                return self._lost(context, found["errand"])
+            found = looked
         return self._heard(context, found)
 
     def _wish(self) -> Document:
@@ -190,6 +202,11 @@ class SnowmeltRunOperator(BaseOperator):
             self.log.warning("errand %s: %s", found["errand"], found["problem"])
             return self._wait(context, self._ask(context))
         return self._finish(context, found)
+
+    def _lost(self, context: Context, errand: int) -> Document:
+        """Ask once more, under the same key: the warehouse was restored meanwhile."""
+        self.log.warning("the service does not know errand %s any more", errand)
+        return self._wait(context, self._ask(context))
 
     def _finish(self, context: Context, found: Document) -> Document:
         _forget_key(context)
@@ -222,6 +239,17 @@ class SnowmeltRunOperator(BaseOperator):
             self.log.warning("errand %s could not be cancelled: %s", errand, error)
             return False
         return True
+
+
+def _look(remote: Remote, found: Document) -> Document | None:
+    """Return how an errand stands; None if the service knows it no longer."""
+    try:
+        answer = remote.ask(find_errand(found["errand"]))
+    except ServiceError as error:
+        if error.status == NOT_THERE:
+            return None
+        raise
+    return as_asked(answer["errand"], found["key"])
 
 
 def _forget_key(context: Context) -> None:
