@@ -7,9 +7,12 @@ Questions are values, so that they are asked by threads and by event loops alike
 from __future__ import annotations
 
 import asyncio
+import ssl
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, NoReturn
 
 import httpx
@@ -99,7 +102,7 @@ class Remote:
         return {
             "base_url": self.url,
             "headers": {"Authorization": f"Bearer {self.token}"},
-            "verify": self.verify,
+            "verify": _trusted(self.verify),
             "timeout": TIMEOUT_SECONDS,
         }
 
@@ -137,6 +140,34 @@ class Remote:
             yield seconds
             left, number = left - seconds, number + 1
         yield 0.0
+
+
+def _trusted(verify: bool | str) -> ssl.SSLContext:
+    """Return what a certificate is looked at with; renewed ones are read again.
+
+    Raises ServiceError for a path at which no certificates lie.
+    """
+    try:
+        version = Path(verify).stat().st_mtime_ns if isinstance(verify, str) else 0
+        return _made_once(verify, version)
+    except OSError as error:
+        told = f"{verify} cannot be read as certificates ({error.strerror or error})"
+        remedy = "Name a file or a folder of those that are trusted."
+        raise ServiceError(0, "verify", told, remedy) from None
+
+
+@lru_cache(maxsize=32)
+def _made_once(verify: bool | str, version: int) -> ssl.SSLContext:
+    """Return a context: to make one takes 20 ms, in which an event loop stands still.
+
+    `version`: what the path of the certificates held then.
+    """
+    del version
+    if not isinstance(verify, str):
+        return httpx.create_ssl_context(verify)
+    if Path(verify).is_dir():
+        return ssl.create_default_context(capath=verify)
+    return ssl.create_default_context(cafile=verify)
 
 
 def _send(client: httpx.Client, question: Question) -> httpx.Response:

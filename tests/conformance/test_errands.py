@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ import pytest
 from serving import Serving, serving, until
 from shop import Shop
 from small_project import ORDERS, VISITS, Warm
+from snowmelt.airflow.landing import land_files
 from snowmelt.serve.client import connect_service
 
 
@@ -118,6 +120,35 @@ def test_a_file_that_fails_is_named_with_its_line(
     ]
     assert (listed["errand"], listed["state"]) == (errand["errand"], "FAILED")
     (service.root / "landing" / "visits_broken.csv").unlink()
+
+
+def test_files_that_come_again_as_they_were_have_arrived(
+    service: Serving, client: httpx.Client, tmp_path: Path
+) -> None:
+    landing = str(service.root / "landing")
+    for number in range(2):
+        path = tmp_path / f"orders_day_{number}.csv"
+        path.write_bytes(row(40 + number))
+        os.utime(path, (0, 0))  # a copy keeps the time of what it is a copy of
+
+    def arrived(landed: dict[str, Any]) -> int:
+        given = {"pipe": "orders", "since": landed["since"]}
+        count: int = client.get("/api/v1/arrived", params=given).json()["loaded"]
+        return count
+
+    first = land_files(str(tmp_path), landing)
+    assert first["files"] == ["orders_day_0.csv", "orders_day_1.csv"]
+    until(lambda: arrived(first) == 2, "they are not loaded")
+    before = client.get("/api/v1/happenings?after=now").json()["next"]
+    again = land_files(str(tmp_path), landing)
+    assert again["since"] > first["since"]
+    until(lambda: arrived(again) == 2, "what is known does not count")
+    happened = client.get("/api/v1/happenings", params={"after": before}).json()
+    assert "loaded" not in [each["kind"] for each in happened["happenings"]]
+    # a day that lands nothing waits for what comes after it
+    (tmp_path / "empty").mkdir()
+    nothing = land_files(str(tmp_path / "empty"), landing)
+    assert (nothing["files"], arrived(nothing)) == ([], 0)
 
 
 @pytest.mark.long

@@ -70,8 +70,8 @@ def airflow(service: Serving, tmp_path: Path) -> Airflow:
     return Airflow(tmp_path / "airflow", {"snowmelt_default": json.dumps(leads_here)})
 
 
-def ask(airflow: Airflow, *, dies: bool = False, **arguments: Any) -> dict[str, Any]:
-    store, how = airflow.home / "store.json", "dies" if dies else "lives"
+def ask(airflow: Airflow, how: str = "lives", **arguments: Any) -> dict[str, Any]:
+    store = airflow.home / "store.json"
     done = subprocess.run(
         [AIRFLOW_BIN / "python", ASKING, store, how, json.dumps(arguments)],
         env=airflow.environment,
@@ -80,7 +80,7 @@ def ask(airflow: Airflow, *, dies: bool = False, **arguments: Any) -> dict[str, 
         check=False,
         timeout=300,
     )
-    if dies:
+    if how in ("dies", "is_ended"):
         assert done.returncode == 9, done.stderr[-3000:]
         return {}
     assert done.returncode == 0, done.stderr[-3000:]
@@ -91,7 +91,7 @@ def ask(airflow: Airflow, *, dies: bool = False, **arguments: Any) -> dict[str, 
 def test_a_worker_that_died_is_followed_by_one_that_waits_for_the_same_run(
     service: Serving, airflow: Airflow
 ) -> None:
-    ask(airflow, dies=True, what="run", since=None, cause="first")
+    ask(airflow, "dies", what="run", since=None, cause="first")
     answer = ask(airflow, what="run", since=None, cause="second")
     with service.client() as client:
         (only,) = client.get("/api/v1/errands").json()["errands"]
@@ -101,10 +101,25 @@ def test_a_worker_that_died_is_followed_by_one_that_waits_for_the_same_run(
         again = ask(airflow, what="run", since=None, cause="third")
         assert again["errand"] != answer["errand"]
         # a task that was changed between two tries does not get what it did not ask for
-        ask(airflow, dies=True, what="run", since=None)
+        ask(airflow, "dies", what="run", since=None)
         other = ask(airflow, what="refresh", pipe="orders", since=None)
         found = client.get(f"/api/v1/errands/{other['errand']}").json()["errand"]
         assert (found["what"], found["asked"]) == ("refresh", {"pipe": "orders"})
+
+
+def test_a_try_after_one_that_was_ended_asks_for_another_run(
+    service: Serving, airflow: Airflow
+) -> None:
+    # a rebuild goes on for a moment after it is cancelled: it is rolled back
+    ask(airflow, "is_ended", what="rebuild")
+    late = ask(airflow, what="rebuild", seconds=0.1)
+    assert "took longer than" in late["problem"]
+    answer = ask(airflow, "waits", what="rebuild")
+    with service.client() as client:
+        listed = client.get("/api/v1/errands").json()["errands"]
+    states = [each["state"] for each in reversed(listed)]
+    assert states == ["CANCELLED", "CANCELLED", "CANCELLED", "SUCCEEDED"]
+    assert answer["errand"] == listed[0]["errand"]
 
 
 def test_what_failed_is_named_with_file_and_line(

@@ -22,13 +22,12 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from airflow.triggers.shared_stream import AdvanceItem, SharedStreamProducer
 
 from snowmelt.airflow.hooks import SnowmeltHook
-from snowmelt.remote import AwayError, what_happened
+from snowmelt.airflow.pages import Pages
+from snowmelt.remote import Document, what_happened
 
 POSITION = "snowmelt_position"
 REST_SECONDS_MAX = 60.0
 """Something is told at least so often: Airflow gives up what rests for 300 s."""
-CONFIRM_SECONDS = 1.0
-"""So soon the next mark follows, while Airflow has not confirmed what it was told."""
 _NAMES = ("conn_id", "asset", "kinds", "pipe", "start", "poll_interval")
 _STARTS: dict[Hashable, asyncio.Future[str | None]] = {}
 """Where each stream begins, told by the filter that can read it to its producer."""
@@ -106,41 +105,32 @@ class HappeningsProducer(SharedStreamProducer):
 
     def __init__(self, kwargs: dict[str, Any]) -> None:
         self._kwargs = kwargs
-        self._confirmed: str | None = None
+        rest = min(kwargs["poll_interval"], REST_SECONDS_MAX)
+        self._pages = Pages(self._page_after, rest)
 
     async def open_stream(self) -> AsyncIterator[tuple[Any, Any]]:
         """Yield happenings with the position after each, and marks in between."""
-        key = _key(self._kwargs)
+        key, conn_id = _key(self._kwargs), self._kwargs["conn_id"]
         begins = _STARTS[key] = asyncio.get_running_loop().create_future()
         yield {"hello": True}, None
         position = await begins
-        conn_id, rest = self._kwargs["conn_id"], self._kwargs["poll_interval"]
-        rest = min(rest, REST_SECONDS_MAX)
         remote = await SnowmeltHook(conn_id).get_conn_async()
-        remote = replace(remote, patience=min(remote.patience, REST_SECONDS_MAX))
-        while True:
-            after = position or ("now" if self._kwargs["start"] == "now" else None)
-            question = what_happened(after, self._kwargs["kinds"], self._kwargs["pipe"])
-            try:
-                page = await remote.ask_async(question)
-            except AwayError:  # for however long: what it does meanwhile waits for us
-                yield {"mark": self._confirmed}, None
-                await asyncio.sleep(rest)
-                continue
-            for each in page["happenings"]:
-                yield {"happening": each}, each["position"]
-            position = str(page["next"])
-            yield {"mark": self._confirmed}, position
-            if not page["more"]:
-                is_known = self._confirmed == position
-                await asyncio.sleep(rest if is_known else min(rest, CONFIRM_SECONDS))
+        patience = min(remote.patience, REST_SECONDS_MAX)
+        self._remote = replace(remote, patience=patience)
+        async for told in self._pages.told(position):
+            yield told
+
+    async def _page_after(self, position: str | None) -> Document:
+        after = position or ("now" if self._kwargs["start"] == "now" else None)
+        question = what_happened(after, self._kwargs["kinds"], self._kwargs["pipe"])
+        return await self._remote.ask_async(question)
 
     async def advance(self, batch: Sequence[AdvanceItem]) -> None:
         """Note up to where Airflow has stored what it was told."""
         for position, outcome in batch:
             if not outcome.is_clean:
                 raise LostError(f"told before {position}, and not stored")
-            self._confirmed = position or self._confirmed
+            self._pages.confirm(position)
 
 
 def _key(kwargs: dict[str, Any]) -> Hashable:

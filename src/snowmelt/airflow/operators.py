@@ -3,12 +3,13 @@
 The key of what is asked is written into the task's state store (Airflow 3.3) before it
 is asked for. So a worker that dies, before the answer or after it, is followed by one
 that is told of the same errand; when the errand has ended the key is forgotten, and a
-task that is cleared or tried again asks for another.
+task that is cleared or tried again asks for another. So does one whose try before was
+ended, and its errand with it.
 """
 
 from __future__ import annotations
 
-import uuid
+import threading
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -16,11 +17,22 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow.exceptions import AirflowException
 from airflow.sdk import BaseOperator, BaseOperatorLink
 
+from snowmelt.airflow.asking import (
+    ENDED,
+    KEY,
+    NOT_THERE,
+    TOOK_TOO_LONG,
+    Asking,
+    as_asked,
+    name_of,
+    was_given_up,
+)
 from snowmelt.airflow.hooks import DEFAULT, SnowmeltHook
 from snowmelt.airflow.triggers import ErrandTrigger, is_past
 from snowmelt.clock import SystemClock
 from snowmelt.remote import (
     Document,
+    Remote,
     ServiceError,
     ask_errand,
     cancel_errand,
@@ -30,7 +42,6 @@ from snowmelt.remote import (
 if TYPE_CHECKING:
     from airflow.sdk.definitions.context import Context
 
-KEY = "snowmelt_key"
 LINK = "snowmelt_page"
 SINCE_DAG_RUN = "{{ dag_run.start_date.isoformat() if dag_run.start_date else '' }}"
 _FIELDS = ("pipe", "prefix", "select", "since", "task", "config")
@@ -97,75 +108,41 @@ class SnowmeltRunOperator(BaseOperator):
         self.conn_id, self.deferrable = conn_id, deferrable
         self.poll_interval = poll_interval
         self._errand: int | None = None
+        self._is_ended = False
 
     def execute(self, context: Context) -> Any:
         """Ask, and wait."""
-        remote = SnowmeltHook(self.conn_id).get_conn()
-        found = self._ask(context)
-        self._errand = found["errand"]
-        context["ti"].xcom_push(key="errand", value=self._errand)
-        context["ti"].xcom_push(key=LINK, value=f"{remote.url}/runs")
-        deadline = self._deadline()
-        if found["has_ended"]:
-            return self._finish(context, found)
-        if self.deferrable:
-            self.defer(
-                trigger=ErrandTrigger(
-                    self.conn_id, found["errand"], self.poll_interval, deadline
-                ),
-                method_name="execute_complete",
-            )
-        clock, never = SystemClock(), _never()
-        while not found["has_ended"]:
-            if is_past(deadline):
-                self._time_out(found["errand"])
-            clock.wait(never, min(1.0, self.poll_interval))
-            found = remote.ask(find_errand(found["errand"]))["errand"]
-        return self._finish(context, found)
+        return self._wait(context, self._ask(context))
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Go on when the trigger has seen the errand's end."""
         if "problem" in event:
             raise AirflowException(event["problem"])
         if event.get("timeout"):
-            self._time_out(event["errand"]["errand"])
-        return self._finish(context, event["errand"])
+            self._time_out(context, event["errand"]["errand"])
+        if "lost" in event:
+            return self._lost(context, event["lost"])
+        return self._heard(context, event["errand"])
 
     def on_kill(self) -> None:
-        """Cancel what was asked for: nobody waits for it any more."""
+        """Cancel what was asked for: nobody waits for it any more.
+
+        Airflow calls this from a signal's handler, in the midst of whatever else: what
+        it keeps of the task is left alone. The next try sees why the errand ended.
+        """
+        self._is_ended = True
         if self._errand is not None:
-            self._cancel(self._errand, "its Airflow task was ended")
+            self._cancel(self._errand, ENDED)
 
     # Asking once.
 
     def _ask(self, context: Context) -> Document:
         """Ask under the key of this task; return the errand it is."""
-        wish = self._wish()
-        store = context.get("task_state_store")
+        asking = Asking(self._said, self.log.warning)
+        store, ti = context.get("task_state_store"), context["ti"]
         if store is None:
-            return self._ask_without_store(context, wish)
-        for _ in range(2):
-            key = store.get(KEY)
-            if not key:
-                key = f"{_name(context)}/{uuid.uuid4()}"
-                store.set(KEY, key)
-            try:
-                return self._said(wish | {"key": key})
-            except ServiceError as error:
-                if error.where != "key":
-                    raise
-                # the task was changed since: what it asked for then goes on by itself
-                self.log.warning("another errand is asked for: %s", error)
-                store.delete(KEY)
-        raise AirflowException("no key was good for what is asked")
-
-    def _ask_without_store(self, context: Context, wish: Document) -> Document:
-        """Before Airflow 3.3 a key is the task's name; a failed try is tried anew."""
-        key, number = _name(context), context["ti"].try_number
-        found = self._said(wish | {"key": key})
-        if number > 1 and found["state"] in ("FAILED", "CANCELLED"):
-            return self._said(wish | {"key": f"{key}#{number}"})
-        return found
+            return asking.without_store(name_of(ti), ti.try_number, self._wish())
+        return asking.once(store, name_of(ti), self._wish())
 
     def _said(self, wish: Document) -> Document:
         remote = SnowmeltHook(self.conn_id).get_conn()
@@ -174,6 +151,35 @@ class SnowmeltRunOperator(BaseOperator):
         verb = "asked for" if answer["created"] else "waiting for"
         self.log.info("%s errand %s: %s", verb, found["errand"], found["what"])
         return found
+
+    def _wait(self, context: Context, found: Document) -> Document:
+        """Wait for an errand's end: on a triggerer, or here."""
+        remote = SnowmeltHook(self.conn_id).get_conn()
+        self._errand = found["errand"]
+        context["ti"].xcom_push(key="errand", value=self._errand)
+        context["ti"].xcom_push(key=LINK, value=f"{remote.url}/runs")
+        deadline = self._deadline()
+        if self.deferrable and not found["has_ended"]:
+            self.defer(
+                trigger=ErrandTrigger(
+                    self.conn_id,
+                    found["errand"],
+                    self.poll_interval,
+                    deadline,
+                    found["key"],
+                ),
+                method_name="execute_complete",
+            )
+        clock, never = SystemClock(), threading.Event()
+        while not found["has_ended"]:
+            if is_past(deadline):
+                self._time_out(context, found["errand"])
+            clock.wait(never, min(1.0, self.poll_interval))
+            looked = _look(remote, found)
+            if looked is None:
+                return self._lost(context, found["errand"])
+            found = looked
+        return self._heard(context, found)
 
     def _wish(self) -> Document:
         what = self.what or self._fitting()
@@ -189,10 +195,21 @@ class SnowmeltRunOperator(BaseOperator):
 
     # The end.
 
+    def _heard(self, context: Context, found: Document) -> Document:
+        """Return what came of an errand, or of another if a try before gave it up."""
+        is_kept = context.get("task_state_store") is not None
+        if is_kept and was_given_up(found) and not self._is_ended:
+            self.log.warning("errand %s: %s", found["errand"], found["problem"])
+            return self._wait(context, self._ask(context))
+        return self._finish(context, found)
+
+    def _lost(self, context: Context, errand: int) -> Document:
+        """Ask once more, under the same key: the warehouse was restored meanwhile."""
+        self.log.warning("the service does not know errand %s any more", errand)
+        return self._wait(context, self._ask(context))
+
     def _finish(self, context: Context, found: Document) -> Document:
-        store = context.get("task_state_store")
-        if store is not None:
-            store.delete(KEY)
+        _forget_key(context)
         if found["run_id"]:
             remote = SnowmeltHook(self.conn_id).get_conn()
             page = f"{remote.url}/runs/{found['run_id']}"
@@ -207,26 +224,36 @@ class SnowmeltRunOperator(BaseOperator):
         limit: timedelta | None = self.execution_timeout
         return (SystemClock().now() + limit).isoformat() if limit else None
 
-    def _time_out(self, errand: int) -> NoReturn:
-        self._cancel(errand, "its Airflow task took too long")
+    def _time_out(self, context: Context, errand: int) -> NoReturn:
+        if self._cancel(errand, TOOK_TOO_LONG):
+            _forget_key(context)
         limit = self.execution_timeout
         raise AirflowException(f"errand {errand} took longer than {limit}: cancelled")
 
-    def _cancel(self, errand: int, reason: str) -> None:
+    def _cancel(self, errand: int, reason: str) -> bool:
+        """Cancel an errand. Returns whether the service heard of it."""
         try:
             remote = SnowmeltHook(self.conn_id).get_conn()
             remote.ask(cancel_errand(errand, reason))
         except ServiceError as error:
             self.log.warning("errand %s could not be cancelled: %s", errand, error)
+            return False
+        return True
 
 
-def _name(context: Context) -> str:
-    """Return the name of a task of a DAG run, whichever try it is."""
-    ti = context["ti"]
-    return f"airflow/{ti.dag_id}/{ti.run_id}/{ti.task_id}/{ti.map_index}"
+def _look(remote: Remote, found: Document) -> Document | None:
+    """Return how an errand stands; None if the service knows it no longer."""
+    try:
+        answer = remote.ask(find_errand(found["errand"]))
+    except ServiceError as error:
+        if error.status == NOT_THERE:
+            return None
+        raise
+    return as_asked(answer["errand"], found["key"])
 
 
-def _never() -> Any:
-    import threading
-
-    return threading.Event()
+def _forget_key(context: Context) -> None:
+    """Have the next try ask for another errand."""
+    store = context.get("task_state_store")
+    if store is not None:
+        store.delete(KEY)

@@ -9,12 +9,12 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from snowmelt.airflow.asking import ENDED, look
 from snowmelt.airflow.hooks import SnowmeltHook
 from snowmelt.clock import SystemClock
 from snowmelt.remote import (
     ServiceError,
     cancel_errand,
-    find_errand,
     what_arrived,
 )
 
@@ -25,7 +25,7 @@ class ErrandTrigger(BaseTrigger):
     """Waits until an errand has ended, or until a deadline in ISO 8601.
 
     Looks soon at first, then every `poll_interval` seconds. A triggerer that is started
-    again goes on: all that it needs to know is the errand's number.
+    again goes on: all that it needs to know is the errand's number, and its key.
     """
 
     def __init__(
@@ -34,9 +34,10 @@ class ErrandTrigger(BaseTrigger):
         errand: int,
         poll_interval: float = 5.0,
         deadline: str | None = None,
+        key: str | None = None,
     ) -> None:
         super().__init__()
-        self.conn_id, self.errand = conn_id, errand
+        self.conn_id, self.errand, self.key = conn_id, errand, key
         self.poll_interval, self.deadline = poll_interval, deadline
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -48,16 +49,20 @@ class ErrandTrigger(BaseTrigger):
                 "errand": self.errand,
                 "poll_interval": self.poll_interval,
                 "deadline": self.deadline,
+                "key": self.key,
             },
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield the errand as it ended, `timeout`, or why nobody can say."""
+        """Yield the errand as it ended, `timeout`, `lost`, or why nobody can say."""
         rest = FIRST_LOOK_SECONDS
         try:
             remote = await SnowmeltHook(self.conn_id).get_conn_async()
             while True:
-                found = (await remote.ask_async(find_errand(self.errand)))["errand"]
+                found = await look(remote.ask_async, self.errand, self.key)
+                if found is None:
+                    yield TriggerEvent({"lost": self.errand})
+                    return
                 if found["has_ended"]:
                     yield TriggerEvent({"errand": found})
                     return
@@ -72,7 +77,9 @@ class ErrandTrigger(BaseTrigger):
     async def on_kill(self) -> None:
         """Cancel the errand: a person has ended the task that waits for it."""
         remote = await SnowmeltHook(self.conn_id).get_conn_async()
-        await remote.ask_async(cancel_errand(self.errand, "its Airflow task was ended"))
+        if await look(remote.ask_async, self.errand, self.key) is None:
+            return
+        await remote.ask_async(cancel_errand(self.errand, ENDED))
 
 
 class FilesTrigger(BaseTrigger):

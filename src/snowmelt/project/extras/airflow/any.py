@@ -32,7 +32,7 @@ REFUSED_MAX = 0.01
 )
 def daily() -> None:
     @task
-    def land(params: dict[str, Any]) -> list[str]:
+    def land(params: dict[str, Any]) -> dict[str, Any]:
         return land_files(params["drop"], params["landing"])
 
     publish = SnowmeltRunOperator(task_id="publish", what="run", retries=2)

@@ -35,13 +35,18 @@ SOURCES = (
 )
 def crm_erp() -> None:
     @task
-    def land(params: dict[str, Any]) -> list[str]:
+    def land(params: dict[str, Any]) -> dict[str, Any]:
         return land_files(params["drop"], params["landing"])
 
     landed = land()
     # full extracts: one that is as it was yesterday is known, and counts
     waits = [
-        SnowmeltFilesSensor(task_id=f"wait_for_{source}", pipe=source, timeout=3600)
+        SnowmeltFilesSensor(
+            task_id=f"wait_for_{source}",
+            pipe=source,
+            since=landed["since"],
+            timeout=3600,
+        )
         for source in SOURCES
     ]
     publish = SnowmeltRunOperator(task_id="publish", what="run", retries=2)

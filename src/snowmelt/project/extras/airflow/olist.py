@@ -33,13 +33,15 @@ REFUSED_MAX = 0.01
 )
 def olist() -> None:
     @task
-    def land(params: dict[str, Any]) -> list[str]:
+    def land(params: dict[str, Any]) -> dict[str, Any]:
         return land_files(params["drop"], params["landing"])
 
+    landed = land()
+    # what is as it was before is known, and counts: a day may be run again
     wait_for_orders = SnowmeltFilesSensor(
         task_id="wait_for_orders",
         pipe="orders",
-        since="{{ dag_run.start_date.isoformat() }}",
+        since=landed["since"],
         timeout=3600,
     )
     publish = SnowmeltRunOperator(task_id="publish", what="run", retries=2)
@@ -57,7 +59,7 @@ def olist() -> None:
         log.info("olist: %s", told or "something failed; see the tasks before")
 
     run = publish.output
-    land() >> wait_for_orders >> publish
+    landed >> wait_for_orders >> publish
     notify(check(run))
 
 

@@ -31,13 +31,15 @@ log = logging.getLogger(__name__)
 )
 def retail() -> None:
     @task
-    def land(params: dict[str, Any]) -> list[str]:
+    def land(params: dict[str, Any]) -> dict[str, Any]:
         return land_files(params["drop"], params["landing"])
 
+    landed = land()
+    # what is as it was before is known, and counts: a day may be run again
     wait_for_transactions = SnowmeltFilesSensor(
         task_id="wait_for_transactions",
         pipe="transactions",
-        since="{{ dag_run.start_date.isoformat() }}",
+        since=landed["since"],
         timeout=1800,
     )
     publish = SnowmeltRunOperator(
@@ -60,7 +62,7 @@ def retail() -> None:
 
     run = publish.output
     checked = check(run)
-    land() >> wait_for_transactions >> publish >> report >> checked
+    landed >> wait_for_transactions >> publish >> report >> checked
     notify(checked)
 
 

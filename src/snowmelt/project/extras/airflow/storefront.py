@@ -33,13 +33,15 @@ log = logging.getLogger(__name__)
 )
 def storefront() -> None:
     @task
-    def land(params: dict[str, Any]) -> list[str]:
+    def land(params: dict[str, Any]) -> dict[str, Any]:
         return land_files(params["drop"], params["landing"])
 
+    landed = land()
+    # what is as it was before is known, and counts: a day may be run again
     wait_for_sales = SnowmeltFilesSensor(
         task_id="wait_for_sales",
         pipe="sales",
-        since="{{ dag_run.start_date.isoformat() }}",
+        since=landed["since"],
         timeout=3600,
     )
     publish = SnowmeltRunOperator(task_id="publish", what="tasks", retries=2)
@@ -56,7 +58,7 @@ def storefront() -> None:
         log.info("storefront: %s", told or "something failed; see the tasks before")
 
     run = publish.output
-    land() >> wait_for_sales >> publish
+    landed >> wait_for_sales >> publish
     notify(check(run))
 
 
