@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +12,13 @@ import pytest
 from small_project import OpenSmall, Warm, open_small
 from snowmelt.errors import UnreachableError
 from snowmelt.service.errands.desk import Desk
+from snowmelt.service.errands.failing import problem_of
+from snowmelt.service.errands.since import loads_of
+from snowmelt.warehouse.port import Session
+
+DAY = datetime(2100, 3, 1, tzinfo=UTC)
+Load = tuple[str, str, int]
+"""A load of a history that is made up: the file, how it ended, its rows."""
 
 
 def wish(what: str = "run", **more: Any) -> dict[str, Any]:
@@ -21,6 +30,43 @@ def small(warm: Warm, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open
     root = tmp_path_factory.mktemp("desk") / "shop"
     with open_small(warm.copy(root)) as commands:
         yield commands
+
+
+LOADED, FAILED = "Loaded", "Load failed"
+MADE_UP = """
+    insert into snowmelt.load_history by name
+    select one.* replace (
+        made.file as file_name, made.status as status, made.rows as row_count,
+        made.seq as load_seq, made.loaded_at as last_load_time,
+        made.errors as error_count, made.errors as first_error_line_number
+    )
+    from (select * from snowmelt.load_history limit 1) as one, (
+        select unnest($1::json::struct(
+            file varchar, status varchar, rows bigint, errors bigint, seq bigint,
+            loaded_at timestamptz
+        )[], recursive := true)
+    ) as made
+"""
+
+
+@contextmanager
+def history(small: OpenSmall, loads: Sequence[Load]) -> Iterator[Session]:
+    """Have a service that loaded so by itself, one load a second from DAY on."""
+    with small.warehouse.session() as session, session.rolled_back():
+        last = session.value("select max(load_seq) from snowmelt.load_history")
+        made = [
+            {
+                "file": file,
+                "status": status,
+                "rows": rows,
+                "errors": int(status == FAILED),
+                "seq": last + 1 + number,
+                "loaded_at": (DAY + timedelta(seconds=number)).isoformat(),
+            }
+            for number, (file, status, rows) in enumerate(loads)
+        ]
+        session.execute(MADE_UP, [made])
+        yield session
 
 
 @pytest.mark.parametrize("told_by", ["the loop", "the desk"])
@@ -36,3 +82,29 @@ def test_a_service_that_stops_takes_nothing_new_and_puts_none_on_record(
         desk.ask(wish(key=f"while it stops, says {told_by}"), "somebody")
     assert desk.listed([], None, None, 9)["errands"] == []
     desk.stop()
+
+
+def test_of_thousands_of_loads_all_are_counted_and_none_that_failed_is_hidden(
+    small: OpenSmall,
+) -> None:
+    loads: list[Load] = [("orders_old.csv", FAILED, 0)]
+    loads += [("orders_bad.csv", FAILED, 0), ("orders_mended.csv", FAILED, 0)]
+    loads += [(f"orders_{number}.csv", LOADED, 2) for number in range(1500)]
+    loads += [("orders_mended.csv", LOADED, 5), ("visits_0.csv", FAILED, 0)]
+    with history(small, loads) as session:
+        since = DAY + timedelta(seconds=1)
+        found = loads_of(session, since, None, "orders_")
+        assert [each["file"] for each in found.failed] == ["orders_bad.csv"]
+        assert (found.count, found.failed_count) == (1502, 1)
+        assert (found.row_count, found.error_count) == (3005, 1)
+        assert found.files[:2] == ["orders_mended.csv", "orders_1499.csv"]
+        assert len(found.files) == 100
+        assert len(found.load_seqs) == 1502
+        nothing = loads_of(session, DAY + timedelta(days=1), None, None)
+        assert (nothing.count, nothing.row_count, nothing.load_seqs) == (0, 0, [])
+        broken = [(f"orders_bad_{number}.csv", FAILED, 0) for number in range(30)]
+    with history(small, broken) as session:
+        found = loads_of(session, DAY, None, "orders_bad_")
+    told = problem_of(found.failed, [], None, found.failed_count)
+    assert told.startswith("orders_bad_29.csv:1: ")
+    assert told.endswith(" (and 29 more)")

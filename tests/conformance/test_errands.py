@@ -113,6 +113,38 @@ def test_a_file_that_fails_is_named_with_its_line(
     (service.root / "landing" / "visits_broken.csv").unlink()
 
 
+def test_a_refresh_of_what_is_paused_fails_and_a_run_tells_of_it(
+    service: Serving, client: httpx.Client
+) -> None:
+    shop = Shop(service.root)
+    assert shop("pause", "visits").code == 0
+    shop.land_bytes("visits_paused.csv", f"{VISITS}71,c1,2\n".encode())
+    try:
+        for asked, told in (
+            ({"pipe": "visits"}, "pipe visits is paused: its files wait"),
+            ({"prefix": "visits_pau"}, "visits_paused.csv: pipe visits is paused"),
+        ):
+            errand = do(client, what="refresh", **asked)
+            assert (errand["state"], errand["answer"]["paused"]) == (
+                "FAILED",
+                ["visits"],
+            )
+            assert errand["problem"].startswith(told)
+            assert errand["problem"].endswith("Resume it: snowmelt resume visits")
+        others = [{"what": "refresh", "prefix": "orders_"}, {"what": "run"}]
+        for wish in others:
+            errand = do(client, **wish)
+            assert errand["state"] == "SUCCEEDED", errand
+            assert errand["answer"]["paused"] == ["visits"]
+            assert errand["answer"]["settling"] == []
+    finally:
+        assert shop("resume", "visits").code == 0
+    errand = do(client, what="refresh", pipe="visits")
+    assert (errand["state"], errand["answer"]["paused"]) == ("SUCCEEDED", [])
+    arrived = client.get("/api/v1/arrived?pipe=visits&name=visits_paused.csv").json()
+    assert arrived["loaded"] == 1
+
+
 @pytest.mark.long
 def test_a_selection_is_dbts_and_says_how_each_of_it_stands(
     client: httpx.Client,

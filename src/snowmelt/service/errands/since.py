@@ -6,32 +6,86 @@ of that file, whether it was loaded a moment before or after the question.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from snowmelt.serve.commands import Document
-from snowmelt.service.documents import (
-    HISTORY_COLUMNS,
-    as_documents,
-    last_run_document,
-)
+from snowmelt.service.documents import last_run_document
+from snowmelt.service.errands.failing import FAILURES_MAX, failed_loads
 from snowmelt.warehouse.port import Session
 
-LOADS_MAX = 1000
-_LOADS = f"""
-    select {", ".join(HISTORY_COLUMNS)} from snowmelt.load_history
+FILES_SHOWN = 100
+# Each file counts as its newest version. All of them are counted; only names are few.
+_NEWEST = """
+    select * from snowmelt.load_history
     where last_load_time >= $1 and ($2 is null or pipe_name = $2)
         and file_name glob $3 || '*'
     qualify row_number() over (partition by file_name order by load_seq desc) = 1
-    order by load_seq desc limit {LOADS_MAX}
-"""  # noqa: S608 - columns of ours
+"""
+_COUNTS = f"""
+    select count(*), coalesce(sum(row_count), 0)::bigint,
+        coalesce(sum(error_count), 0)::bigint,
+        count(*) filter (status = 'Load failed'),
+        coalesce(list(load_seq order by load_seq), [])
+    from ({_NEWEST})
+"""  # noqa: S608 - texts of ours
+_FILES = f"""
+    select file_name from ({_NEWEST}) order by load_seq desc limit {FILES_SHOWN}
+"""  # noqa: S608 - texts of ours
+_FAILED_COLUMNS = (
+    *("file_name", "first_error_line_number", "first_error_column_name"),
+    *("first_error_message", "status"),
+)
+_FAILED = f"""
+    select {", ".join(_FAILED_COLUMNS)} from ({_NEWEST}) where status = 'Load failed'
+    order by load_seq desc limit {FAILURES_MAX}
+"""  # noqa: S608 - texts of ours
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Loads that an errand tells of: all are counted, the newest are named.
+
+    `failed`: the newest that could not be loaded, of `failed_count` in all.
+    """
+
+    count: int
+    row_count: int
+    error_count: int
+    files: list[str]
+    failed: list[Document]
+    failed_count: int
+    load_seqs: list[int]
+
+    @classmethod
+    def of(cls, loads: Sequence[Document]) -> Loaded:
+        """Return them of load records, newest first."""
+        broken = [each for each in loads if each["status"] == "Load failed"]
+        return cls(
+            len(loads),
+            sum(each["row_count"] for each in loads),
+            sum(each["error_count"] for each in loads),
+            [each["file_name"] for each in loads[:FILES_SHOWN]],
+            failed_loads(broken),
+            len(broken),
+            sorted(each["load_seq"] for each in loads),
+        )
 
 
 def loads_of(
     session: Session, since: datetime, pipe: str | None, prefix: str | None
-) -> list[Document]:
-    """Return the newest load of each file that was loaded since, newest first."""
-    rows = session.rows(_LOADS, [since, pipe, _literal(prefix or "")])
-    return as_documents(HISTORY_COLUMNS, rows)
+) -> Loaded:
+    """Return the newest load of each file that was loaded since."""
+    given = [since, pipe, _literal(prefix or "")]
+    ((count, rows, errors, failed_count, load_seqs),) = session.rows(_COUNTS, given)
+    broken = [
+        dict(zip(_FAILED_COLUMNS, row, strict=True))
+        for row in session.rows(_FAILED, given)
+    ]
+    files = [name for (name,) in session.rows(_FILES, given)]
+    failed = failed_loads(broken)
+    return Loaded(count, rows, errors, files, failed, failed_count, load_seqs)
 
 
 def run_of(session: Session, since: datetime) -> Document | None:
