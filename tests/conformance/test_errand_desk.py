@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from small_project import OpenSmall, Warm, open_small
-from snowmelt.errors import UnreachableError
+from snowmelt.errors import UnreachableError, UsageError
 from snowmelt.service.errands.desk import Desk
 from snowmelt.service.errands.failing import problem_of
+from snowmelt.service.errands.happenings import happenings_document
 from snowmelt.service.errands.since import loads_of
 from snowmelt.warehouse.port import Session
 
@@ -108,3 +109,47 @@ def test_of_thousands_of_loads_all_are_counted_and_none_that_failed_is_hidden(
     told = problem_of(found.failed, [], None, found.failed_count)
     assert told.startswith("orders_bad_29.csv:1: ")
     assert told.endswith(" (and 29 more)")
+
+
+def told(session: Session, after: str, limit: int = 9) -> tuple[list[str], str]:
+    """Return the files that were loaded after a position, and the next one."""
+    page = happenings_document(session, after, ["loaded"], None, limit)
+    assert all("mark" not in each for each in page["happenings"])
+    return [each["file"] for each in page["happenings"]], page["next"]
+
+
+@pytest.mark.parametrize("again", [1, 3, 5], ids=["behind", "level", "ahead"])
+def test_a_position_in_a_history_that_was_restored_over_is_refused(
+    small: OpenSmall, again: int
+) -> None:
+    lost: list[Load] = [(f"orders_lost_{number}.csv", LOADED, 1) for number in range(3)]
+    anew: list[Load] = [
+        (f"orders_new_{number}.csv", LOADED, 1) for number in range(again)
+    ]
+    with history(small, []) as session:
+        _, kept = told(session, "now")
+    with history(small, lost) as session:
+        files, first = told(session, kept, 1)
+        assert files == ["orders_lost_0.csv"]
+        files, last = told(session, first)
+        assert files == ["orders_lost_1.csv", "orders_lost_2.csv"]
+        assert told(session, last) == ([], last) == told(session, "now")
+    with history(small, anew) as session:
+        for gone in (first, last):
+            with pytest.raises(UsageError, match="restored, or made anew") as refused:
+                told(session, gone)
+            assert "`now`" in refused.value.remedy
+        files, _ = told(session, kept)
+        assert files == [file for file, *_ in anew]
+
+
+def test_a_position_of_the_version_before_marks_is_good_until_it_is_ahead(
+    small: OpenSmall,
+) -> None:
+    with history(small, [("orders_a.csv", LOADED, 1)]) as session:
+        _, now = told(session, "now")
+        number, _, rest = now.partition("-")
+        run_id = rest.partition(".")[2]
+        assert told(session, f"{number}.{run_id}") == ([], now)
+        with pytest.raises(UsageError, match="restored, or made anew"):
+            told(session, f"{int(number) + 1}.{run_id}")
