@@ -14,7 +14,7 @@ from snowmelt.errors import UnreachableError, UsageError
 from snowmelt.service.errands.desk import Desk
 from snowmelt.service.errands.failing import problem_of
 from snowmelt.service.errands.happenings import happenings_document
-from snowmelt.service.errands.since import loads_of
+from snowmelt.service.errands.since import loads_of, unmended
 from snowmelt.warehouse.port import Session
 
 DAY = datetime(2100, 3, 1, tzinfo=UTC)
@@ -109,6 +109,25 @@ def test_of_thousands_of_loads_all_are_counted_and_none_that_failed_is_hidden(
     told = problem_of(found.failed, [], None, found.failed_count)
     assert told.startswith("orders_bad_29.csv:1: ")
     assert told.endswith(" (and 29 more)")
+
+
+def test_what_failed_before_counts_until_it_is_loaded_or_gone(small: OpenSmall) -> None:
+    loads: list[Load] = [
+        ("orders_warm_0.csv", FAILED, 0),
+        ("orders_warm_1.csv", FAILED, 0),
+        ("orders_gone.csv", FAILED, 0),
+        ("orders_warm_1.csv", LOADED, 1),
+        ("orders_warm_2.csv", FAILED, 0),
+    ]
+    stage = small.loop.parts.stage
+    times = (DAY, DAY + timedelta(seconds=4))
+    with history(small, loads) as session:
+        before = unmended(session, stage, times, None, None)
+        since = loads_of(session, times[1], None, None).and_failed(before)
+        assert not unmended(session, stage, times, None, "orders_warm_1")
+    files = [each["file"] for each in since.failed]
+    assert files == ["orders_warm_2.csv", "orders_warm_0.csv"]
+    assert (since.count, since.failed_count) == (1, 2)
 
 
 def told(session: Session, after: str, limit: int = 9) -> tuple[list[str], str]:

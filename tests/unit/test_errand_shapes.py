@@ -119,7 +119,7 @@ def test_what_was_triggered_is_a_run_of_that_job_whatever_its_steps(name: str) -
     given: dict[str, Any] = {"cause": "a test"}
     if name == "run":
         given["steps_override"] = ["dbt build --full-refresh"]
-    wish = wish_of(job, given, since="2026-11-28T13:00:00+00:00")
+    wish = wish_of(job, given, {"since": "2026-11-28T13:00:00+00:00"})
     fitting = [each.name for each in jobs if each.fits(wish)]
     assert fitting == [name]
     assert ("since" in wish["asked"]) is (name == "refresh orders")

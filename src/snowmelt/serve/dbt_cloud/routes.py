@@ -227,26 +227,33 @@ class DbtCloud:
 
     async def _ask(self, request: Request, given: dict[str, Any]) -> Response:
         job, who = self._offer(request), identity_of(request).name
-        since = await run_in_threadpool(partial(self._told_until, job))
-        wish = wish_of(job, given, since)
+        told = await run_in_threadpool(partial(self._told_until, job))
+        wish = wish_of(job, given, told)
         document = await run_in_threadpool(partial(self._errands.ask, wish, who))
         return _shaped(self._run(request, document["errand"]))
 
-    def _told_until(self, job: Offer) -> str | None:
-        """Return when the newest run of a job that told what it found was asked for.
+    def _told_until(self, job: Offer) -> dict[str, str]:
+        """Return from when on a run of a job has to tell what became of files.
 
-        What became of files since then no run of it has told, and the next one has to.
+        `since`: when the newest run that told what it found was asked for; what came
+        after that no run has told. `unmended_since`: when the last success was, or else
+        the first run that failed.
         """
+        found: dict[str, str] = {}
         before: int | None = None
         for _ in range(LOOKED_AT // LIMIT_MAX):
             listed = self._errands.listed(_TELLING, None, before, LIMIT_MAX)
             for errand in listed["errands"]:
-                if job.fits(errand):
-                    return str(errand["asked_at"])
+                if not job.fits(errand):
+                    continue
+                found.setdefault("since", errand["asked_at"])
+                found["unmended_since"] = errand["asked_at"]
+                if errand["state"] == "SUCCEEDED":
+                    return found
             before = listed["next"]
             if before is None:
                 break
-        return None
+        return found
 
     # Runs.
 

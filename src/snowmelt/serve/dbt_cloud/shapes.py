@@ -136,11 +136,12 @@ def _between(start: str | None, end: str | None) -> str:
 
 
 def wish_of(
-    job: Offer, given: dict[str, Any], since: str | None = None
+    job: Offer, given: dict[str, Any], told: dict[str, str] | None = None
 ) -> dict[str, Any]:
     """Return the errand that a trigger's body asks for.
 
-    `since`: what the service did by itself from then on is part of it, if it loads.
+    `told`: from when on (`since`, `unmended_since`) what the service did by itself is
+    part of it, if it loads.
 
     Raises UsageError for what is asked and cannot be done: a run that does something
     else than its caller thinks is worse than none.
@@ -150,8 +151,8 @@ def wish_of(
         raise UsageError("cause", "This field is required.")
     for name, value in given.items():
         if name not in ("cause", "steps_override") and value not in (None, False, []):
-            told = "runs have the project's own branch, schemas, target and threads"
-            raise UsageError(str(name)[:80], f"it cannot be overridden here: {told}")
+            own = "runs have the project's own branch, schemas, target and threads"
+            raise UsageError(str(name)[:80], f"it cannot be overridden here: {own}")
     what, asked = job.what, dict(job.asked)
     steps = given.get("steps_override")
     if steps is not None:
@@ -159,8 +160,8 @@ def wish_of(
             raise UsageError("steps_override", f"job '{job.name}' takes no steps")
         what, asked = _of_steps(steps)
     asked |= {JOB: job.id}
-    if since and "since" in FITTING[what]:
-        asked["since"] = since
+    if told and "since" in FITTING[what]:
+        asked |= told
     return {"what": what, "asked": asked, "key": None, "cause": cause[:1000]}
 
 

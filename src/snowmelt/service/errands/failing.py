@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ FAILURES_MAX = 20
 _TESTS = ("data_tests", "tests")
 
 
-def failed_loads(loads: list[Document]) -> list[Document]:
+def failed_loads(loads: Sequence[Document]) -> list[Document]:
     """Return the files that could not be loaded: the name, the line, and why."""
     return [
         {

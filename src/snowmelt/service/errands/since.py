@@ -7,15 +7,18 @@ of that file, whether it was loaded a moment before or after the question.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
+from snowmelt.landing.stage import Stage
 from snowmelt.serve.commands import Document
 from snowmelt.service.documents import last_run_document
 from snowmelt.service.errands.failing import FAILURES_MAX, failed_loads
 from snowmelt.warehouse.port import Session
 
 FILES_SHOWN = 100
+UNMENDED_MAX = 1000
+"""Of so many files that failed long ago it is looked if they are still there."""
 # Each file counts as its newest version. All of them are counted; only names are few.
 _NEWEST = """
     select * from snowmelt.load_history
@@ -41,6 +44,11 @@ _FAILED = f"""
     select {", ".join(_FAILED_COLUMNS)} from ({_NEWEST}) where status = 'Load failed'
     order by load_seq desc limit {FAILURES_MAX}
 """  # noqa: S608 - texts of ours
+_UNMENDED = f"""
+    select {", ".join(_FAILED_COLUMNS)}, load_seq from ({_NEWEST})
+    where status = 'Load failed' and last_load_time < $4
+    order by load_seq desc limit {UNMENDED_MAX}
+"""  # noqa: S608 - texts of ours
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,14 @@ class Loaded:
     failed: list[Document]
     failed_count: int
     load_seqs: list[int]
+
+    def and_failed(self, more: Sequence[Document]) -> Loaded:
+        """Return them with loads that failed before, and fail it still."""
+        return replace(
+            self,
+            failed=[*self.failed, *failed_loads(more)][:FAILURES_MAX],
+            failed_count=self.failed_count + len(more),
+        )
 
     @classmethod
     def of(cls, loads: Sequence[Document]) -> Loaded:
@@ -86,6 +102,27 @@ def loads_of(
     files = [name for (name,) in session.rows(_FILES, given)]
     failed = failed_loads(broken)
     return Loaded(count, rows, errors, files, failed, failed_count, load_seqs)
+
+
+def unmended(
+    session: Session,
+    stage: Stage,
+    times: tuple[datetime, datetime],
+    pipe: str | None,
+    prefix: str | None,
+) -> list[Document]:
+    """Return loads that failed between two instants, of files that are as they were.
+
+    A file is none of them once a version of it is loaded, or it is gone.
+    """
+    since, before = times
+    given = [since, pipe, _literal(prefix or ""), before]
+    names = (*_FAILED_COLUMNS, "load_seq")
+    found = [
+        dict(zip(names, row, strict=True)) for row in session.rows(_UNMENDED, given)
+    ]
+    there = stage.looks([each["file_name"] for each in found])
+    return [each for each in found if there[each["file_name"]] is not None]
 
 
 def run_of(session: Session, since: datetime) -> Document | None:

@@ -15,7 +15,13 @@ from snowmelt.serve.errand_state import ErrandState
 from snowmelt.service.documents import SCHEMA_VERSION, run_document
 from snowmelt.service.errands.failing import failed_nodes, problem_of
 from snowmelt.service.errands.ledger import Wish
-from snowmelt.service.errands.since import FILES_SHOWN, Loaded, loads_of, run_of
+from snowmelt.service.errands.since import (
+    FILES_SHOWN,
+    Loaded,
+    loads_of,
+    run_of,
+    unmended,
+)
 from snowmelt.service.loading import Loading
 from snowmelt.service.loop import Loop
 from snowmelt.service.questions import read_instant
@@ -153,9 +159,17 @@ class Work:
         since = read_instant("since", asked.get("since"))
         if since is None:
             return Loaded.of(document["loads"])
+        which = (asked.get("pipe"), asked.get("prefix"))
+        earlier = read_instant("unmended_since", asked.get("unmended_since"))
         with self._parts.warehouse.snapshot() as session:
             document["run"] = document["run"] or run_of(session, since)
-            return loads_of(session, since, asked.get("pipe"), asked.get("prefix"))
+            loaded = loads_of(session, since, *which)
+            if earlier is None or earlier >= since:
+                return loaded
+            times = (earlier, since)
+            return loaded.and_failed(
+                unmended(session, self._parts.stage, times, *which)
+            )
 
     def _left_waiting(self, paused: list[str], asked: dict[str, Any]) -> Iterator[str]:
         """Yield why what a refresh asked for was not even looked at.
