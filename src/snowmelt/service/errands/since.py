@@ -29,8 +29,7 @@ _NEWEST = """
 _COUNTS = f"""
     select count(*), coalesce(sum(row_count), 0)::bigint,
         coalesce(sum(error_count), 0)::bigint,
-        count(*) filter (status = 'Load failed'),
-        coalesce(list(load_seq order by load_seq), [])
+        count(*) filter (status = 'Load failed')
     from ({_NEWEST})
 """  # noqa: S608 - texts of ours
 _FILES = f"""
@@ -45,7 +44,7 @@ _FAILED = f"""
     order by load_seq desc limit {FAILURES_MAX}
 """  # noqa: S608 - texts of ours
 _UNMENDED = f"""
-    select {", ".join(_FAILED_COLUMNS)}, load_seq from ({_NEWEST})
+    select {", ".join(_FAILED_COLUMNS)} from ({_NEWEST})
     where status = 'Load failed' and last_load_time < $4
     order by load_seq desc limit {UNMENDED_MAX}
 """  # noqa: S608 - texts of ours
@@ -64,7 +63,6 @@ class Loaded:
     files: list[str]
     failed: list[Document]
     failed_count: int
-    load_seqs: list[int]
 
     def and_failed(self, more: Sequence[Document]) -> Loaded:
         """Return them with loads that failed before, and fail it still."""
@@ -85,7 +83,6 @@ class Loaded:
             [each["file_name"] for each in loads[:FILES_SHOWN]],
             failed_loads(broken),
             len(broken),
-            sorted(each["load_seq"] for each in loads),
         )
 
 
@@ -94,14 +91,14 @@ def loads_of(
 ) -> Loaded:
     """Return the newest load of each file that was loaded since."""
     given = [since, pipe, _literal(prefix or "")]
-    ((count, rows, errors, failed_count, load_seqs),) = session.rows(_COUNTS, given)
+    ((count, rows, errors, failed_count),) = session.rows(_COUNTS, given)
     broken = [
         dict(zip(_FAILED_COLUMNS, row, strict=True))
         for row in session.rows(_FAILED, given)
     ]
     files = [name for (name,) in session.rows(_FILES, given)]
     failed = failed_loads(broken)
-    return Loaded(count, rows, errors, files, failed, failed_count, load_seqs)
+    return Loaded(count, rows, errors, files, failed, failed_count)
 
 
 def unmended(
@@ -117,9 +114,9 @@ def unmended(
     """
     since, before = times
     given = [since, pipe, _literal(prefix or ""), before]
-    names = (*_FAILED_COLUMNS, "load_seq")
     found = [
-        dict(zip(names, row, strict=True)) for row in session.rows(_UNMENDED, given)
+        dict(zip(_FAILED_COLUMNS, row, strict=True))
+        for row in session.rows(_UNMENDED, given)
     ]
     there = stage.looks([each["file_name"] for each in found])
     return [each for each in found if there[each["file_name"]] is not None]

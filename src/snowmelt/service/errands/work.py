@@ -132,7 +132,6 @@ class Work:
             "row_count": loaded.row_count,
             "error_count": loaded.error_count,
             "files": loaded.files,
-            "load_seqs": loaded.load_seqs,
             "failed_loads": loaded.failed,
             "failed_count": loaded.failed_count,
             "held": document["held"][:FILES_SHOWN],
