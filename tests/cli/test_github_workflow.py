@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from jinja2 import Environment
 
 from shop import SNOWMELT
 from snowmelt.project.extras import GITHUB, SAMPLES, WORKFLOW, write_extras
@@ -102,6 +103,37 @@ def test_it_may_do_what_it_has_to_and_no_more() -> None:
     assert fork in document["jobs"]["plan"]["if"]
     assert document["jobs"]["apply"]["environment"] == "production"
     assert "secrets." not in json.dumps(document["jobs"]["check"])
+
+
+def expressed(text: str, **github: object) -> str:
+    """Return a value of the workflow with its expressions worked out."""
+
+    def work_out(found: re.Match[str]) -> str:
+        words = found[1].replace("&&", "and").replace("||", "or")
+        return str(Environment().compile_expression(words)(github=github))
+
+    return re.sub(r"\$\{\{(.*?)\}\}", work_out, text)
+
+
+def test_a_newer_change_of_a_pull_request_cancels_and_a_merge_never_does() -> None:
+    document = workflow()
+
+    def told(name: str, run: int, event: str, ref: str) -> str:
+        text = str(document["concurrency"][name])
+        return expressed(text, event_name=event, ref=ref, run_id=run)
+
+    changes = [(1, "refs/pull/7/merge"), (2, "refs/pull/7/merge")]
+    changes += [(3, "refs/pull/8/merge")]
+    groups = [told("group", run, "pull_request", ref) for run, ref in changes]
+    assert groups[0] == groups[1] != groups[2]
+    assert told("cancel-in-progress", 1, "pull_request", "x") == "True"
+    main = "refs/heads/main"
+    assert len({told("group", run, "push", main) for run in range(3)}) == 3
+    assert told("cancel-in-progress", 1, "push", main) == "False"
+    # GitHub lets one run wait, and cancels it for the next, unless it is told to queue
+    applied = document["jobs"]["apply"]["concurrency"]
+    assert (applied["queue"], applied["cancel-in-progress"]) == ("max", False)
+    assert "${{" not in applied["group"]
 
 
 def test_init_writes_what_is_asked_for_and_never_over(tmp_path: Path) -> None:

@@ -151,6 +151,80 @@ def test_files_that_come_again_as_they_were_have_arrived(
     assert (nothing["files"], arrived(nothing)) == ([], 0)
 
 
+def test_a_refresh_of_what_is_paused_fails_and_a_run_tells_of_it(
+    service: Serving, client: httpx.Client
+) -> None:
+    shop = Shop(service.root)
+    assert shop("pause", "visits").code == 0
+    shop.land_bytes("visits_paused.csv", f"{VISITS}71,c1,2\n".encode())
+    try:
+        for asked, told in (
+            ({"pipe": "visits"}, "pipe visits is paused: its files wait"),
+            ({"prefix": "visits_pau"}, "visits_paused.csv: pipe visits is paused"),
+        ):
+            errand = do(client, what="refresh", **asked)
+            assert (errand["state"], errand["answer"]["paused"]) == (
+                "FAILED",
+                ["visits"],
+            )
+            assert errand["problem"].startswith(told)
+            assert errand["problem"].endswith("Resume it: snowmelt resume visits")
+        others = [{"what": "refresh", "prefix": "orders_"}, {"what": "run"}]
+        for wish in others:
+            errand = do(client, **wish)
+            assert errand["state"] == "SUCCEEDED", errand
+            assert errand["answer"]["paused"] == ["visits"]
+            assert errand["answer"]["settling"] == []
+    finally:
+        assert shop("resume", "visits").code == 0
+    errand = do(client, what="refresh", pipe="visits")
+    assert (errand["state"], errand["answer"]["paused"]) == ("SUCCEEDED", [])
+    arrived = client.get("/api/v1/arrived?pipe=visits&name=visits_paused.csv").json()
+    assert arrived["loaded"] == 1
+
+
+def test_a_job_tells_of_what_failed_since_it_ran_and_where_it_is_seen(
+    service: Serving, client: httpx.Client
+) -> None:
+    def triggered(job: int, **headers: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        runs = "/api/v2/accounts/1"
+        path, cause = f"{runs}/jobs/{job}/run/", {"cause": "a test"}
+        asked = client.post(path, json=cause, headers=headers).json()["data"]
+        ended(client, asked["id"])
+        return asked, client.get(f"{runs}/runs/{asked['id']}/").json()["data"]
+
+    jobs = client.get("/api/v2/accounts/1/jobs/").json()["data"]
+    refresh = next(each["id"] for each in jobs if each["name"] == "refresh visits")
+    assert [triggered(job)[1]["status"] for job in (1, refresh)] == [10, 10]
+    bad = f"{VISITS}1,c1,2\n2,c1,several\n"
+    Shop(service.root).land_bytes("visits_several.csv", bad.encode())
+    until(
+        lambda: client.get("/api/v1/arrived?pipe=visits&name=*several*").json()[
+            "failed"
+        ],
+        "the service does not look at it by itself",
+    )
+    for job in (1, refresh):
+        asked, run = triggered(job, **{"x-forwarded-proto": "https"})
+        assert run["job_definition_id"] == job
+        assert run["status_message"].startswith("visits_several.csv:3: pages: ")
+        assert run["status"] == 20
+        # a name of ours, and a proxy that says how it is asked
+        assert asked["href"].startswith("https://127.0.0.1:")
+        # who tries again has not mended it
+        assert [triggered(job)[1]["status"] for _ in range(2)] == [20, 20]
+    (service.root / "landing" / "visits_several.csv").unlink()
+    assert [triggered(job)[1]["status"] for job in (1, refresh)] == [10, 10]
+    _, run = triggered(1)
+    assert run["href"] == f"{service.url}/errands/{run['id']}"
+    seen = client.get(run["href"])
+    leads_to = f"/runs/{run['snowmelt_run_id']}" if run["snowmelt_run_id"] else "/runs"
+    assert (seen.status_code, seen.headers["location"]) == (307, leads_to)
+    assert client.get(leads_to).status_code == 200
+    with service.client(service.viewer) as viewer:
+        assert viewer.get(run["href"]).headers["location"] == "/runs"
+
+
 @pytest.mark.long
 def test_a_selection_is_dbts_and_says_how_each_of_it_stands(
     client: httpx.Client,

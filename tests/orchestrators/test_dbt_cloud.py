@@ -69,6 +69,10 @@ def stock():
         assert results.json()["results"], "nothing was built"
         runs = hook.list_job_runs(order_by="-id")
         assert [run["id"] for run in runs[0].json()["data"]] == [3, 2, 1]
+        of_job = hook.list_job_runs(job_definition_id=1, order_by="-id")
+        assert [run["id"] for run in of_job[0].json()["data"]] == [3, 1]
+        leads_to = {run["href"].partition(":")[0] for run in runs[0].json()["data"]}
+        assert leads_to == {"https"}, leads_to
         done = hook.get_job_runs(payload={"status__in": "[1, 2, 3]"}).json()["data"]
         assert done == [], done
 

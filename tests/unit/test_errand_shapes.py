@@ -51,6 +51,8 @@ models:
 
 def asks(*steps: str) -> tuple[str, dict[str, Any]]:
     wish = wish_of(RUN, {"cause": "a test", "steps_override": list(steps)})
+    job = wish["asked"].pop("job")
+    assert job == RUN.id
     return wish["what"], wish["asked"]
 
 
@@ -108,6 +110,23 @@ def test_an_offer_keeps_its_number_whatever_comes_and_goes() -> None:
     }
     assert few.items() <= many.items()
     assert len(set(many.values())) == len(many)
+
+
+@pytest.mark.parametrize("name", ["run", "rebuild", "refresh orders"])
+def test_what_was_triggered_is_a_run_of_that_job_whatever_its_steps(name: str) -> None:
+    jobs = offers_of(["orders"], has_tasks=True)
+    job = next(each for each in jobs if each.name == name)
+    given: dict[str, Any] = {"cause": "a test"}
+    if name == "run":
+        given["steps_override"] = ["dbt build --full-refresh"]
+    wish = wish_of(job, given, {"since": "2026-11-28T13:00:00+00:00"})
+    fitting = [each.name for each in jobs if each.fits(wish)]
+    assert fitting == [name]
+    assert ("since" in wish["asked"]) is (name == "refresh orders")
+    # what was asked for otherwise, or before jobs were kept, is as it looks
+    by_hand = {"what": wish["what"], "asked": {"pipe": wish["asked"].get("pipe")}}
+    looks = [each.name for each in jobs if each.fits(by_hand)]
+    assert looks == ["rebuild" if name == "run" else name]
 
 
 @given(

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import escape
+from starlette.datastructures import Headers
 from starlette.types import Receive, Scope, Send
 
 from snowmelt.errors import ConfigError, UnreachableError, UsageError
@@ -200,6 +201,29 @@ def test_a_door_knows_its_names(sessions: Sessions) -> None:
     for host in ("10.0.0.1:8321", "snow.example", "snow.example:443"):
         assert wide.knows(host), host
     assert not wide.knows("evil.example:8321")
+
+
+@pytest.mark.parametrize(
+    ("host", "said", "wanted"),
+    [
+        ("localhost:8321", "", "http"),
+        ("127.0.0.1:8321", "", "http"),
+        ("127.0.0.1:8321", "https", "http"),  # by no name of ours: nobody's word
+        ("snow.example", "", "https"),
+        ("snow.example:8443", "", "https"),
+        ("snow.example:8321", "", "http"),
+        ("snow.example:8321", "https", "https"),
+        ("snow.example", "http", "http"),
+        ("snow.example", "https, http", "https"),
+        ("snow.example", "javascript", "https"),
+    ],
+)
+def test_a_door_says_how_it_is_asked(
+    sessions: Sessions, host: str, said: str, wanted: str
+) -> None:
+    door = Door(sessions, 8321, ("snow.example",))
+    headers = Headers({"host": host} | ({"x-forwarded-proto": said} if said else {}))
+    assert door.origin(headers) == f"{wanted}://{host}"
 
 
 def test_other_machines_need_a_key(users: Users) -> None:

@@ -91,6 +91,20 @@ class Door:
             return False
         return name == "localhost" or self._is_address(name)
 
+    def origin(self, headers: Headers) -> str:
+        """Return scheme and host of these pages as whoever asks knows them.
+
+        By a name of ours the question may come through a proxy: what that says of the
+        scheme is believed, and where it says nothing, another port than ours has TLS.
+        """
+        host = headers["host"]
+        parts = urlsplit(f"//{host}")
+        said = headers.get("x-forwarded-proto", "").split(",")[0].strip().lower()
+        if parts.hostname in self.hosts and said in ("http", "https"):
+            return f"{said}://{host}"
+        is_own = (parts.port or 80) == self.port
+        return f"{'http' if is_own else 'https'}://{host}"
+
     def _is_address(self, name: str) -> bool:
         try:
             address = ipaddress.ip_address(name)

@@ -14,6 +14,7 @@ from snowmelt.serve.dbt_cloud.routes import dbt_cloud_routes
 from snowmelt.serve.errands import errand_routes
 from snowmelt.serve.live import Broadcast
 from snowmelt.serve.pages.connect import connect_routes
+from snowmelt.serve.pages.errands import errand_pages
 from snowmelt.serve.pages.site import Site
 from snowmelt.serve.pages.sql import sql_routes
 from snowmelt.serve.server_thread import SocketServer
@@ -119,17 +120,18 @@ class Windows:
             self._loop.alerting.changed = self.refresh
         more = [
             *sql_routes(site, Asking(parts, PersonalVeil(parts))),
-            *((*connect_routes(site), *self._errands()) if acts else ()),
+            *((*connect_routes(site), *self._errands(site)) if acts else ()),
         ]
         app = make_web_app(site, metrics.read, GoldTables(parts), more)
         self._door, self._pages = door, WebServer(app, door.bound, broadcast)
         self.opening = Opening(url=door.url, link=door.make_link()["link"])
 
-    def _errands(self) -> list[Route]:
+    def _errands(self, site: Site) -> list[Route]:
         """Return what other schedulers ask through."""
         return [
             *errand_routes(self._desk),
-            *dbt_cloud_routes(self._desk, DbtFacts(self._loop)),
+            *errand_pages(self._desk),
+            *dbt_cloud_routes(self._desk, DbtFacts(self._loop), site.door),
         ]
 
     def _make_link(self) -> Document:

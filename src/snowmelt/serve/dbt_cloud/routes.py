@@ -33,11 +33,13 @@ from snowmelt.serve.dbt_cloud.shapes import (
     wish_of,
 )
 from snowmelt.serve.errands import Errands, read_number
-from snowmelt.serve.guard import identity_of
+from snowmelt.serve.guard import Door, identity_of
 
 LIMIT_MAX = 100
 LOOKED_AT = 1000
 """So many of the newest errands a list of runs is made of."""
+_TELLING = ["SUCCEEDED", "FAILED"]
+"""How runs end that say what became of files."""
 ARTIFACTS = ("manifest.json", "run_results.json")
 Answer = Callable[[Request], Awaitable[Response]]
 
@@ -60,9 +62,9 @@ class _RefusedError(Exception):
         super().__init__(told)
 
 
-def dbt_cloud_routes(errands: Errands, project: DbtProject) -> list[Route]:
+def dbt_cloud_routes(errands: Errands, project: DbtProject, door: Door) -> list[Route]:
     """Return what answers clients of dbt Cloud, with and without a slash at the end."""
-    api = DbtCloud(errands, project)
+    api = DbtCloud(errands, project, door)
     account = "/accounts/{account:int}"
     environments = "/projects/{project:int}/environments"
     answers: list[tuple[str, str, Answer]] = [
@@ -133,9 +135,10 @@ def _shaped(
 class DbtCloud:
     """Answers as dbt Cloud would."""
 
-    def __init__(self, errands: Errands, project: DbtProject) -> None:
+    def __init__(self, errands: Errands, project: DbtProject, door: Door) -> None:
         self._errands = errands
         self._project = project
+        self._door = door
 
     async def accounts(self, request: Request) -> Response:
         """List the one account."""
@@ -216,22 +219,46 @@ class DbtCloud:
             raise _RefusedError(400, "JSON parse error") from None
         if not isinstance(given, dict):
             raise _RefusedError(400, "Expected a JSON object")
-        return await self._ask(request, wish_of(self._offer(request), given))
+        return await self._ask(request, given)
 
     async def rerun(self, request: Request) -> Response:
         """Run a job again: what is loaded and published already is not done twice."""
-        job = self._offer(request)
-        return await self._ask(request, wish_of(job, {"cause": "Rerun"}))
+        return await self._ask(request, {"cause": "Rerun"})
 
-    async def _ask(self, request: Request, wish: dict[str, Any]) -> Response:
-        who = identity_of(request).name
+    async def _ask(self, request: Request, given: dict[str, Any]) -> Response:
+        job, who = self._offer(request), identity_of(request).name
+        told = await run_in_threadpool(partial(self._told_until, job))
+        wish = wish_of(job, given, told)
         document = await run_in_threadpool(partial(self._errands.ask, wish, who))
         return _shaped(self._run(request, document["errand"]))
+
+    def _told_until(self, job: Offer) -> dict[str, str]:
+        """Return from when on a run of a job has to tell what became of files.
+
+        `since`: when the newest run that told what it found was asked for; what came
+        after that no run has told. `unmended_since`: when the last success was, or else
+        the first run that failed.
+        """
+        found: dict[str, str] = {}
+        before: int | None = None
+        for _ in range(LOOKED_AT // LIMIT_MAX):
+            listed = self._errands.listed(_TELLING, None, before, LIMIT_MAX)
+            for errand in listed["errands"]:
+                if not job.fits(errand):
+                    continue
+                found.setdefault("since", errand["asked_at"])
+                found["unmended_since"] = errand["asked_at"]
+                if errand["state"] == "SUCCEEDED":
+                    return found
+            before = listed["next"]
+            if before is None:
+                break
+        return found
 
     # Runs.
 
     def _run(self, request: Request, errand: Document) -> Document:
-        return run_document(errand, self._offers(), str(request.base_url).rstrip("/"))
+        return run_document(errand, self._offers(), self._door.origin(request.headers))
 
     async def _errand(self, request: Request) -> Document:
         number = request.path_params["run"]

@@ -15,6 +15,7 @@ from typing import Any
 
 from snowmelt.errors import UsageError
 from snowmelt.serve.commands import Document
+from snowmelt.serve.errands import FITTING
 
 ACCOUNT = PROJECT = ENVIRONMENT = 1
 """A service is one account with one project in one environment."""
@@ -24,6 +25,8 @@ OF_STATUS = {number: state for state, number in STATUSES.items()}
 NON_TERMINAL_STARTING = 2
 """dbt Cloud's `Starting`, which no errand has."""
 BUILDING = ("build", "run", "test", "seed", "snapshot")
+JOB = "job"
+"""What was asked for has the job that was triggered under this name."""
 _PIPE_IDS_FROM = 1_000_000
 _SELECTS = ("--select", "-s", "--models", "-m")
 
@@ -39,10 +42,17 @@ class Offer:
     asked: tuple[tuple[str, Any], ...] = ()
 
     def fits(self, errand: Document) -> bool:
-        """Is an errand a run of this job?"""
-        pipe = errand["asked"].get("pipe")
+        """Is an errand a run of this job?
+
+        What was triggered says of which job: with other steps it may be a rebuild, and
+        is a run of job `run` all the same. What was asked for otherwise has only its
+        looks.
+        """
+        asked = errand["asked"]
+        if JOB in asked:
+            return bool(asked[JOB] == self.id)
         own = dict(self.asked).get("pipe")
-        return bool(errand["what"] == self.what and pipe == own)
+        return bool(errand["what"] == self.what and asked.get("pipe") == own)
 
 
 def offers_of(pipes: list[str], *, has_tasks: bool) -> list[Offer]:
@@ -81,6 +91,7 @@ def run_document(errand: Document, jobs: list[Offer], base: str) -> Document:
     """Return an errand as dbt Cloud shows a run. `base`: where the pages are."""
     status = STATUSES[errand["state"]]
     job = next((each for each in jobs if each.fits(errand)), None)
+    job_id = job.id if job else errand["asked"].get(JOB)
     run_id, created_at = errand["run_id"], errand["asked_at"]
     began_at, ended_at = errand["began_at"], errand["ended_at"]
     return {
@@ -88,8 +99,8 @@ def run_document(errand: Document, jobs: list[Offer], base: str) -> Document:
         "account_id": ACCOUNT,
         "project_id": PROJECT,
         "environment_id": ENVIRONMENT,
-        "job_id": job.id if job else None,
-        "job_definition_id": job.id if job else None,
+        "job_id": job_id,
+        "job_definition_id": job_id,
         "trigger_id": errand["errand"],
         "trigger": {"id": errand["errand"], "cause": errand["cause"]},
         "job": offer_document(job) if job else None,
@@ -103,7 +114,7 @@ def run_document(errand: Document, jobs: list[Offer], base: str) -> Document:
         "is_cancelled": status == STATUSES["CANCELLED"],
         "git_branch": None,
         "git_sha": None,
-        "href": f"{base}/runs/{run_id}" if run_id else f"{base}/runs",
+        "href": f"{base}/errands/{errand['errand']}",
         "created_at": created_at,
         "updated_at": ended_at or began_at or created_at,
         "started_at": began_at,
@@ -124,8 +135,13 @@ def _between(start: str | None, end: str | None) -> str:
     return f"{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
 
 
-def wish_of(job: Offer, given: dict[str, Any]) -> dict[str, Any]:
+def wish_of(
+    job: Offer, given: dict[str, Any], told: dict[str, str] | None = None
+) -> dict[str, Any]:
     """Return the errand that a trigger's body asks for.
+
+    `told`: from when on (`since`, `unmended_since`) what the service did by itself is
+    part of it, if it loads.
 
     Raises UsageError for what is asked and cannot be done: a run that does something
     else than its caller thinks is worse than none.
@@ -135,14 +151,17 @@ def wish_of(job: Offer, given: dict[str, Any]) -> dict[str, Any]:
         raise UsageError("cause", "This field is required.")
     for name, value in given.items():
         if name not in ("cause", "steps_override") and value not in (None, False, []):
-            told = "runs have the project's own branch, schemas, target and threads"
-            raise UsageError(str(name)[:80], f"it cannot be overridden here: {told}")
+            own = "runs have the project's own branch, schemas, target and threads"
+            raise UsageError(str(name)[:80], f"it cannot be overridden here: {own}")
     what, asked = job.what, dict(job.asked)
     steps = given.get("steps_override")
     if steps is not None:
         if job.what != "run":
             raise UsageError("steps_override", f"job '{job.name}' takes no steps")
         what, asked = _of_steps(steps)
+    asked |= {JOB: job.id}
+    if told and "since" in FITTING[what]:
+        asked |= told
     return {"what": what, "asked": asked, "key": None, "cause": cause[:1000]}
 
 

@@ -68,17 +68,10 @@ async def show_connect(site: Site, request: Request) -> Response:
             {**each, "pieces": parquet_pieces(each["where"], first)}
             for each in document["parquet"]
         ],
-        downloads=download_pieces(_origin(site, request), first),
+        downloads=download_pieces(site.door.origin(request.headers), first),
         tables=tables,
         tested=TESTED,
         files=_files(chosen),
-    )
-
-
-def _origin(site: Site, request: Request) -> str:
-    host = request.headers["host"]
-    return (
-        f"http://{host}" if host.endswith(f":{site.door.port}") else f"https://{host}"
     )
 
 

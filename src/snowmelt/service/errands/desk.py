@@ -47,6 +47,7 @@ class Desk:
         self._lock = threading.RLock()
         self._live: dict[int, Live] = {}
         self._pool = ThreadPoolExecutor(LANES, "errand")
+        self._is_closed = False
 
     def start(self) -> None:
         """Go on with what a process before this one left undone."""
@@ -61,6 +62,8 @@ class Desk:
 
     def stop(self) -> None:
         """Leave what is under way for the next start; the loop says that it stops."""
+        with self._lock:
+            self._is_closed = True
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     # What programs ask.
@@ -139,7 +142,13 @@ class Desk:
     # Doing them.
 
     def _require_possible(self, wish: Wish) -> None:
-        """Raise UsageError or UnreachableError for what cannot even begin."""
+        """Raise UsageError or UnreachableError for what cannot even begin.
+
+        A service that stops takes nothing new: what it put on record and then could not
+        answer would be done by the next one, and again for whoever asks anew.
+        """
+        if self._is_closed or self._loop.stopping:
+            raise UnreachableError("the service", "it is stopping", "Ask again later.")
         if len(self._live) >= WAITING_MAX:
             raise UnreachableError(
                 "errands", f"{WAITING_MAX} of them wait already", "Ask again later."

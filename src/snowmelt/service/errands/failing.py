@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ FAILURES_MAX = 20
 _TESTS = ("data_tests", "tests")
 
 
-def failed_loads(loads: list[Document]) -> list[Document]:
+def failed_loads(loads: Sequence[Document]) -> list[Document]:
     """Return the files that could not be loaded: the name, the line, and why."""
     return [
         {
@@ -102,8 +103,16 @@ def _named(node: Any, name: str) -> Any:
     return None
 
 
-def problem_of(loads: list[Document], nodes: list[Document], more: str | None) -> str:
-    """Say in one line what failed first, and how much more did."""
+def problem_of(
+    loads: list[Document],
+    nodes: list[Document],
+    more: str | None,
+    load_count: int | None = None,
+) -> str:
+    """Say in one line what failed first, and how much more did.
+
+    `load_count`: so many loads failed, of which `loads` are the first.
+    """
     told = [
         f"{_place(each['file'], each['line'])}: "
         + (f"{each['column']}: " if each["column"] else "")
@@ -118,7 +127,8 @@ def problem_of(loads: list[Document], nodes: list[Document], more: str | None) -
     ]
     if more and not nodes:
         told.append(more)
-    rest = f" (and {len(told) - 1} more)" if len(told) > 1 else ""
+    count = len(told) + max(0, (load_count or 0) - len(loads))
+    rest = f" (and {count - 1} more)" if count > 1 else ""
     return told[0] + rest if told else ""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,9 +13,15 @@ from snowmelt.gold.run_result import RunResult
 from snowmelt.serve.commands import Document
 from snowmelt.serve.errand_state import ErrandState
 from snowmelt.service.documents import SCHEMA_VERSION, run_document
-from snowmelt.service.errands.failing import failed_loads, failed_nodes, problem_of
+from snowmelt.service.errands.failing import failed_nodes, problem_of
 from snowmelt.service.errands.ledger import Wish
-from snowmelt.service.errands.since import loads_of, run_of
+from snowmelt.service.errands.since import (
+    FILES_SHOWN,
+    Loaded,
+    loads_of,
+    run_of,
+    unmended,
+)
 from snowmelt.service.errands.spanned import spanned
 from snowmelt.service.loading import Loading
 from snowmelt.service.loop import Loop
@@ -27,7 +33,6 @@ from snowmelt.transform.project_digest import project_digest
 LOOK_SECONDS = 0.1
 BLOCKED_SECONDS_MAX = 3600.0
 SELECTED_SHOWN = 200
-FILES_SHOWN = 100
 
 
 @dataclass(frozen=True)
@@ -114,49 +119,78 @@ class Work:
         else:
             document = loading.run(None)
         load_seqs = spanned(self._parts, document["loads"], asked)
-        self._look_back(document, asked)
+        loaded = self._look_back(document, asked)
         run = document["run"]
-        loads = failed_loads(document["loads"])
         nodes = failed_nodes(self._parts, run["failures"]) if run else []
         is_broken = bool(run and run["state"] == "FAILED")
+        problems = [*self._left_waiting(document["paused"], asked)]
+        problems += document["problems"]
         more = (run["error"] if run and is_broken else None) or next(
-            iter(document["problems"]), None
+            iter(problems), None
         )
         answer = {
             "schema_version": SCHEMA_VERSION,
-            "loads": len(document["loads"]),
+            "loads": loaded.count,
             "load_seqs": load_seqs,
-            "row_count": document["row_count"],
-            "error_count": document["error_count"],
-            "files": [load["file_name"] for load in document["loads"][:FILES_SHOWN]],
-            "failed_loads": loads,
+            "row_count": loaded.row_count,
+            "error_count": loaded.error_count,
+            "files": loaded.files,
+            "failed_loads": loaded.failed,
+            "failed_count": loaded.failed_count,
             "held": document["held"][:FILES_SHOWN],
             "unmatched": document["unmatched"][:FILES_SHOWN],
+            "settling": document["settling"][:FILES_SHOWN],
+            "paused": document["paused"],
             "warnings": document["warnings"],
             "run": _short(run, nodes),
         }
         if ids is not None:
             answer["selected"] = self._selected(ids)
-        failed = bool(loads or is_broken or document["problems"])
+        failed = bool(loaded.failed or is_broken or problems)
         return Outcome(
             ErrandState.FAILED if failed else ErrandState.SUCCEEDED,
             answer,
             run["run_id"] if run else None,
-            problem_of(loads, nodes, more) if failed else None,
+            problem_of(loaded.failed, nodes, more, loaded.failed_count)
+            if failed
+            else None,
         )
 
-    def _look_back(self, document: Document, asked: dict[str, Any]) -> None:
-        """Add what the service did by itself, since the instant that was named."""
+    def _look_back(self, document: Document, asked: dict[str, Any]) -> Loaded:
+        """Return what was loaded; what the service did by itself since, if asked."""
         since = read_instant("since", asked.get("since"))
         if since is None:
-            return
-        pipe, prefix = asked.get("pipe"), asked.get("prefix")
+            return Loaded.of(document["loads"])
+        which = (asked.get("pipe"), asked.get("prefix"))
+        earlier = read_instant("unmended_since", asked.get("unmended_since"))
         with self._parts.warehouse.snapshot() as session:
-            loads = loads_of(session, since, pipe, prefix)
             document["run"] = document["run"] or run_of(session, since)
-        document["loads"] = loads
-        for name in ("row_count", "error_count"):
-            document[name] = sum(load[name] for load in loads)
+            loaded = loads_of(session, since, *which)
+            if earlier is None or earlier >= since:
+                return loaded
+            times = (earlier, since)
+            return loaded.and_failed(
+                unmended(session, self._parts.stage, times, *which)
+            )
+
+    def _left_waiting(self, paused: list[str], asked: dict[str, Any]) -> Iterator[str]:
+        """Yield why what a refresh asked for was not even looked at.
+
+        A run is of whatever there is, and only tells which pipes are paused.
+        """
+        remedy = "Resume it: snowmelt resume"
+        if asked.get("pipe") in paused:
+            pipe = asked["pipe"]
+            yield f"pipe {pipe} is paused: its files wait. {remedy} {pipe}"
+            return
+        if "pipe" in asked or "prefix" not in asked:
+            return
+        with self._loop.lock:
+            states = self._parts.pending.states()
+        for each in states:
+            file, pipe = str(each["file_name"]), each["pipe_name"]
+            if pipe in paused and file.startswith(asked["prefix"]):
+                yield f"{file}: pipe {pipe} is paused. {remedy} {pipe}"
 
     def _selected(self, ids: frozenset[str]) -> list[Document]:
         """Return how each node of a selection was built or tested last.
