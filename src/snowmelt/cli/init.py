@@ -164,7 +164,7 @@ def _open(directory: Path) -> None:
     from snowmelt.project.project import load_project
     from snowmelt.service.opening import opened
 
-    with opened(load_project(directory), SystemClock(), Events()):
+    with opened(load_project(directory), SystemClock(), Events(), "snowmelt init"):
         pass
 
 

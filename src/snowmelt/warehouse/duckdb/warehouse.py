@@ -388,11 +388,12 @@ def _connect(path: Path) -> duckdb.DuckDBPyConnection:
             str(path), config={"storage_compatibility_version": STORAGE_VERSION}
         )
     except duckdb.Error as error:
-        holder = re.search(r"lock is held in (.+?\(PID \d+\))", str(error))
+        holder = re.search(r"lock is held in (.+?\(PID (\d+)\))", str(error))
         if holder is None:
             raise UnreachableError(str(path), str(error).strip()) from None
         raise InUseError(
             str(path),
             f"the warehouse is in use by {holder[1]}",
             "Wait for it to end, or stop it.",
+            int(holder[2]),
         ) from None
