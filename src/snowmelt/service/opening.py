@@ -20,6 +20,7 @@ from snowmelt.gold.vacuum import Vacuum
 from snowmelt.landing.open_stage import open_stage
 from snowmelt.observe.export.exporting import exported
 from snowmelt.observe.pipeline_log import PipelineLog, kept_log
+from snowmelt.observe.plain_errors import plain_errors
 from snowmelt.observe.spills import watched_spills
 from snowmelt.pipe.attempts import Attempts
 from snowmelt.pipe.evolved import effective_pipe, record_widened
@@ -152,6 +153,7 @@ def _told(
     settings = project.settings
     memory = settings.warehouse.memory_bytes
     with (
+        plain_errors(),
         watched_spills(warehouse.spilled_bytes, memory, events),
         exported(settings.observe, described(project), events, clock, warehouse),
         kept_log(warehouse, settings.log, clock, events) as log,
