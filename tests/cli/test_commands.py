@@ -462,7 +462,7 @@ def test_a_new_project_is_told_how_the_shell_finds_the_command(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Whoever typed `.venv/bin/snowmelt` has no `snowmelt`, or that of another place."""
+    """Whoever typed `.venv/bin/snowmelt` has none, or that of elsewhere."""
     own = Path(SNOWMELT).parent
     elsewhere = tmp_path / "snowmelt"
     elsewhere.write_text("#!/bin/sh\n")
