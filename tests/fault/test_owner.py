@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +21,7 @@ from snowmelt.events import Events
 from snowmelt.project.project import load_project
 from snowmelt.service.opening import opened_patiently
 from snowmelt.service.owning import Owner, Patience
+from snowmelt.service.supervisor import Supervisor
 
 OURS = """
 import sys
@@ -148,3 +151,20 @@ def test_up_beside_a_run_says_whom_it_waits_for_and_then_serves(root: Path) -> N
     assert said[1] == f"Waiting for snowmelt run (pid {running.pid}) to end.\n"
     assert said[2].startswith(("Pages: ", "No pages: "))
     assert service.returncode == 0
+
+
+def test_a_supervisor_is_told_that_the_start_waits() -> None:
+    """Otherwise it would take a start that waits for one that hangs, and kill it."""
+    address = f"/tmp/snowmelt-{os.getpid()}.waits"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified:
+        notified.bind(address)
+        try:
+            supervisor = Supervisor({"NOTIFY_SOCKET": address})
+            supervisor.waiting(Owner(7, "snowmelt run"))
+            told = notified.recv(4096).decode().splitlines()
+        finally:
+            Path(address).unlink()
+    assert told == [
+        "EXTEND_TIMEOUT_USEC=30000000",
+        "STATUS=waiting for snowmelt run (pid 7) to end",
+    ]
