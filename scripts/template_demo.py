@@ -22,6 +22,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 SNOWMELT = str(Path(sys.executable).with_name("snowmelt"))
 PARTS = 4
+START_SECONDS_MAX = 180  # the first start on a slow machine compiles everything
 
 _DAY = re.compile(r"\d{4}-?\d\d-?\d\d")
 
@@ -71,6 +72,10 @@ def say(line: str = "") -> None:
     sys.stdout.flush()
 
 
+class DemoError(Exception):
+    """The demo cannot go on; what it says is told."""
+
+
 class TemplateDemo:
     """One project of a template, and the files that land in it.
 
@@ -84,7 +89,10 @@ class TemplateDemo:
         self._arrives_in = arrives_in
 
     def ask(self, *words: str) -> dict[str, Any]:
-        """Run a command with --json and return what it answers."""
+        """Run a command with --json and return what it answers.
+
+        Raises DemoError when it answers that it could not be done.
+        """
         done = subprocess.run(
             [SNOWMELT, *words, "--json"],
             cwd=self.shop,
@@ -93,6 +101,9 @@ class TemplateDemo:
             stderr=subprocess.DEVNULL,
         )
         answer: dict[str, Any] = json.loads(done.stdout)
+        if error := answer.get("error"):
+            told = f"{error['where']}: {error['problem']} {error['remedy']}"
+            raise DemoError(f"snowmelt {' '.join(words)}: {told}")
         return answer
 
     def prepare(self) -> None:
@@ -149,19 +160,32 @@ class TemplateDemo:
         return landed
 
     def start_service(self) -> subprocess.Popen[str]:
-        """Start `snowmelt up` and show what it says, indented."""
+        """Start `snowmelt up`, show what it says, indented; return once it answers.
+
+        Before that a command would find no service, and own the warehouse itself.
+        Raises DemoError when it ends instead.
+        """
         say("\n$ snowmelt up &")
         service = subprocess.Popen(
             [SNOWMELT, "up"], cwd=self.shop, stderr=subprocess.PIPE, text=True
         )
         assert service.stderr is not None
-        lines = service.stderr
+        lines, answers, said = service.stderr, threading.Event(), threading.Event()
 
         def show() -> None:
-            for line in lines:
-                say(f"    {line.rstrip()}")
+            with lines:
+                for line in lines:
+                    say(f"    {line.rstrip()}")
+                    if line.startswith(("Pages: ", "No pages: ")):
+                        answers.set()
+                        said.set()
+            said.set()
 
         threading.Thread(target=show, daemon=True).start()
+        said.wait(START_SECONDS_MAX)
+        if not answers.is_set():
+            service.kill()
+            raise DemoError(f"The service does not answer; it ended: {service.wait()}")
         return service
 
     def land(self, wave: list[Path]) -> None:
@@ -224,7 +248,15 @@ class TemplateDemo:
 
     def run(self, show_more: Callable[[], None] = lambda: None) -> int:
         """Land everything, show what came of it; return the exit code."""
-        service = self.start_service()
+        try:
+            return self._shown(self.start_service(), show_more)
+        except DemoError as error:
+            say(f"\n{error}")
+            return 1
+
+    def _shown(
+        self, service: subprocess.Popen[str], show_more: Callable[[], None]
+    ) -> int:
         try:
             for what, files in self.waves():
                 say(f"\n→ {len(files)} file{'s' * (len(files) > 1)}: {what}")

@@ -61,7 +61,13 @@ class UnreachableError(SnowmeltError):
 
 
 class InUseError(UnreachableError):
-    """Another process owns the warehouse now."""
+    """Another process owns the warehouse now; `pid`: which, as the lock tells."""
+
+    def __init__(
+        self, where: str, problem: str, remedy: str = "", pid: int | None = None
+    ) -> None:
+        super().__init__(where, problem, remedy)
+        self.pid = pid
 
 
 class EngineError(SnowmeltError):

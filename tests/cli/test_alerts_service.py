@@ -18,6 +18,7 @@ from small_shop import open_shop
 
 from alert_receivers import PASSWORD, USER, Hook, Mailbox, served_hook, served_mail
 from shop import SNOWMELT, Answer, Shop
+from snowmelt.cli.alerts import show_alerts
 from snowmelt.cli.main import main
 from snowmelt.clock import SystemClock
 from snowmelt.errors import ConfigError
@@ -26,7 +27,9 @@ from snowmelt.project.project import load_project
 from snowmelt.serve.client import connect_service
 from snowmelt.service.alert_queries import check_alert_queries
 from snowmelt.service.commands import OwnCommands
+from snowmelt.service.lane import Lane
 from snowmelt.service.loop import Loop
+from snowmelt.service.noticing import Noticed, Noticing
 from snowmelt.service.opening import opened
 from snowmelt.transform.graph import Graph
 
@@ -155,6 +158,21 @@ def test_what_would_be_told_is_shown_without_any_configuration(
     assert "Nobody is told of it: snowmelt.yml has no alerts." in told.stderr
     assert asked(capsys, root, "alerts", "test").code == 2
     assert asked(capsys, root, "alerts", "mute", "late", "--for", "2h").code == 2
+
+
+def test_alerts_that_a_service_has_not_read_are_not_said_to_be_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open_shop(tmp_path / "shop", [PIPE]) as shop:
+        lane: Lane[Noticed] = Lane("project", lambda: None)
+        noticing = Noticing(shop.parts.project, shop.parts.clock, lane, lambda: None)
+        noticing.noticed = Noticed({"snowmelt.yml": "changed"})
+        shop.parts.noticing = noticing
+        document = OwnCommands(shop.loop, serving=True).alerts()
+    show_alerts(document)
+    told = capsys.readouterr().err
+    assert "snowmelt.yml changed; `snowmelt up` reads it after a restart" in told
+    assert "has no alerts" not in told
 
 
 def test_sinks_are_tried_and_rules_muted(

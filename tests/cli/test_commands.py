@@ -19,6 +19,7 @@ from click.testing import CliRunner
 
 from shop import SNOWMELT, Shop, make_shop
 from snowmelt.bronze.copy import Copier
+from snowmelt.cli.init import show_next
 from snowmelt.cli.main import COMMANDS, group
 from snowmelt.clock import SystemClock
 from snowmelt.project.project import load_project
@@ -454,3 +455,21 @@ def test_a_project_is_named_after_its_folder(
     made = shop("init", folder, "--template", "storefront")
     assert made.code == 0, made.stderr
     assert load_project(tmp_path / folder).settings.name == name
+
+
+def test_a_new_project_is_told_how_the_shell_finds_the_command(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Whoever typed `.venv/bin/snowmelt` has none, or that of elsewhere."""
+    own = Path(SNOWMELT).parent
+    elsewhere = tmp_path / "snowmelt"
+    elsewhere.write_text("#!/bin/sh\n")
+    elsewhere.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}")
+    show_next()
+    assert capsys.readouterr().out == f"Next:\n  . {own / 'activate'}\n"
+    monkeypatch.setenv("PATH", f"{own}:{tmp_path}")
+    show_next()
+    assert capsys.readouterr().out == "Next:\n"

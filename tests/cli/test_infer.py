@@ -131,7 +131,8 @@ def test_json_has_the_columns_the_keys_and_the_text(
         (("--name", "Orders 1", "--pattern", "*.csv"), "--name"),
         (("--name", "orders", "--pattern", "*.csv", "--table", "1"), "--table"),
         (("--name", "orders", "--pattern", ""), "--pattern"),
-        (("--name", "orders"), "--pattern"),
+        (("--name", "orders"), "Such as: --pattern"),
+        ((), "--name and --pattern: required"),
     ],
 )
 def test_words_that_no_pipe_can_have_are_a_usage_error(

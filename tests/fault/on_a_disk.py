@@ -1,12 +1,15 @@
 """A service whose folder is on a disk of its own: run inside a mount namespace.
 
-`python on_a_disk.py full ROOT`: the disk fills up, and is made larger. `read_only`:
-it cannot be written. What is seen goes to stdout as one JSON object.
+`python on_a_disk.py full ROOT`: the disk fills up, and is made larger. `commit`: it
+fills up in the midst of a commit. `read_only`: it cannot be written. What is seen goes
+to stdout as one JSON object.
 """
 
 from __future__ import annotations
 
+import io
 import json
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -72,6 +75,34 @@ def full(root: Path) -> dict[str, Any]:
     }
 
 
+def commit(root: Path) -> dict[str, Any]:
+    """Commit more than fits, then ask once more, and open it anew."""
+    state = root / ".snowmelt"
+    state.mkdir(parents=True)
+    mount("-t", "tmpfs", "-o", "size=16m", "none", str(state))
+    said = io.StringIO()
+    logging.basicConfig(stream=said)
+    log = logging.getLogger("snowmelt")
+    errors = []
+    with open_shop(root, PIPES) as shop, shop.parts.warehouse.session() as session:
+        for _ in range(2):
+            try:
+                with session.transaction():
+                    session.execute(
+                        "create table t as select md5(i::varchar) as a, "
+                        "md5((-i)::varchar) as b from range(700000) as of(i)"
+                    )
+            except SnowmeltError as error:
+                errors.append(error.as_document())
+                log.exception("it could not be done")
+    try:
+        with open_shop(root, PIPES):
+            pass
+    except SnowmeltError as error:
+        errors.append(error.as_document())
+    return {"errors": errors, "said": said.getvalue()}
+
+
 def read_only(root: Path) -> dict[str, Any]:
     """Open a project whose state cannot be written."""
     state = root / ".snowmelt"
@@ -85,5 +116,5 @@ def read_only(root: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    act = {"full": full, "read_only": read_only}[sys.argv[1]]
+    act = {"full": full, "commit": commit, "read_only": read_only}[sys.argv[1]]
     print(json.dumps(act(Path(sys.argv[2]))))  # noqa: T201 - what the test reads

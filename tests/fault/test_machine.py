@@ -30,6 +30,7 @@ def on_a_disk(act: str, root: Path) -> dict[str, Any]:
     if subprocess.run([*tried, "true"], check=False, capture_output=True).returncode:
         pytest.skip("this machine gives no mount namespaces")
     search = [str(HERE), str(HERE.parent), str(HERE.parent / "conformance")]
+    search += filter(None, [os.environ.get("PYTHONPATH")])
     ended = subprocess.run(
         [*tried, sys.executable, str(HERE / "on_a_disk.py"), act, str(root)],
         check=False,
@@ -54,6 +55,22 @@ def test_a_full_disk_is_said_and_the_load_goes_on_when_there_is_room(
     assert seen["small"]
     assert seen["loaded_after"]
     assert seen["rows"] == 400_000
+
+
+def test_a_disk_that_is_full_at_a_commit_is_said_with_what_helps(
+    tmp_path: Path,
+) -> None:
+    """Each time it is asked after, and in one line: nobody needs a traceback for it."""
+    seen = on_a_disk("commit", tmp_path / "shop")
+    assert len(seen["errors"]) >= 2, seen
+    for error in seen["errors"]:
+        assert error["problem"] == "there is no space left on its disk"
+        assert ".snowmelt" in error["where"]
+        assert error["remedy"].startswith("Free space there")
+    lines = seen["said"].splitlines()
+    assert len(lines) == 2, "no traceback"
+    assert "Free space there" in lines[0]
+    assert lines[1].endswith("there is no space left on its disk"), "it is said once"
 
 
 def test_a_disk_that_cannot_be_written_is_said(tmp_path: Path) -> None:

@@ -413,7 +413,11 @@ def test_an_unreadable_record_is_told() -> None:
         (b"[]", "x.json", "no record"),
         (b'[{"a": 1},', "x.json", "not JSON"),
         (b'{\n "a": 1\n}\n', "x.json", "neither on one line"),
-        (b"PAR1\x15\x04 nothing else", "x.parquet", "not Parquet"),
+        (b"PAR1\x15\x04 nothing else", "x.parquet", "cut short"),
+        (b"PAR1\x15\x04 nothing elsePAR1", "x.parquet", "x.parquet"),
+        (b"PAR1garbage", "x.parquet", "cut short"),
+        (b"PAR1PAR1", "x.parquet", "cut short"),
+        (b"a,b\n1,2\n", "x.PARQUET", "not Parquet, as its name says"),
         (
             (",".join(f"c{i}" for i in range(10_000)) + "\n").encode()
             + (",".join(["1"] * 10_000) + "\n").encode(),

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
+import jinja2
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import snowmelt.serve
 from snowmelt.serve.pages.lineage_drawing import LARGE, draw, draw_needed
 
 LAYERS = ("files", "bronze", "silver", "gold", "dashboards")
@@ -52,3 +56,27 @@ def test_of_a_large_project_health_shows_what_needs_a_look_and_its_neighbours() 
     drawing = draw_needed({"nodes": nodes, "edges": edges})
     assert {box.node["id"] for box in drawing.boxes} == {"n6", "n7", "n8"}
     assert drawing.left_out == 197
+
+
+@pytest.mark.parametrize(
+    ("at", "failed_at", "is_told"),
+    [
+        ("2026-01-02T00:00:00+00:00", "2026-01-01T00:00:00+00:00", False),
+        ("2026-01-01T00:00:00+00:00", "2026-01-01T00:00:00.5+00:00", True),
+        (None, "2026-01-01T00:00:00+00:00", True),
+        ("2026-01-02T00:00:00+00:00", None, False),
+    ],
+)
+def test_a_failure_is_told_until_a_success_is_newer(
+    at: str | None, failed_at: str | None, is_told: bool
+) -> None:
+    templates = jinja2.FileSystemLoader(
+        Path(snowmelt.serve.__file__).parent / "templates"
+    )
+    environment = jinja2.Environment(loader=templates, autoescape=True)
+    environment.filters |= {"ago": str, "short": str}
+    macros: Any = environment.get_template("lineage_parts.html").module
+    told = {"kind": "model", "rows": 1, "told": "success", "at": at}
+    one = node(0, "gold") | told | {"href": "/", "failed_at": failed_at}
+    shown = str(macros.lineage_svg(draw([one], [], LARGE), "lineage"))
+    assert ("failed" in shown) == is_told

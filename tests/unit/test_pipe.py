@@ -230,6 +230,17 @@ def test_a_file_is_whole_when_it_has_rested(
     assert (whole - NOON).total_seconds() == pytest.approx(seconds, abs=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("settle", "seconds"), [(0, 0), (0.1, 0.1), (2, 0.2), (2.5, 2.5), (60, 60)]
+)
+def test_a_longer_settle_is_for_writers_that_close_a_file_and_go_on(
+    settle: float, seconds: float
+) -> None:
+    sighting = Sighting(staged(100), NOON, Noticed.CLOSED)
+    whole = whole_at(sighting, timedelta(seconds=settle))
+    assert (whole - NOON).total_seconds() == pytest.approx(seconds, abs=1e-3)
+
+
 def test_a_file_that_changes_starts_to_rest_anew() -> None:
     first = sight(None, staged(0), NOON, Noticed.CLOSED)
     later = NOON + timedelta(seconds=1)

@@ -27,10 +27,11 @@ def command(context: click.Context, directory: Path, as_json: bool) -> None:
     if as_json:
         output.show_json(document)
         return
-    _show(document)
+    show_alerts(document)
 
 
-def _show(document: dict[str, Any]) -> None:
+def show_alerts(document: dict[str, Any]) -> None:
+    """Print what is wrong, and tell what keeps people from hearing of it."""
     columns = ("rule", "severity", "since", "message", "alert")
     rows = [
         [
@@ -69,7 +70,11 @@ def _tell_rest(document: dict[str, Any]) -> None:
                 f"sink {sink['sink']} fails: {sink['error']}; "
                 f"{output.count(sink['due'], 'message')} due"
             )
-    if not document["configured"]:
+    for warning in document["warnings"]:
+        output.tell(warning)
+    if not document["configured"] and document["warnings"]:
+        output.tell("Nobody is told of it by the snowmelt.yml that the service read.")
+    elif not document["configured"]:
         output.tell(
             "Nobody is told of it: snowmelt.yml has no alerts. "
             "Write alerts: {sinks: …, rules: …}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +12,7 @@ import click
 
 from snowmelt.cli import output
 from snowmelt.cli.project_option import json_option, project_option
+from snowmelt.errors import UsageError
 
 if TYPE_CHECKING:
     from snowmelt.bronze.inference.draft import Draft
@@ -19,8 +22,10 @@ if TYPE_CHECKING:
 @click.argument(
     "files", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="FILE..."
 )
-@click.option("--name", required=True, help="Name of the pipe.")
-@click.option("--pattern", required=True, help="Glob for the files it is to load.")
+@click.option("--name", default=None, help="Name of the pipe; required.")
+@click.option(
+    "--pattern", default=None, help="Glob for the files it is to load; required."
+)
 @click.option("--table", default=None, help="Bronze table; the pipe's name without it.")
 @click.option(
     "--write", is_flag=True, help="Write pipes/NAME.yml; nothing is replaced."
@@ -29,8 +34,8 @@ if TYPE_CHECKING:
 @json_option
 def command(  # noqa: PLR0913 - one for each option
     files: tuple[Path, ...],
-    name: str,
-    pattern: str,
+    name: str | None,
+    pattern: str | None,
     table: str | None,
     write: bool,
     directory: Path,
@@ -44,6 +49,10 @@ def command(  # noqa: PLR0913 - one for each option
     from snowmelt.bronze.inference.pipe_text import render_pipe
     from snowmelt.project.new_pipe import require_free, require_words, write_pipe
 
+    if name is None or pattern is None:
+        given = {"--name": name, "--pattern": pattern}
+        lacking = " and ".join(each for each, value in given.items() if value is None)
+        raise UsageError(lacking, "required", _example(files[0], name, pattern))
     require_words(name, pattern, table)
     if write:
         require_free(directory, name)
@@ -57,6 +66,15 @@ def command(  # noqa: PLR0913 - one for each option
     else:
         output.show(f"Wrote {written}: {output.count(len(draft.columns), 'column')}.")
     _tell_doubts(draft, files, pattern)
+
+
+def _example(file: Path, name: str | None, pattern: str | None) -> str:
+    """Return the words that are lacking, as they might be for this file."""
+    stem = re.sub(r"\W+", "_", file.name.partition(".")[0]).lower()
+    stem = re.sub(r"[_\d]+$", "", stem) or "orders"
+    glob = shlex.quote(f"{stem}*{''.join(file.suffixes)}")
+    words = [] if name else [f"--name {stem}"]
+    return " ".join(["Such as:", *words, *([] if pattern else [f"--pattern {glob}"])])
 
 
 def _tell_doubts(draft: Draft, files: tuple[Path, ...], pattern: str) -> None:

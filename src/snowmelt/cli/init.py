@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,7 +99,7 @@ def _make(directory: Path, template: str, more: dict[str, bool], as_json: bool) 
         return
     files = output.count(len(made), "file")
     output.show(f"Made {directory} from template {template}: {files}.")
-    output.show("Next:")
+    show_next()
     output.show(f"  cd {shlex.quote(str(directory))}")
     output.show("  snowmelt land FILE...     # or copy files into landing/")
     output.show("  snowmelt up               # or once: snowmelt run")
@@ -146,7 +148,7 @@ def _show_adoption(adoption: Adoption) -> None:
     )
     if adoption.elsewhere:
         output.show(f"No pipe can fill: {', '.join(adoption.elsewhere)}.")
-    output.show("Next:")
+    show_next()
     if adoption.tables:
         output.show("  # a pipe for each table that your sources name")
     for table in adoption.tables or ["NAME"]:
@@ -157,6 +159,15 @@ def _show_adoption(adoption: Adoption) -> None:
     output.show("  snowmelt run              # or whenever files land: snowmelt up")
 
 
+def show_next() -> None:
+    """Begin what comes next: with how `snowmelt` is found, if the shell finds none."""
+    output.show("Next:")
+    own, found = Path(sys.executable).parent, shutil.which("snowmelt")
+    is_found = found is not None and Path(found).resolve().parent == own.resolve()
+    if not is_found and (own / "activate").is_file():
+        output.show(f"  . {shlex.quote(str(own / 'activate'))}")
+
+
 def _open(directory: Path) -> None:
     """Open a project once: that makes its warehouse, and what dbt reads of it."""
     from snowmelt.clock import SystemClock
@@ -164,13 +175,11 @@ def _open(directory: Path) -> None:
     from snowmelt.project.project import load_project
     from snowmelt.service.opening import opened
 
-    with opened(load_project(directory), SystemClock(), Events()):
+    with opened(load_project(directory), SystemClock(), Events(), "snowmelt init"):
         pass
 
 
 def _ask(names: list[str], no_input: bool) -> str:
-    import sys
-
     from snowmelt.errors import UsageError
 
     if no_input or not sys.stdin.isatty():

@@ -119,7 +119,7 @@ def _whoever_answers(
 
     from snowmelt.errors import InUseError
     from snowmelt.serve.client import connect_service
-    from snowmelt.service.opening import WAIT_SECONDS_MAX
+    from snowmelt.service.owning import WAIT_SECONDS_MAX
 
     own: Callable[..., AbstractContextManager[Commands]] = _own
     if project.target_name is not None:
@@ -151,7 +151,9 @@ def _own(project: Project, clock: Clock, sink: Any) -> Iterator[Commands]:
     events = Events()
     if sink is not None:
         events.subscribe(sink)
-    with opened(project, clock, events) as parts:
+    context = click.get_current_context(silent=True)
+    command = context.command_path if context else "snowmelt"
+    with opened(project, clock, events, command) as parts:
         loop = Loop(parts)
         try:
             yield recording(OwnCommands(loop, serving=False), loop, "command")

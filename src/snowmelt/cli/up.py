@@ -19,6 +19,7 @@ from snowmelt.events import Event, Sink, StatementFinished, describe
 if TYPE_CHECKING:
     from snowmelt.project.project import Project
     from snowmelt.serve.web_server import Opening
+    from snowmelt.service.owning import Owner
 
 
 @click.command("up")
@@ -67,7 +68,7 @@ def command(
     project = load_project(directory)
     with Progress() as progress:
         output.tell(f"Watching {project.location}. Stop with Ctrl-C.")
-        left = _serve(project, [progress, *sinks], _tell, metrics_port)
+        left = _serve(project, [progress, *sinks], _tell, metrics_port, _tell_owner)
     output.tell(
         "Stopped; every transaction is finished. "
         + (f"{output.count(left, 'file')} still pending. " if left else "")
@@ -88,7 +89,8 @@ def _logged(
             project = load_project(directory)
             log.info("watching", location=project.location)
             opened = partial(_log, log)
-            left = _serve(project, [EventLog(), *sinks], opened, metrics_port)
+            waits = partial(_log_owner, log)
+            left = _serve(project, [EventLog(), *sinks], opened, metrics_port, waits)
             log.info("stopped", pending=left)
         except SnowmeltError as error:
             log.error("failed", error=error.as_document())
@@ -106,6 +108,14 @@ def _tell(opening: Opening) -> None:
         output.tell("The link works once. Print another with: snowmelt link")
 
 
+def _tell_owner(owner: Owner) -> None:
+    output.tell(f"Waiting for {owner} to end.")
+
+
+def _log_owner(log: Any, owner: Owner) -> None:
+    log.info("waiting", owner=owner.command, pid=owner.pid)
+
+
 def _log(log: Any, opening: Opening) -> None:
     """Say where the pages are; a log may be read by people who may not act."""
     if opening.problem:
@@ -119,6 +129,7 @@ def _serve(
     sinks: list[Sink],
     tell: Callable[[Opening], None],
     metrics_port: int | None,
+    waits: Callable[[Owner], None],
 ) -> int:
     from snowmelt.clock import SystemClock
     from snowmelt.events import Events
@@ -127,7 +138,7 @@ def _serve(
     events = Events()
     for sink in sinks:
         events.subscribe(sink)
-    return serve(project, SystemClock(), events, tell, metrics_port)
+    return serve(project, SystemClock(), events, tell, metrics_port, waits)
 
 
 class EventLines:

@@ -96,8 +96,10 @@ class LandingConfig(BaseModel):
     )
     settle: Duration = duration_field(
         "2s",
-        "How long a file must rest before it counts as whole, "
-        "unless it was renamed into place.",
+        "How long a file must rest before it counts as whole. One that was renamed "
+        "into place does not wait, and one that its writer closed waits `200ms`: "
+        "unless this is longer than `2s`, for writers that close a file and go on "
+        "later. Better than any wait: write under another name, then rename.",
     )
     settle_max: Duration = duration_field(
         "30s", "How long `snowmelt run` waits for files that keep changing."

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
 
+from snowmelt.landing.config import LandingConfig
 from snowmelt.landing.stage import StagedFile
 
 CLOSED_SETTLE = timedelta(milliseconds=200)
+USUAL_SETTLE: timedelta = LandingConfig.model_fields["settle"].default
 
 
 class Noticed(IntEnum):
@@ -35,7 +37,8 @@ def whole_at(sighting: Sighting, settle: timedelta) -> datetime:
     """Return the instant from which the file counts as whole if it rests.
 
     A file that was renamed into place is whole at once. A writer that closed the
-    file is believed after a fifth of a second without a change. A file that was only
+    file is believed after a fifth of a second without a change, unless `settle` is
+    longer than usual: then writers close a file and go on later. A file that was only
     found by a listing must rest for `settle`, counted from its last modification
     when that is in the past, so that a file that has lain there for a day is not
     kept waiting.
@@ -43,7 +46,8 @@ def whole_at(sighting: Sighting, settle: timedelta) -> datetime:
     if sighting.noticed is Noticed.PLACED:
         return sighting.seen_at
     if sighting.noticed is Noticed.CLOSED:
-        return sighting.seen_at + min(CLOSED_SETTLE, settle)
+        rest = settle if settle > USUAL_SETTLE else min(CLOSED_SETTLE, settle)
+        return sighting.seen_at + rest
     return min(sighting.file.modified_at, sighting.seen_at) + settle
 
 

@@ -105,6 +105,7 @@ ANSWERS: dict[str, Schema] = {
         problems=listed(record(rule=TEXT, problem=TEXT)),
         rules=listed(record(rule=TEXT)),
         sinks=listed(record(sink=TEXT, kind=TEXT)),
+        warnings=listed(TEXT),
     ),
     "alert_history": document(alerts=listed(ALERT)),
     "tasks": document(

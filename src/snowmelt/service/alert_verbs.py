@@ -73,6 +73,9 @@ class AlertVerbs:
                 for name, sink in self._config.sinks.items()
             ],
             "muted": plain(muted),
+            "warnings": self._parts.noticing.noticed.told()
+            if self._parts.noticing is not None
+            else [],
         }
 
     def _find(self, name: str, rule: Rule, alerts: list[Document]) -> Looked:

@@ -82,7 +82,8 @@ def _target_lag(project: Project) -> Finding:
 
 
 def _disk(project: Project) -> Finding:
-    known = shutil.disk_usage(project.root)
+    folder = project.warehouse_path.parent
+    known = shutil.disk_usage(folder if folder.is_dir() else project.root)
     level = Level.PASS
     if known.free < _DISK_SHARE_LOW * known.total:
         level = Level.WARN

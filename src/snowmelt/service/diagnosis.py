@@ -38,7 +38,7 @@ def diagnose(directory: Path) -> Document:
 def _of_project(project: Project) -> Document:
     clock, checked = SystemClock(), project_checks(project)  # opening makes folders
     try:
-        with opened(project, clock, Events()) as parts:
+        with opened(project, clock, Events(), "snowmelt doctor") as parts:
             loop = Loop(parts)
             try:
                 diagnosing = Diagnosing(loop, serving=False, checked=checked)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -21,6 +20,7 @@ from snowmelt.gold.vacuum import Vacuum
 from snowmelt.landing.open_stage import open_stage
 from snowmelt.observe.export.exporting import exported
 from snowmelt.observe.pipeline_log import PipelineLog, kept_log
+from snowmelt.observe.plain_errors import plain_errors
 from snowmelt.observe.spills import watched_spills
 from snowmelt.pipe.attempts import Attempts
 from snowmelt.pipe.evolved import effective_pipe, record_widened
@@ -31,6 +31,7 @@ from snowmelt.pipe.pending import PendingFiles
 from snowmelt.project.project import Project, write_schemas
 from snowmelt.service.describing import described
 from snowmelt.service.load_lanes import PipeLocks
+from snowmelt.service.owning import SERVICE, Patience, owner_of, owning
 from snowmelt.service.parts import Parts
 from snowmelt.service.trial import try_file
 from snowmelt.transform.build import Builder
@@ -48,39 +49,40 @@ from snowmelt.warehouse.duckdb.warehouse import (
 )
 from snowmelt.warehouse.port import Warehouse
 
-WAIT_SECONDS_MAX = 10.0
-
 
 @contextmanager
-def opened_patiently(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
-    """Do as `opened`, but wait up to ten seconds for a process that owns the file."""
-    give_up_at = clock.monotonic() + WAIT_SECONDS_MAX
+def opened_patiently(
+    project: Project, clock: Clock, events: Events, patience: Patience
+) -> Iterator[Parts]:
+    """Do as `opened` for a service, but wait for a process that owns the file.
+
+    Raises as `Patience.wait`.
+    """
     with ExitStack() as stack:
         while True:
             try:
-                parts = stack.enter_context(opened(project, clock, events))
+                parts = stack.enter_context(opened(project, clock, events, SERVICE))
                 break
-            except InUseError:
-                if clock.monotonic() >= give_up_at:
-                    raise
-                clock.wait(threading.Event(), 0.1)
+            except InUseError as error:
+                patience.wait(error)
         yield parts
 
 
 @contextmanager
-def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
+def opened(
+    project: Project, clock: Clock, events: Events, command: str = "snowmelt"
+) -> Iterator[Parts]:
     """Own a project's warehouse for the length of a block.
 
     What a process that was killed left behind is settled first: runs without an end
-    are closed, spooled files and links of no load removed.
+    are closed, spooled files and links of no load removed. `command` is what others
+    are told who want it meanwhile.
 
     Raises InUseError when another process owns it, ConfigError when a contract
     no longer fits its table.
     """
     _make_folders(project)
-    memory = project.settings.warehouse.memory_bytes
-    warehouse = _warehouse(project, memory)
-    try:
+    with _owned(project, command) as warehouse:
         ensure_system_tables(warehouse, clock)
         _remove_left_overs(project, warehouse)
         attempts = Attempts(project.attempts_path)
@@ -123,6 +125,22 @@ def opened(project: Project, clock: Clock, events: Events) -> Iterator[Parts]:
                 loading=PipeLocks(project.pipes),
                 trial=partial(try_file, project, warehouse),
             )
+
+
+@contextmanager
+def _owned(project: Project, command: str) -> Iterator[DuckDBWarehouse]:
+    """Open the warehouse and leave word that this process has it."""
+    try:
+        warehouse = _warehouse(project, project.settings.warehouse.memory_bytes)
+    except InUseError as error:
+        owner = owner_of(project.state, error)
+        if owner is None:
+            raise
+        told = f"the warehouse is in use by {owner}"
+        raise InUseError(error.where, told, error.remedy, error.pid) from None
+    try:
+        with owning(project.state, command):
+            yield warehouse
     finally:
         warehouse.close()
 
@@ -135,6 +153,7 @@ def _told(
     settings = project.settings
     memory = settings.warehouse.memory_bytes
     with (
+        plain_errors(),
         watched_spills(warehouse.spilled_bytes, memory, events),
         exported(settings.observe, described(project), events, clock, warehouse),
         kept_log(warehouse, settings.log, clock, events) as log,

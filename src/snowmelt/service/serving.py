@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from functools import partial
 
 from snowmelt.clock import Clock
-from snowmelt.errors import UnreachableError
 from snowmelt.events import Events
 from snowmelt.observe.metrics import Metrics
 from snowmelt.project.project import Project
@@ -23,6 +22,7 @@ from snowmelt.service.loop import Loop
 from snowmelt.service.noticing import Noticing
 from snowmelt.service.numbers import standing
 from snowmelt.service.opening import opened_patiently
+from snowmelt.service.owning import Owner, Patience, second_service
 from snowmelt.service.publishing.sharing import Sharing
 from snowmelt.service.supervisor import Supervisor
 from snowmelt.service.upkeep import Upkeep
@@ -38,26 +38,26 @@ def serve(
     events: Events,
     tell: Callable[[Opening], None],
     metrics_port: int | None = None,
+    waits: Callable[[Owner], None] = lambda _: None,
 ) -> int:
     """Run until SIGTERM or SIGINT; return how many files are still pending.
 
     `tell` is told where the pages are, or why there are none. The numbers are served
     on `metrics_port` of loopback, too, if there is one.
 
+    `waits` is told which command owns the warehouse: its end is waited for.
+
     Raises UnreachableError when a service runs for this project already.
     """
     with connect_service(project.socket) as running:
         if running is not None:
             pid = running.status()["service"]["pid"]
-            raise UnreachableError(
-                str(project.root),
-                f"a service runs already (pid {pid})",
-                "Use it as it is: every command finds it.",
-            )
+            raise second_service(project.root, pid)
     stopping = threading.Event()
     supervisor = Supervisor(os.environ)
     port = metrics_port or project.settings.observe.metrics_port
-    with opened_patiently(project, clock, events) as parts:
+    patience = Patience(project, clock, waits, supervisor.waiting)
+    with opened_patiently(project, clock, events, patience) as parts:
         loop = _kept_up(Loop(parts), project)
         with (
             _stopped_by_signals(stopping, loop),

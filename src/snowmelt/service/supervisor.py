@@ -12,6 +12,8 @@ from collections.abc import Mapping
 
 log = logging.getLogger("snowmelt")
 
+_PATIENCE_SECONDS = 30
+
 
 class Supervisor:
     """Whoever started this process and waits for word of it; perhaps nobody."""
@@ -19,6 +21,13 @@ class Supervisor:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._address = environ.get("NOTIFY_SOCKET", "")
         self._watches = bool(environ.get("WATCHDOG_USEC"))
+
+    def waiting(self, owner: object) -> None:
+        """Say for whom the start waits, and that it is not stuck for it."""
+        self._tell(
+            f"EXTEND_TIMEOUT_USEC={_PATIENCE_SECONDS * 1_000_000}\n"
+            f"STATUS=waiting for {owner} to end"
+        )
 
     def ready(self) -> None:
         """Say that commands are answered and files are watched for."""

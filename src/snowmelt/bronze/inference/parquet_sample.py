@@ -70,7 +70,7 @@ def _describe(connection: Connection, file: SampleFile) -> dict[str, str]:
             "hive_partitioning = false)"
         ).fetchall()
     except Exception as error:  # the driver's: what it cannot read as Parquet
-        problem = str(error).splitlines()[0]
+        problem = str(error).splitlines()[0].replace(str(file.plain), str(file.path))
         raise UsageError(str(file.path), f"it is not Parquet: {problem}") from error
     return {row[0]: row[1] for row in rows}
 
@@ -150,7 +150,7 @@ def _read(
             f"from read_parquet({literal(str(file.plain))}, hive_partitioning = false)"
         )
     except Exception as error:  # the driver's: a file that breaks off, or is damaged
-        problem = str(error).splitlines()[0]
+        problem = str(error).splitlines()[0].replace(str(file.plain), str(file.path))
         raise UsageError(str(file.path), f"it cannot be read: {problem}") from error
     sql = f"select count(*) from {TABLE} where _file = {number}"
     (records,) = connection.execute(sql).fetchone() or (0,)

@@ -13,6 +13,7 @@ from snowmelt.bronze.decoding import compression_of, decode, inflate, kind_of
 from snowmelt.errors import FileError, UsageError
 from snowmelt.pipe.file_format import ENCODINGS
 
+_PARQUET, _PARQUET_BYTES_MIN = b"PAR1", 12
 SampleKind = Literal["csv", "json", "parquet"]
 HEAD_BYTES = 1 << 21
 GUESSED_ENCODING = "windows1252"
@@ -99,7 +100,8 @@ def _told(path: Path, plain: Path) -> SampleFile:
     with plain.open("rb") as file:
         first = file.read(HEAD_BYTES)
     found = kind_of(first)
-    if found == "Parquet":
+    if found == "Parquet" or path.suffix.lower() == ".parquet":
+        _require_parquet(path, plain, size)
         return SampleFile(path, plain, "parquet", size)
     if found:
         raise UsageError(str(path), f"it is no text: it looks like {found}")
@@ -109,6 +111,22 @@ def _told(path: Path, plain: Path) -> SampleFile:
     return _with_head(
         SampleFile(path, plain, "csv", size, encoding, is_ascii, bad_byte)
     )
+
+
+def _require_parquet(path: Path, plain: Path, size: int) -> None:
+    """Raise UsageError for what neither begins nor ends as Parquet does."""
+    with plain.open("rb") as file:
+        begins = file.read(len(_PARQUET))
+        file.seek(max(size - len(_PARQUET), 0))
+        ends = file.read()
+    if begins != _PARQUET:
+        raise UsageError(str(path), "it is not Parquet, as its name says it is")
+    if ends != _PARQUET or size < _PARQUET_BYTES_MIN:
+        raise UsageError(
+            str(path),
+            "the Parquet file is cut short: its footer is missing",
+            "Have it written again, whole.",
+        )
 
 
 def _tell_encoding(

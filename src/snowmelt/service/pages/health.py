@@ -181,8 +181,9 @@ def _of_held(loop: Loop) -> list[Document]:
 def _of_rejects(count: int) -> list[Document]:
     if not count:
         return []
-    records = "1 record was" if count == 1 else f"{count:,} records were"
-    what = f"{records} refused, and wait for a fix and a replay"
+    one = count == 1
+    records = "1 record was" if one else f"{count:,} records were"
+    what = f"{records} refused, and {'waits' if one else 'wait'} for a fix and a replay"
     return [_told("warn", "rejects", "", what, "snowmelt rejects --group")]
 
 

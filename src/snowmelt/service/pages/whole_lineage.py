@@ -189,13 +189,20 @@ def _fold(
     return kept, [[a, b] for a, b in moved if a != b]
 
 
+def _fails_still(node: Document) -> bool:
+    """Did it fail, and not succeed since?"""
+    failed_at = node["failed_at"]
+    return bool(failed_at and failed_at > (node["at"] or ""))
+
+
 def _folded_node(layer: str, inside: list[Document]) -> Document:
     worst = min(inside, key=lambda each: _WORST[each["state"]])["state"]
     bad = sum(each["state"] in ("bad", "warn") for each in inside)
     told = f"{bad} of {len(inside)} need a look" if bad else f"all {len(inside)} fine"
+    failed = [each["failed_at"] for each in inside if _fails_still(each)]
     times: dict[str, Any] = {
-        name: max((each[name] for each in inside if each[name]), default=None)
-        for name in ("at", "failed_at")
+        "at": max((each["at"] for each in inside if each["at"]), default=None),
+        "failed_at": max(failed, default=None),
     }
     return {
         **dict.fromkeys(("description", "owner", "path"), ""),

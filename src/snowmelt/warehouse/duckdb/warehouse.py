@@ -25,9 +25,10 @@ from typing import Any, TypeGuard, cast
 
 import duckdb
 
-from snowmelt.errors import EngineError, InUseError, UnreachableError, UsageError
+from snowmelt.errors import InUseError, UsageError
 from snowmelt.warehouse.duckdb.arrow import arrow_chunks
 from snowmelt.warehouse.duckdb.file_copy import LOG_SUFFIX
+from snowmelt.warehouse.duckdb.shortage import require_no_shortage, unopened
 from snowmelt.warehouse.port import Row, Table
 from snowmelt.warehouse.sql import literal
 
@@ -60,13 +61,9 @@ class DuckDBSession:
         ]
         try:
             return self._connection.execute(sql, given or None)
-        except duckdb.InterruptException as error:
-            raise EngineError("the engine", "the statement was interrupted") from error
-        except (duckdb.OutOfMemoryException, duckdb.IOException) as error:
-            if not _is_shortage(error):
-                raise
-            problem = str(error).strip().splitlines()[0]
-            raise EngineError("the engine", problem) from error
+        except duckdb.Error as error:
+            require_no_shortage(error)
+            raise
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> None:
         self._ask(sql, parameters)
@@ -113,8 +110,9 @@ class DuckDBSession:
             return
         written = _write_rows(rows) if len(rows) <= _ROWS_WRITTEN_MAX else ""
         if written:
-            self._connection.execute(
-                f"insert into {table} ({', '.join(names)}) values {written}"  # noqa: S608
+            self._ask(
+                f"insert into {table} ({', '.join(names)}) values {written}",  # noqa: S608
+                (),
             )
             return
         raw = {i for row in rows for i, value in enumerate(row) if _is_raw(value)}
@@ -122,7 +120,7 @@ class DuckDBSession:
             f"from_base64(row ->> {i})" if i in raw else f"row ->> {i}"
             for i in range(len(names))
         )
-        self._connection.execute(
+        self._ask(
             f"insert into {table} ({', '.join(names)}) select {values} "  # noqa: S608
             "from (select unnest($1::json::json[]) as row)",
             [_encode(rows)],
@@ -130,17 +128,17 @@ class DuckDBSession:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        self._connection.execute("begin transaction")
+        self._ask("begin transaction", ())
         try:
             yield
         except BaseException:
             self.rollback()
             raise
-        self._connection.execute("commit")
+        self._ask("commit", ())
 
     @contextmanager
     def rolled_back(self) -> Iterator[None]:
-        self._connection.execute("begin transaction")
+        self._ask("begin transaction", ())
         try:
             yield
         finally:
@@ -292,7 +290,7 @@ def _take_in_log(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         connection.execute("checkpoint")
     except duckdb.Error as error:
         connection.close()
-        raise UnreachableError(str(path), str(error).strip()) from None
+        raise unopened(str(path), error) from None
     connection.execute("pragma enable_checkpoint_on_shutdown")
 
 
@@ -325,14 +323,6 @@ def _settings(path: Path, folders: Sequence[Path], limits: Limits) -> list[str]:
         "set enable_external_access = false",
         "set lock_configuration = true",
     ]
-
-
-def _is_shortage(error: duckdb.Error) -> bool:
-    """Is it for want of memory, disk or open files, and not of what was asked?"""
-    signs = ("No space left", "Could not write", "Too many open files")
-    return isinstance(error, duckdb.OutOfMemoryException) or any(
-        sign in str(error) for sign in signs
-    )
 
 
 def _encode(values: Sequence[object]) -> str:
@@ -388,11 +378,12 @@ def _connect(path: Path) -> duckdb.DuckDBPyConnection:
             str(path), config={"storage_compatibility_version": STORAGE_VERSION}
         )
     except duckdb.Error as error:
-        holder = re.search(r"lock is held in (.+?\(PID \d+\))", str(error))
+        holder = re.search(r"lock is held in (.+?\(PID (\d+)\))", str(error))
         if holder is None:
-            raise UnreachableError(str(path), str(error).strip()) from None
+            raise unopened(str(path), error) from None
         raise InUseError(
             str(path),
             f"the warehouse is in use by {holder[1]}",
             "Wait for it to end, or stop it.",
+            int(holder[2]),
         ) from None
