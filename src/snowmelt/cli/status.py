@@ -56,8 +56,10 @@ def _tell(document: dict[str, Any]) -> None:
         output.tell("Readers keep the run before it.")
     else:
         output.tell(f"Last run: {run['state']} at {run['ended_at']} ({run['reason']})")
-        for warning in run["failures"]:
-            output.tell(f"{warning['node']}: {warning['message']}")
+    for check in document["checks"]:
+        is_told = run and run["state"] == "FAILED" and check["run_id"] == run["run_id"]
+        if check["status"] == "warn" or not is_told:
+            output.tell(f"{check['node']}: {check['message']}")
     tell_refused(document["reconciliation"], "quarantined_open", "dropped_rows")
 
 

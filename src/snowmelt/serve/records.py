@@ -121,6 +121,14 @@ FAILURE = record(
     message=maybe(TEXT),
     rows=listed(OBJECT),
 )
+STANDING_CHECK = record(
+    node=TEXT,
+    resource_type=TEXT,
+    run_id=TEXT,
+    status=TEXT,
+    failures=maybe(WHOLE),
+    message=maybe(TEXT),
+)
 RUN_ENDED = record(
     run_id=TEXT,
     state=TEXT,
