@@ -27,6 +27,7 @@ from snowmelt.service.loop import Loop
 from snowmelt.service.noticing import Noticed
 from snowmelt.service.pages.lineage import known_graph
 from snowmelt.service.pages.remembered import remembered
+from snowmelt.service.pages.shell import failed_files
 from snowmelt.service.parts import Parts
 from snowmelt.service.pipe_status import (
     HistoryFacts,
@@ -56,6 +57,7 @@ def status_document(loop: Loop, *, serving: bool) -> Document:
         pipes = pipes_standing(loop, session)
         last_run = last_run_document(session)
         checks = standing_checks(session, known_graph(loop) or Graph((), ()))
+        failed = failed_files(loop, session)
         reconciliation = reconciliation_documents(session)
         wait_max = max(project.settings.publish.wait_max, longest_goal(loop))
         stuck = stuck_streams(session, parts.clock.now(), wait_max)
@@ -86,6 +88,7 @@ def status_document(loop: Loop, *, serving: bool) -> Document:
         "pending": plain(waiting),
         "held": held,
         "unmatched": unmatched,
+        "failed": failed,
         "last_run": last_run,
         "checks": checks,
         "reconciliation": reconciliation,

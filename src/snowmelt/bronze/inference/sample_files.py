@@ -11,11 +11,10 @@ from typing import Literal
 
 from snowmelt.bronze.decoding import compression_of, decode, inflate, kind_of
 from snowmelt.errors import FileError, UsageError
-from snowmelt.pipe.file_format import ENCODINGS
+from snowmelt.pipe.file_format import ENCODINGS, GUESSED_ENCODING
 
 SampleKind = Literal["csv", "json", "parquet"]
 HEAD_BYTES = 1 << 21
-GUESSED_ENCODING = "windows1252"
 _CHUNK = 1 << 20
 _BOM = "\ufeff"
 _BOMS = (
