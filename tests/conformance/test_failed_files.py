@@ -48,7 +48,7 @@ def test_status_names_files_that_failed_and_why_says_where(
     assert {each["file_name"] for each in failed} == FAILING.keys()
     assert {each["file_name"] for each in left} == {"a b.csv", "other.csv"}
     tell_failed(failed)
-    told = capsys.readouterr().err
-    assert "(1 record refused); see: snowmelt why 'a b.csv'\n" in told
+    shown = capsys.readouterr().err
+    assert "(1 record refused); see: snowmelt why 'a b.csv'\n" in shown
     tell_failed(failed * 2)
     assert "1 more file failed; see: snowmelt history" in capsys.readouterr().err

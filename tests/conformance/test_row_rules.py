@@ -393,7 +393,12 @@ def test_the_silver_model_that_the_template_shows_is_in_order(tmp_path: Path) ->
     model = shown.split("```sql\n")[1].split("```")[0].replace("order_id", "id")
     with gated_shop(root, [rule("in_set", "status", values=["paid"])], model) as shop:
         document = shop.commands.validate()
+        gold = root / "models/gold/totals.sql"
+        gold.write_text("select\n    amont\nfrom {{ ref('orders') }}\n")
+        with pytest.raises(ConfigError, match='"amont" not found') as error:
+            shop.commands.validate()
     assert (document["pipes"], document["warnings"]) == (["orders"], [])
+    assert error.value.where == "models/gold/totals.sql:2", "neither is built yet"
 
 
 def test_a_model_that_leaves_rows_out_by_itself_is_told_of(tmp_path: Path) -> None:

@@ -17,6 +17,11 @@ from snowmelt.transform.latest_versions import (
     require_streams,
 )
 from snowmelt.transform.package import outdated_files
+from snowmelt.transform.planned_models import (
+    Planning,
+    compiled_alone,
+    told_unchecked,
+)
 from snowmelt.transform.row_rules import require_fitting_rules
 
 
@@ -28,10 +33,13 @@ def validated(parts: Parts) -> Document:
         graph = dbt.parse(session)
         warnings = check_goals(graph, project.settings.publish.default_lag)
         require_streams(graph, project.root)
-        latest = latest_versions(graph)
-        queries = dbt.compile(session, latest) if latest else {}
-        for node in latest:
-            require_fitting_rules(session, node, queries[node.id])
+        models = compiled_alone(graph)
+        queries = dbt.compile(session, models) if models else {}
+        planning = Planning(session, project.root, parts.warehouse.require_query)
+        planning.models(graph, queries)
+        for node in latest_versions(graph):
+            if node.id in queries and node.path not in planning.unchecked:
+                require_fitting_rules(session, node, queries[node.id])
     check_alert_queries(parts, graph)
     dashboards = check_dashboards(parts, graph)
     return {
@@ -43,6 +51,7 @@ def validated(parts: Parts) -> Document:
         "warnings": [
             *warnings,
             *idle_rules(graph),
+            *told_unchecked(planning.unchecked),
             *exposure_warnings(project),
             *unportable_warnings(project),
         ],
