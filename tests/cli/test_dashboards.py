@@ -227,11 +227,17 @@ FILTERED = [
     ),
     (
         HEAD + GOOD + "      drill: /d/nowhere\n",
-        "dashboards/mine.yml:6: Orders: there is no dashboard 'nowhere'",
+        "dashboards/mine.yml:9: Orders: drill: there is no dashboard 'nowhere'",
     ),
     (
         HEAD + GOOD + "      drill: /d/other?stat={orders}\n",
-        "dashboards/mine.yml:6: Orders: there is no filter 'stat'. Did you",
+        "dashboards/mine.yml:9: Orders: drill: dashboard 'other' has no filter 'stat'. "
+        "Did you mean 'state'?",
+    ),
+    (
+        HEAD + GOOD + "      drill: /d/other?region={orders}\n",
+        "dashboards/mine.yml:9: Orders: drill: dashboard 'other' has no filter "
+        "'region'. Its filters: state, period.",
     ),
     (
         HEAD + GOOD + "      drill: /d/other?state={order}\n",

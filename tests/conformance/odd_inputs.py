@@ -65,7 +65,7 @@ HEADERS = [
     failed(
         "column_missing",
         b"id,name\n1,a\n",
-        "required column 'amount' is not in the header",
+        "required column 'amount' is not in the header, which reads 'id, name'",
     ),
     failed("columns_missing", b"id\n1\n", "required columns 'name', 'amount' are not"),
     failed("no_header", b"1,a,1\n2,b,2\n", "none of the contract's columns"),
@@ -75,7 +75,8 @@ HEADERS = [
     failed(
         "header_not_utf8",
         b"id,n\xe9me,amount\n1,a,1\n",
-        "the header is not UTF-8: byte 4",
+        "the header is not UTF-8: byte 4; if it is Latin-1, or of an older Windows: "
+        "set file_format.encoding: windows1252",
     ),
     failed(
         "header_without_end", b'"' + b"x" * 1_100_000, "the header has no end within"

@@ -10,6 +10,7 @@ from gated_shop import MODEL, GatedShop, gated_shop, write_rules
 
 from forms import with_long
 from snowmelt.errors import ConfigError
+from snowmelt.project.new import make_project
 
 Rule = dict[str, Any]
 
@@ -355,9 +356,49 @@ def test_a_rule_that_is_wrong_is_named(tmp_path: Path, case: str) -> None:
         assert text in run["error"]
 
 
-def test_the_template_validates(tmp_path: Path) -> None:
-    with gated_shop(tmp_path / "shop", [rule("email", "email")]) as shop:
-        assert shop.commands.validate()["pipes"] == ["orders"]
+def test_a_model_that_reads_bronze_whole_is_refused(tmp_path: Path) -> None:
+    whole = MODEL.replace("snowmelt.stream", "source")
+    with gated_shop(tmp_path / "shop", [], whole) as shop:
+        with pytest.raises(ConfigError) as error:
+            shop.commands.validate()
+        run = shop.run()
+    assert error.value.where == "models/silver/orders.sql:5"
+    line = "from {{ snowmelt.stream('bronze', 'orders') }}"
+    assert line in error.value.remedy
+    assert run["state"] == "FAILED"
+    assert f"Write: {line}" in run["error"]
+
+
+@pytest.mark.long
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("case", ["_version_at", "unique_key"])
+def test_a_model_without_a_column_that_its_making_takes_is_refused(
+    tmp_path: Path, case: str
+) -> None:
+    model, told = MODEL.replace(", _version_at", ""), "Select also: _version_at"
+    if case == "unique_key":
+        model = MODEL.replace("unique_key='id'", "unique_key='key'")
+        told = "there is no column 'key'"
+    with gated_shop(tmp_path / "shop", [], model) as shop:
+        with pytest.raises(ConfigError, match=told) as error:
+            shop.commands.validate()
+        assert error.value.where == "models/silver/orders.sql"
+        assert told in shop.run()["error"]
+
+
+def test_the_silver_model_that_the_template_shows_is_in_order(tmp_path: Path) -> None:
+    root = tmp_path / "shop"
+    make_project(root, "blank")
+    shown = (root / "models/silver/README.md").read_text()
+    model = shown.split("```sql\n")[1].split("```")[0].replace("order_id", "id")
+    with gated_shop(root, [rule("in_set", "status", values=["paid"])], model) as shop:
+        document = shop.commands.validate()
+        gold = root / "models/gold/totals.sql"
+        gold.write_text("select\n    amont\nfrom {{ ref('orders') }}\n")
+        with pytest.raises(ConfigError, match='"amont" not found') as error:
+            shop.commands.validate()
+    assert (document["pipes"], document["warnings"]) == (["orders"], [])
+    assert error.value.where == "models/gold/totals.sql:2", "neither is built yet"
 
 
 def test_a_model_that_leaves_rows_out_by_itself_is_told_of(tmp_path: Path) -> None:

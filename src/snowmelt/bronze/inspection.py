@@ -18,7 +18,7 @@ from snowmelt.bronze.records import (
 )
 from snowmelt.errors import FileError
 from snowmelt.landing.stage import StagedFile
-from snowmelt.pipe.file_format import Concrete, CsvFormat, JsonFormat
+from snowmelt.pipe.file_format import GUESSED_ENCODING, Concrete, CsvFormat, JsonFormat
 
 HEADER_BYTES_MAX = 1 << 18
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -170,6 +170,9 @@ def _read_header(first: bytes, csv: CsvFormat) -> tuple[str, ...]:
         text = first[span.start : span.end].decode()
     except UnicodeDecodeError as error:
         raise FileError(
-            "", f"the header is not UTF-8: byte {span.start + error.start}"
+            "",
+            f"the header is not UTF-8: byte {span.start + error.start}; if it is "
+            "Latin-1, or of an older Windows: set file_format.encoding: "
+            f"{GUESSED_ENCODING}",
         ) from None
     return split_record(text, csv)

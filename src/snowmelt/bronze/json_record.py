@@ -17,7 +17,7 @@ from snowmelt.bronze.json_path import Steps, steps_of
 from snowmelt.bronze.raw import VALUE_SHOWN_MAX, RejectError
 from snowmelt.pipe.contract import Column
 from snowmelt.pipe.evolved import RESCUED
-from snowmelt.pipe.file_format import JsonFormat
+from snowmelt.pipe.file_format import NOT_UTF8, JsonFormat
 
 _MISSING = object()
 _WORDS = {None: "null", True: "true", False: "false"}
@@ -58,7 +58,7 @@ class Judge:
         try:
             record = read_json(raw)
         except UnicodeDecodeError:
-            return _broken("INVALID ENCODING", "bytes that are not UTF-8")
+            return _broken("INVALID ENCODING", NOT_UTF8)
         except NotJson as error:
             return _broken("INVALID JSON", f"not valid JSON: {error}")
         if not isinstance(record, Members):

@@ -72,7 +72,8 @@ def _match(header: tuple[str, ...], contract: Contract) -> Layout:
         if name not in names and not column.optional
     ]
     if missing:
-        raise FileError("", describe_missing(missing, "the header"))
+        told = describe_missing(missing, "the header")
+        raise FileError("", f"{told}, which reads {_shown(header)!r}")
     columns = tuple(names)
     return Layout(columns, _name_rescued(header, columns) if rescues else ())
 
@@ -96,10 +97,9 @@ def _name_rescued(
 
 def _no_match(header: tuple[str, ...], wanted: list[str]) -> str:
     """Say that a header has no known column, and why that may be."""
-    shown = ", ".join(header)[:_HEADER_SHOWN_MAX]
     text = (
         "the header has none of the contract's columns: it reads "
-        f"{shown!r}, expected {', '.join(wanted)!r}"
+        f"{_shown(header)!r}, expected {', '.join(wanted)!r}"
     )
     for mark, name in _DELIMITERS.items():
         if len(header) == 1 and {
@@ -107,3 +107,7 @@ def _no_match(header: tuple[str, ...], wanted: list[str]) -> str:
         } & set(wanted):
             return f"{text}; its fields are divided by {name}"
     return text
+
+
+def _shown(header: tuple[str, ...]) -> str:
+    return ", ".join(header)[:_HEADER_SHOWN_MAX]

@@ -11,6 +11,7 @@ from itertools import groupby
 from snowmelt.bronze.inspection import Inspection
 from snowmelt.bronze.rawfile import RawFile, RawRecord, opened_raw
 from snowmelt.errors import FileError
+from snowmelt.pipe.file_format import NOT_UTF8
 
 _CAST = re.compile(r'Could not convert string "(.*)" to \'?([A-Z0-9(), ]+)', re.DOTALL)
 _FIELDS = re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")
@@ -210,7 +211,7 @@ def _explain(report: RejectReport, header: Sequence[str]) -> RejectError:
     elif kind == "UNQUOTED VALUE":
         text = "text after a closing quote"
     elif kind == "INVALID ENCODING":
-        text = "bytes that are not UTF-8"
+        text = NOT_UTF8
     elif kind == _TOO_LONG and size:
         text = f"the record is longer than {size[1]} bytes"
     name = report.column_name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -16,6 +17,8 @@ from snowmelt.cli.project_option import (
     to_service,
 )
 from snowmelt.cli.target_option import chosen_target
+
+_ENCODING = "INVALID ENCODING"
 
 
 @click.group("rejects", invoke_without_command=True)
@@ -64,6 +67,9 @@ def _show(document: dict[str, Any]) -> None:
     if rejects and chosen_target() is not None:
         output.tell("Correct them in the file, and put it under another name.")
     elif rejects:
+        file = next((e["file_name"] for e in rejects if e["category"] == _ENCODING), "")
+        if file:
+            output.tell(f"What to do about its encoding: snowmelt why {quote(file)}")
         output.tell("After a fix of the pipe: snowmelt replay")
         output.tell("To correct the records: snowmelt rejects export FILE.csv")
 

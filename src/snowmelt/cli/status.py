@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -13,6 +14,7 @@ from snowmelt.cli.run_summary import tell_refused
 from snowmelt.cli.tasks import suspended_text
 
 ROWS_SHOWN = 5
+FILES_SHOWN = 5
 
 
 @click.command("status")
@@ -56,8 +58,10 @@ def _tell(document: dict[str, Any]) -> None:
         output.tell("Readers keep the run before it.")
     else:
         output.tell(f"Last run: {run['state']} at {run['ended_at']} ({run['reason']})")
-        for warning in run["failures"]:
-            output.tell(f"{warning['node']}: {warning['message']}")
+    for check in document["checks"]:
+        is_told = run and run["state"] == "FAILED" and check["run_id"] == run["run_id"]
+        if check["status"] == "warn" or not is_told:
+            output.tell(f"{check['node']}: {check['message']}")
     tell_refused(document["reconciliation"], "quarantined_open", "dropped_rows")
 
 
@@ -118,8 +122,22 @@ def _tell_waiting(document: dict[str, Any]) -> None:
         if each["state"] == "held":
             continue
         output.tell(f"{each['file_name']}: {each['state']} since {each['since'][:19]}")
+    tell_failed(document["failed"])
     for name in document["unmatched"]:
         output.tell(f"{name}: unmatched by any pipe; see: snowmelt why {name}")
+
+
+def tell_failed(failed: list[dict[str, Any]]) -> None:
+    """Tell of the newest files that failed; their records count as open nowhere."""
+    for each in failed[:FILES_SHOWN]:
+        file = quote(each["file_name"])
+        told = f"{each['file_name']} failed: {each['first_error_message']}"
+        if each["error_count"]:
+            told += f" ({output.count(each['error_count'], 'record')} refused)"
+        output.tell(f"{told}; see: snowmelt why {file}")
+    if len(failed) > FILES_SHOWN:
+        more = output.count(len(failed) - FILES_SHOWN, "more file")
+        output.tell(f"{more} failed; see: snowmelt history --status 'Load failed'")
 
 
 def _tell_channel(channel: dict[str, Any] | None) -> None:

@@ -17,7 +17,10 @@ from snowmelt.cli.project_option import connected, json_option, project_option
 @project_option
 @json_option
 def command(target: str | None, directory: Path, as_json: bool) -> int:
-    """Check settings, pipes, contracts and dbt models.
+    """Check settings, pipes, contracts, dbt models and dashboards.
+
+    SQL of models is planned in the order of a build, with nothing written and no row
+    read; of which models it cannot be told whether they run, and why, is said.
 
     With --target: is there a place for everything, and does SQL in models, tests and
     macros mean the same there? Both get the same text. Cards of dashboards and metrics

@@ -23,6 +23,11 @@ from snowmelt.pipe.time_format import to_strptime
 OneByte = Annotated[str, Field(pattern=r"^[\x01-\x7f]$")]
 _NOTHING = "\x00"
 
+NOT_UTF8 = "bytes that are not UTF-8"
+"""What is told of a record whose text is in another encoding."""
+GUESSED_ENCODING = "windows1252"
+"""What such a text is in most of the time; it takes Latin-1 for what it is, too."""
+
 # Snowflake's names of encodings, and Python's.
 ENCODINGS = {
     "utf8": "utf-8",

@@ -90,6 +90,13 @@ def place_of_filter(root: Path, name: str, number: int) -> str:
     return f"{shown}:{line_of_key(root / shown, ('filters', number))}: filters"
 
 
+def place_of_drill(root: Path, name: str, at: tuple[int, int], card: Card) -> str:
+    """Return where a card of a dashboard says what it leads to; `at`: row and place."""
+    shown = f"{FOLDER}/{name}.yml"
+    line = line_of_key(root / shown, ("rows", *at, "drill"))
+    return f"{shown}:{line}: {card.heading}: drill"
+
+
 def dashboard_files(root: Path) -> list[Path]:
     """Return the files that dashboards are made of, for who waits for a change."""
     found = sorted((root / FOLDER).glob("*.yml"))

@@ -113,6 +113,14 @@ RUN = record(
     tests=maybe(WHOLE),
     error=maybe(TEXT),
 )
+FAILED_FILE = record(
+    load_seq=WHOLE,
+    file_name=TEXT,
+    pipe_name=TEXT,
+    first_error_message=maybe(TEXT),
+    error_count=WHOLE,
+    at=INSTANT,
+)
 FAILURE = record(
     node=TEXT,
     resource_type=TEXT,
@@ -120,6 +128,14 @@ FAILURE = record(
     failures=maybe(WHOLE),
     message=maybe(TEXT),
     rows=listed(OBJECT),
+)
+STANDING_CHECK = record(
+    node=TEXT,
+    resource_type=TEXT,
+    run_id=TEXT,
+    status=TEXT,
+    failures=maybe(WHOLE),
+    message=maybe(TEXT),
 )
 RUN_ENDED = record(
     run_id=TEXT,

@@ -7,18 +7,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from snowmelt.deploy.portable.checking import unportable_warnings
 from snowmelt.errors import UsageError
 from snowmelt.gold.run_history import published_run
 from snowmelt.serve.commands import Document
 from snowmelt.service.advising import advise_document
-from snowmelt.service.alert_queries import check_alert_queries
 from snowmelt.service.alert_verbs import AlertVerbs
 from snowmelt.service.alerting import alerted_after
 from snowmelt.service.became import became_document
-from snowmelt.service.boards.exposures import exposure_warnings
 from snowmelt.service.checking import check_file
-from snowmelt.service.dashboarding import Look, check_dashboards, dashboard_document
+from snowmelt.service.dashboarding import Look, dashboard_document
 from snowmelt.service.diagnosing import Diagnosing
 from snowmelt.service.documents import (
     SCHEMA_VERSION,
@@ -30,7 +27,6 @@ from snowmelt.service.documents import (
 )
 from snowmelt.service.drifting import approve, drift_document, reject
 from snowmelt.service.explaining import explain
-from snowmelt.service.lagging import check_goals
 from snowmelt.service.loading import Loading
 from snowmelt.service.loop import Loop
 from snowmelt.service.moving import MovingAnswers
@@ -47,11 +43,9 @@ from snowmelt.service.streaming import streams_document
 from snowmelt.service.tasks.verbs import TaskVerbs
 from snowmelt.service.tracing import Tracing
 from snowmelt.service.vacuuming import vacuum_document
-from snowmelt.transform.dbt import Dbt
+from snowmelt.service.validating import validated
 from snowmelt.transform.kept_artifacts import artifacts_of
-from snowmelt.transform.package import outdated_files
 from snowmelt.transform.project_digest import project_digest
-from snowmelt.transform.row_rules import require_fitting_rules
 from snowmelt.warehouse.duckdb.backup import backup
 
 
@@ -127,30 +121,7 @@ class OwnCommands(PageAnswers, MovingAnswers):
         return dashboard_document(self._parts, Look(name, filters, beside))
 
     def validate(self) -> Document:
-        dbt = Dbt(self._parts.project.root, self._parts.project.warehouse_path)
-        with self._parts.warehouse.session() as session:
-            graph = dbt.parse(session)
-            warnings = check_goals(
-                graph, self._parts.project.settings.publish.default_lag
-            )
-            ruled = [node for node in graph.nodes.values() if node.rules]
-            queries = dbt.compile(session, ruled) if ruled else {}
-            for node in ruled:
-                require_fitting_rules(session, node, queries[node.id])
-        check_alert_queries(self._parts, graph)
-        dashboards = check_dashboards(self._parts, graph)
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "project": self._parts.project.settings.name,
-            "pipes": [pipe.name for pipe in self._parts.project.pipes],
-            "dashboards": dashboards,
-            "outdated": outdated_files(self._parts.project.root),
-            "warnings": [
-                *warnings,
-                *exposure_warnings(self._parts.project),
-                *unportable_warnings(self._parts.project),
-            ],
-        }
+        return validated(self._parts)
 
     # Load and build.
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import Any
 
 from snowmelt.errors import UsageError
 from snowmelt.landing.stage import StagedFile, find_hidden
+from snowmelt.pipe.file_format import GUESSED_ENCODING, NOT_UTF8
 from snowmelt.pipe.scope import is_forgotten
 from snowmelt.serve.commands import Document
 from snowmelt.service.documents import HISTORY_COLUMNS, as_documents
@@ -163,7 +165,7 @@ def _explain_load(load: Document) -> str:
             "would double the rows. It loads by itself when that load is superseded."
         )
     if status == "Load failed":
-        return f"{load['first_error_message']} (on_error: {load['error_limit']})."
+        return _explain_failure(load)
     rejected = (
         f"; {load['error_count']} records were rejected, see: snowmelt rejects "
         f"--file {load['file_name']}"
@@ -171,6 +173,28 @@ def _explain_load(load: Document) -> str:
         else ""
     )
     return f"Load {seq} copied {load['row_count']} rows of it{rejected}."
+
+
+def _explain_failure(load: Document) -> str:
+    """Say what is wrong with a file, where it is, and which command shows the rest."""
+    told = str(load["first_error_message"])
+    column, line = load["first_error_column_name"], load["first_error_line_number"]
+    if column is not None:
+        told = f"column {column}: {told}"
+    if line is not None:
+        told = f"Line {line}: {told}"
+    told += f" (on_error: {load['error_limit']})."
+    if load["first_error_message"] == NOT_UTF8:
+        told += (
+            " If it is Latin-1, or of an older Windows, say so in the pipe: "
+            f"file_format.encoding: {GUESSED_ENCODING}."
+        )
+    if load["error_count"]:
+        count = int(load["error_count"])
+        records = "1 record was" if count == 1 else f"{count:,} records were"
+        file = quote(str(load["file_name"]))
+        told += f" {records} refused: snowmelt rejects --file {file}."
+    return told
 
 
 def _explain_node(nodes: list[Document]) -> str:

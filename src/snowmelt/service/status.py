@@ -13,6 +13,7 @@ from snowmelt.gold.run_history import published_run
 from snowmelt.pipe.pause import paused_pipes
 from snowmelt.serve.commands import Document
 from snowmelt.service.alert_verbs import alerts_summary
+from snowmelt.service.check_results import standing_checks
 from snowmelt.service.documents import (
     SCHEMA_VERSION,
     last_run_document,
@@ -24,7 +25,9 @@ from snowmelt.service.documents import (
 from snowmelt.service.lagging import lag_document, longest_goal
 from snowmelt.service.loop import Loop
 from snowmelt.service.noticing import Noticed
+from snowmelt.service.pages.lineage import known_graph
 from snowmelt.service.pages.remembered import remembered
+from snowmelt.service.pages.shell import failed_files
 from snowmelt.service.parts import Parts
 from snowmelt.service.pipe_status import (
     HistoryFacts,
@@ -38,6 +41,7 @@ from snowmelt.service.publishing.verbs import known_places, place_document
 from snowmelt.service.standing import held_document, pause_document
 from snowmelt.service.streaming import stuck_streams
 from snowmelt.service.tasks.answers import standing_document
+from snowmelt.transform.graph import Graph
 from snowmelt.warehouse.port import Session
 
 
@@ -52,6 +56,8 @@ def status_document(loop: Loop, *, serving: bool) -> Document:
     with parts.warehouse.snapshot() as session:
         pipes = pipes_standing(loop, session)
         last_run = last_run_document(session)
+        checks = standing_checks(session, known_graph(loop) or Graph((), ()))
+        failed = failed_files(loop, session)
         reconciliation = reconciliation_documents(session)
         wait_max = max(project.settings.publish.wait_max, longest_goal(loop))
         stuck = stuck_streams(session, parts.clock.now(), wait_max)
@@ -82,7 +88,9 @@ def status_document(loop: Loop, *, serving: bool) -> Document:
         "pending": plain(waiting),
         "held": held,
         "unmatched": unmatched,
+        "failed": failed,
         "last_run": last_run,
+        "checks": checks,
         "reconciliation": reconciliation,
         "lag": lag_document(loop),
         "tasks": standing_document(loop.tasks.tasks, serving=serving),

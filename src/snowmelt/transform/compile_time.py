@@ -53,9 +53,9 @@ def reasons_to_ask_dbt(manifest: Mapping[str, Any]) -> dict[str, str]:
     overridden = _overriding(manifest)
     for entry in manifest["nodes"].values():
         reason = (
-            ("the project has on-run hooks" if hooks else "")
+            _text_reason(entry, macros, overridden)
+            or ("the project has on-run hooks" if hooks else "")
             or _kind_reason(entry)
-            or _text_reason(entry, macros, overridden)
         )
         if reason:
             reasons[entry["unique_id"]] = reason

@@ -182,15 +182,21 @@ def _node(entry: Mapping[str, Any], asks_dbt: str) -> Node:
         key=f"{entry.get('schema')}.{entry.get('alias') or entry['name']}",
         unique_key=unique_key,
         affected_by=_as_tuple(config.get("affected_by")) or unique_key,
-        reads_stream=bool(
-            re.search(r"\bsnowmelt\.stream\s*\(", entry.get("raw_code") or "")
-        ),
+        reads_stream=_reads_stream(entry),
         asks_dbt=asks_dbt,
         rules=_rules(config),
         test=_test(entry) if is_test else None,
         target_lag=_target_lag(config),
         newest_by=str(config.get("newest_by") or ""),
         path=entry.get("original_file_path") or "",
+    )
+
+
+def _reads_stream(entry: Mapping[str, Any]) -> bool:
+    """Does a model read a stream? By whatever macro: stream() leaves its hook."""
+    hooks = entry["config"].get("post-hook") or ()
+    return any("snowmelt.move_offsets" in hook["sql"] for hook in hooks) or bool(
+        re.search(r"\bsnowmelt\.stream\s*\(", entry.get("raw_code") or "")
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from snowmelt.errors import ConfigError
 from snowmelt.transform.graph import Node
+from snowmelt.transform.latest_versions import require_lineage
 from snowmelt.transform.node_result import NodeResult
 from snowmelt.transform.quarantine import quarantine_table
 from snowmelt.warehouse.port import Session
@@ -53,12 +54,13 @@ def broken_rules(session: Session, node: Node) -> list[NodeResult]:
 
 
 def require_fitting_rules(session: Session, node: Node, sql: str) -> None:
-    """Raise ConfigError unless a model has the columns that its rules are about.
+    """Raise ConfigError unless a model has the columns that it and its rules take.
 
     `sql` is the model's query. The engine is asked what it makes of expressions and
     patterns; no row is read.
     """
     columns = session.table(f"from (\n{sql}\n) limit 0").columns
+    require_lineage(node, columns)
     known = {column.lower() for column in columns}
     for place, rule in enumerate(node.rules, start=1):
         where = f"model {node.name}: rule {rule_name(rule, place)}"

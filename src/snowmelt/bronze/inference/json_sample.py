@@ -17,8 +17,9 @@ from snowmelt.bronze.inference.sample import (
     SampleColumn,
     require_columns,
 )
-from snowmelt.bronze.inference.sample_files import GUESSED_ENCODING, SampleFile
+from snowmelt.bronze.inference.sample_files import SampleFile
 from snowmelt.errors import UsageError
+from snowmelt.pipe.file_format import GUESSED_ENCODING
 from snowmelt.warehouse.duckdb.scratch import Connection
 from snowmelt.warehouse.sql import literal
 

@@ -11,12 +11,11 @@ from typing import Literal
 
 from snowmelt.bronze.decoding import compression_of, decode, inflate, kind_of
 from snowmelt.errors import FileError, UsageError
-from snowmelt.pipe.file_format import ENCODINGS
+from snowmelt.pipe.file_format import ENCODINGS, GUESSED_ENCODING
 
 _PARQUET, _PARQUET_BYTES_MIN = b"PAR1", 12
 SampleKind = Literal["csv", "json", "parquet"]
 HEAD_BYTES = 1 << 21
-GUESSED_ENCODING = "windows1252"
 _CHUNK = 1 << 20
 _BOM = "\ufeff"
 _BOMS = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -14,6 +15,7 @@ from snowmelt.project.dashboards import (
     Dashboard,
     dashboard_names,
     load_dashboard,
+    place_of_drill,
     place_of_filter,
 )
 from snowmelt.project.filters import Choice, Filter
@@ -51,7 +53,7 @@ class Checking:
             for card in dashboard.cards:
                 with told_of(card):
                     used |= self._check_card(dashboard, card).filters
-                    _check_drill(card, found)
+            self._check_drills(name, dashboard, found)
             for number, each in enumerate(dashboard.filters):
                 if each.name not in used:
                     where = place_of_filter(self.root, name, number)
@@ -59,6 +61,20 @@ class Checking:
                     remedy = f"Write where {{{{ filter('{each.name}') }}}}."
                     raise ConfigError(where, problem, remedy)
         return names
+
+    def _check_drills(
+        self, name: str, dashboard: Dashboard, found: Mapping[str, Dashboard]
+    ) -> None:
+        """Check where the cards of a dashboard lead, each at the line that says it."""
+        for i, row in enumerate(dashboard.rows):
+            for j, card in enumerate(row):
+                if card.drill_target is None:
+                    continue
+                try:
+                    _check_drill(card, found)
+                except ConfigError as error:
+                    where = place_of_drill(self.root, name, (i, j), card)
+                    raise ConfigError(where, error.problem, error.remedy) from error
 
     def _check_filters(self, name: str, dashboard: Dashboard) -> None:
         for number, each in enumerate(dashboard.filters):
@@ -116,10 +132,17 @@ def _sample(found: Filter) -> Choice:
 
 
 def _check_drill(card: Card, found: Mapping[str, Dashboard]) -> None:
-    """Raise ConfigError for a link to what is not there."""
-    if card.drill_target is None:
-        return
-    target = named(found, card.drill_target, "dashboard")
+    """Raise ConfigError for a link to what is not there, or takes no such filter."""
+    target = named(found, str(card.drill_target), "dashboard")
     known = {each.name: each for each in target.filters}
-    for name, _ in parse_qsl(card.drill_query, keep_blank_values=True):
-        named(known, name.removesuffix(".from").removesuffix(".to"), "filter")
+    for given, _ in parse_qsl(card.drill_query, keep_blank_values=True):
+        name = given.removesuffix(".from").removesuffix(".to")
+        if name in known:
+            continue
+        near = difflib.get_close_matches(name, known, n=1)
+        has = ", ".join(known) or "none"
+        raise ConfigError(
+            "",
+            f"dashboard '{card.drill_target}' has no filter '{name}'",
+            f"Did you mean '{near[0]}'?" if near else f"Its filters: {has}.",
+        )

@@ -48,6 +48,9 @@ def _status(masks: Masks, found: Document) -> None:
         masks.text(each, "problem")
     found["held"] = masks.free(found["held"])
     found["pending"] = masks.free(found["pending"])
+    masks.loads(found["failed"])
+    for each in found["checks"]:
+        masks.text(each, "message")
     _run(masks, found["last_run"])
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from snowmelt.pipe.held import HeldReason
 from snowmelt.pipe.pause import paused_pipes
 from snowmelt.serve.commands import Document
+from snowmelt.service.check_results import BAD, finding_of, standing_checks
 from snowmelt.service.documents import (
     HISTORY_COLUMNS,
     SCHEMA_VERSION,
@@ -19,12 +20,12 @@ from snowmelt.service.documents import (
 )
 from snowmelt.service.loop import Loop
 from snowmelt.service.pages.attention import alerts_attention, tasks_attention
-from snowmelt.service.pages.lineage import lineage_document
-from snowmelt.service.pages.quality import finding_of
+from snowmelt.service.pages.lineage import known_graph, lineage_document
 from snowmelt.service.pages.remembered import remembered
 from snowmelt.service.pages.shell import failed_files, shell_document
 from snowmelt.service.standing import explain_held
 from snowmelt.service.status import noticed_of
+from snowmelt.transform.graph import Graph
 from snowmelt.warehouse.port import Session
 
 RECENT = 8
@@ -39,10 +40,12 @@ def health_document(loop: Loop) -> Document:
     with parts.warehouse.snapshot() as session:
         shell = shell_document(loop, session)
         last_run = last_run_document(session)
+        checks = standing_checks(session, known_graph(loop) or Graph((), ()))
         accounts = reconciliation_documents(session)
         attention = [
             *_of_service(loop),
             *_of_run(last_run),
+            *attention_of_checks(checks, last_run),
             *_of_files(failed_files(loop, session)),
             *_of_pipes(loop, session),
             *_of_held(loop),
@@ -101,23 +104,32 @@ def _of_service(loop: Loop) -> list[Document]:
 
 
 def _of_run(run: Document | None) -> list[Document]:
-    if run is None:
+    if run is None or run["state"] != "FAILED":
         return []
-    if run["state"] == "FAILED":
-        failed = [each["node"] for each in run["failures"] if each["status"] != "warn"]
-        what = ", ".join(failed[:3]) or str(run["error"])
-        told = f"The last run was not published: {what}. Readers see the run before it."
-        return [_told("bad", "run", run["run_id"], told, "snowmelt status")]
-    return [
-        _told(
-            "warn",
-            "check",
-            each["node"],
-            f"{each['node']} warns: {finding_of(each)}",
-            "snowmelt status",
-        )
-        for each in run["failures"][:NAMED]
+    failed = [each["node"] for each in run["failures"] if each["status"] != "warn"]
+    what = ", ".join(failed[:3]) or str(run["error"])
+    told = f"The last run was not published: {what}. Readers see the run before it."
+    return [_told("bad", "run", run["run_id"], told, "snowmelt status")]
+
+
+def attention_of_checks(checks: list[Document], run: Document | None) -> list[Document]:
+    """Tell of checks that do not pass, but not again of what the last run failed by."""
+    failed = run is not None and run["state"] == "FAILED"
+    found = [
+        each
+        for each in checks
+        if not (failed and run and each["run_id"] == run["run_id"])
+        or each["status"] == "warn"
     ]
+    told = []
+    for each in found[:NAMED]:
+        level, verb = ("bad", "fails") if each["status"] in BAD else ("warn", "warns")
+        what = f"{each['node']} {verb}: {finding_of(each)}"
+        told.append(_told(level, "check", each["node"], what, "snowmelt status"))
+    if len(found) > NAMED:
+        more = f"{len(found) - NAMED} more checks do not pass"
+        told.append(_told("warn", "checks", "", more, "snowmelt status"))
+    return told
 
 
 def _of_files(failed: list[Document]) -> list[Document]:

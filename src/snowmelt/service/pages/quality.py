@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 from snowmelt.errors import UsageError
 from snowmelt.serve.commands import Document
+from snowmelt.service.check_results import (
+    BAD,
+    CheckResult,
+    finding_of,
+    last_results,
+)
 from snowmelt.service.documents import (
     SCHEMA_VERSION,
     as_documents,
@@ -24,46 +30,10 @@ from snowmelt.transform.graph import Graph, Node
 from snowmelt.transform.node_result import CHECKS
 from snowmelt.warehouse.port import Session
 
-RUNS_LOOKED_AT = 60
-"""Since when a test fails is known as far back as these runs."""
 RUNS_SHOWN = 20
 TREND_RUNS = 50
 AUDITS_SHOWN = 20
 ROWS_SHOWN = 200
-BAD = ("fail", "error", "runtime error")
-_RUNS = """
-    select run_id, started_at from snowmelt.run_history
-    where state <> 'EXECUTING' order by started_at desc limit $1
-"""
-_RESULTS = """
-    with results as (
-        select node, resource_type, run_id, status, failures, message, seconds
-        from snowmelt.node_history
-        where run_id >= $1
-            and resource_type in (select unnest($2::json::varchar[]))
-            and status <> 'skipped'
-    ),
-
-    newest as (
-        select
-            node,
-            any_value(resource_type) as resource_type,
-            max(run_id) as run_id,
-            max(run_id) filter (status = 'pass') as passed
-        from results group by node
-    )
-
-    select
-        newest.node,
-        newest.resource_type,
-        {
-            'run_id': results.run_id, 'status': status, 'failures': failures,
-            'message': message, 'seconds': seconds
-        },
-        passed
-    from newest join results
-        on results.node = newest.node and results.run_id = newest.run_id
-"""
 _PAST = """
     select
         node,
@@ -88,19 +58,6 @@ _TOTALS = """
     where status in ('Loaded', 'Partially loaded')
     group by pipe_name
 """
-
-
-@dataclass(frozen=True)
-class _Result:
-    """How a check ended in the newest runs. `bad_since`: without a pass since then."""
-
-    name: str
-    resource_type: str
-    newest: dict[str, Any]
-    passed: str | None
-    bad_since: str | None = None
-    run_ids: Sequence[str] = ()
-    statuses: Sequence[str] = ()
 
 
 def quality_document(loop: Loop, model: str | None, status: str | None) -> Document:
@@ -143,14 +100,9 @@ def _counts(tests: list[Document]) -> Document:
 
 def _tests(loop: Loop, session: Session, graph: Graph) -> list[Document]:
     """Return each check, those that fail first, then those that warn."""
-    runs = session.rows(_RUNS, [RUNS_LOOKED_AT])
-    started: dict[str, Any] = dict(runs)
-    results: dict[str, _Result] = {}
-    if runs:
-        oldest = min(started)
-        for row in session.rows(_RESULTS, [oldest, list(CHECKS)]):
-            results[row[0]] = _Result(*row)
-        _add_past(session, results, oldest)
+    started, results = last_results(session, graph)
+    if started:
+        _add_past(session, results, min(started))
     nodes = _tests_by_name(graph)
     found = [
         _check(loop, graph, name, results.get(name), started)
@@ -161,7 +113,7 @@ def _tests(loop: Loop, session: Session, graph: Graph) -> list[Document]:
     return found
 
 
-def _add_past(session: Session, results: dict[str, _Result], oldest: str) -> None:
+def _add_past(session: Session, results: dict[str, CheckResult], oldest: str) -> None:
     """Say of what fails or warns since when it does, and how it ended before."""
     bad = [each for each in results.values() if each.newest["status"] != "pass"]
     names, passed = [each.name for each in bad], [each.passed for each in bad]
@@ -177,7 +129,7 @@ def _check(
     loop: Loop,
     graph: Graph,
     name: str,
-    result: _Result | None,
+    result: CheckResult | None,
     started: Mapping[str, Any],
 ) -> Document:
     node = _tests_by_name(graph).get(name)
@@ -238,14 +190,6 @@ def _note(loop: Loop, node: Node | None, of: Node | None) -> tuple[str, str]:
     model = notes.notes.get(of.id) if of else None
     owner = (own.owner if own else "") or (model.owner if model else "")
     return owner, own.description if own else ""
-
-
-def finding_of(ended: Mapping[str, Any]) -> str:
-    """Say what a check found; of dbt's tests how many rows, without its own words."""
-    message, rows = str(ended["message"] or ""), ended["failures"]
-    if rows and (not message or message.startswith("Got ")):
-        return "1 row" if rows == 1 else f"{rows:,} rows"
-    return message or str(ended["status"])
 
 
 def _level(status: str | None) -> str:

@@ -15,13 +15,14 @@ from snowmelt.warehouse.port import Session
 FAILED_SHOWN = 50
 _FAILED = """
     with failed as (
-        select load_seq, file_name, pipe_name, first_error_message, last_load_time
+        select
+            load_seq, file_name, pipe_name, first_error_message, last_load_time,
+            error_count
         from snowmelt.load_history
         where status = 'Load failed' and superseded_by is null
     )
 
-    select load_seq, file_name, pipe_name, first_error_message, last_load_time
-    from failed
+    select * from failed
     where not exists (
         select 1 from snowmelt.load_history as later
         where later.file_name = failed.file_name
@@ -86,7 +87,10 @@ def failed_files(loop: Loop, session: Session) -> list[Document]:
 
 
 def _failed_files(session: Session) -> list[Document]:
-    names = ("load_seq", "file_name", "pipe_name", "first_error_message", "at")
+    names = (
+        *("load_seq", "file_name", "pipe_name", "first_error_message", "at"),
+        "error_count",
+    )
     rows = session.rows(f"{_FAILED} limit {FAILED_SHOWN}")
     return [dict(zip(names, plain(row), strict=True)) for row in rows]
 

@@ -63,9 +63,28 @@
             "latest_version: " ~ node.name ~ " must read exactly one bronze table, by snowmelt.stream"
         ) }}
     {%- endif -%}
+    {%- do snowmelt.require_reads_stream(node, sources[0]) -%}
     {{- return(api.Relation.create(
         database=sources[0].database, schema=sources[0].schema, identifier=sources[0].identifier
     )) -}}
+
+{%- endmacro %}
+
+
+{#-
+    Refuse a model that reads a table of bronze whole: it would be given the same rows in each run.
+    stream() leaves its hook with every model that calls it, by whatever macro.
+-#}
+{% macro require_reads_stream(node, table) -%}
+
+    {%- set hooks = node.config.get('post-hook') or [] -%}
+    {%- if 'snowmelt.move_offsets' not in hooks | map(attribute='sql') | join(' ') -%}
+        {{ exceptions.raise_compiler_error(
+            "latest_version: " ~ node.name ~ " reads all of bronze." ~ table.identifier ~ " in each run, "
+            ~ "where it goes on from what is new. Write: from {{ snowmelt.stream('"
+            ~ table.source_name ~ "', '" ~ table.name ~ "') }}"
+        ) }}
+    {%- endif -%}
 
 {%- endmacro %}
 

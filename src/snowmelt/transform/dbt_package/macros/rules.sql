@@ -182,10 +182,21 @@
 {%- endmacro %}
 
 
-{#- Refuse a rule of a column that the model does not have. -#}
+{#- Refuse a model without the columns that say where a row is from, and a rule of a column that it has not. -#}
 {% macro require_columns(node, rules, columns) -%}
 
     {%- set known = columns | map('lower') | list -%}
+    {%- set missing = ['_file', '_file_row', '_load_seq', '_version_at'] | reject('in', known) | list -%}
+    {%- if missing -%}
+        {%- do snowmelt.refuse_rule(
+            node, "a latest_version model keeps where its rows are from. Select also: " ~ (missing | join(', '))
+        ) -%}
+    {%- endif -%}
+    {%- for key in snowmelt.as_list(node.config.get('unique_key')) if key | lower | replace('"', '') not in known -%}
+        {%- do snowmelt.refuse_rule(
+            node, "unique_key: there is no column '" ~ key ~ "'; " ~ (columns | join(', ')) ~ " are"
+        ) -%}
+    {%- endfor -%}
     {%- for rule in rules if rule.column is not none and rule.column | lower not in known -%}
         {%- do snowmelt.refuse_rule(
             node, "rule " ~ rule.name ~ ": there is no column '" ~ rule.column ~ "'; " ~ (columns | join(', ')) ~ " are"

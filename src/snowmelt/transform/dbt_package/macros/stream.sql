@@ -270,6 +270,9 @@
             ~ "are affected by another model, and nothing else: a value that several rows have comes once"
         ) }}
     {%- endif -%}
+    {%- if flags.WHICH == 'compile' -%}
+        {{- return('') -}} {#- what is there may be made anew with other columns before this is -#}
+    {%- endif -%}
     {%- set there = adapter.get_columns_in_relation(relation) | map(attribute='name') | map('lower') | list -%}
     {%- for column in columns if there and column | lower not in there -%}
         {{ exceptions.raise_compiler_error(
