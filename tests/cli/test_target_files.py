@@ -126,7 +126,9 @@ def test_dbt_is_asked_once_for_each_state_of_the_files(target: Target) -> None:
     assert target.dbt.compiled == 1, "nothing was marked before"
 
 
-@pytest.mark.parametrize("others", [MODELS, marked("region")])
+@pytest.mark.parametrize(
+    "others", [MODELS, pytest.param(marked("region"), marks=pytest.mark.long)]
+)
 def test_a_mark_is_masked_at_the_first_look_after_it_was_written(
     target: Target, others: str
 ) -> None:
@@ -162,6 +164,7 @@ def test_a_mark_of_a_pipe_counts_from_when_it_was_written(target: Target) -> Non
     assert (shown["email"], shown["sale_id"]) == (MASK, 1)
 
 
+@pytest.mark.long
 def test_what_a_model_is_made_of_by_now_is_followed(tmp_path: Path) -> None:
     """Other SQL takes a person into a column, and no mark is written."""
     loud = FCT_SALES.replace("'north' as region", "upper(email) as region")
@@ -262,6 +265,7 @@ def test_a_model_that_is_new_is_found(target: Target) -> None:
         assert "gold.fct_returns" in keys
 
 
+@pytest.mark.long
 def test_a_reading_that_was_broken_off_counts_for_nothing(target: Target) -> None:
     """Its files may be of another state than those that were read before."""
     with target.looking() as looking:

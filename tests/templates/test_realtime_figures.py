@@ -257,6 +257,7 @@ def test_a_file_that_only_grows_may_stand_for_its_versions(
         compare(commands, figures(files, NOW))
 
 
+@pytest.mark.long
 def test_what_comes_late_changes_what_it_is_about_and_nothing_newer(
     shop: Shop,
 ) -> None:

@@ -243,6 +243,7 @@ def test_yesterdays_state_may_be_todays_again(shop: Shop) -> None:
         assert way(commands) == "replay"
 
 
+@pytest.mark.long
 def test_a_pipe_of_snapshots_forgets_what_the_newest_file_lacks(
     tmp_path: Path, shop: Shop
 ) -> None:

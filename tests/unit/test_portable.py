@@ -39,9 +39,27 @@ PORTABLE = [
     "select a from t where b in ('x', 'y') and (a, b) in (select a, b from u) -- //",
     "select s.filter, s.first from s",
     "values (1, 'a'), (2, 'b')",
+    "select a from t where coalesce(b, false) and not c is null except select 1",
     "",
 ]
 FLAGGED = [
+    ("select a from t where b is true", "is", "coalesce(x, false)"),
+    ("select a from t where b is not false", "is", "coalesce(x, false)"),
+    ("select count() from t", "count", "count(*)"),
+    ("select a from t limit 10 percent", "limit", "number of rows"),
+    ("select a from t intersect all select a from u", "intersect", "ALL"),
+    ("with x as not materialized (select 1) select * from x", "as", "leave it out"),
+    ("select a at time zone 'UTC' from t", "at", "AT TIME ZONE"),
+    (
+        "select sum(a) over (order by b rows 1 preceding exclude current row) from t",
+        "exclude",
+        "end before the row",
+    ),
+    (
+        "select sum(a) over (order by b groups between 1 preceding and current row)",
+        "groups",
+        "ROWS and RANGE",
+    ),
     ("select a // 2 from t", "//", "snowmelt.quotient"),
     ("select a ->> 'x' from t", "->>", "JSON"),
     ("select a -> 'x' from t", "->", "JSON"),

@@ -19,7 +19,7 @@ rows:
         select
             region,
             row_number() over (partition by region) as place,
-            split_part(buyer, ' ', 0) as nobody
+            count(distinct buyer) over (order by sold_at) as buyers
         from {{ ref('sales') }}
     - table: Fine
       sql: |
@@ -41,7 +41,7 @@ rows:
         from {{ ref('sales') }}
     - {table: In a file, sql: dashboards/moving.sql}
   - - {metric: newest}
-    - {metric: revenue, where: "left(region, -1) = 'x'"}
+    - {metric: revenue, where: "sold_at at time zone 'UTC' > sold_at"}
     - {metric: revenue}
 """
 MOVING = """select
@@ -87,7 +87,7 @@ def test_cards_and_metrics_are_named_where_they_stand(root: Path) -> None:
     ]
     assert "needs an ORDER BY" in told["dashboards/sales.yml", 9, "In their order"]
     assert "EXCLUDE" in told["dashboards/moving.sql", 3, "In a file"]
-    assert "length" in told["dashboards/sales.yml", 32, "revenue"]
+    assert "with a zone and without one" in told["dashboards/sales.yml", 32, "revenue"]
     by_words = [each.line for each in unportable(root) if each.found == "unnest"]
     assert by_words == [28]
 

@@ -22,6 +22,7 @@ from snowmelt.deploy.portable.arguments import (
     names_a_query,
     told_of,
 )
+from snowmelt.deploy.portable.clauses import told_of_clause
 from snowmelt.deploy.portable.names import HERE, THERE
 from snowmelt.deploy.portable.words import (
     GUARDS,
@@ -195,6 +196,8 @@ class _Reading:
             return "DuckDB's structs are not known there"
         if kind == TokenType.FROM and self._begins_a_query(at):
             return "a query begins with SELECT there"
+        if not self.is_rewritten and (told := told_of_clause(self._word, at)):
+            return told
         return self._subscript(at)
 
     def _table(self, at: int) -> str:

@@ -54,6 +54,17 @@
 {%- endmacro %}
 
 
+{#- What a clock in UTC shows at a moment that has a zone, such as _loaded_at: without one. -#}
+{% macro in_utc(moment) -%}
+    {{- adapter.dispatch('in_utc', 'snowmelt')(moment) -}}
+{%- endmacro %}
+
+
+{% macro duckdb__in_utc(moment) -%}
+    ({{ moment }} at time zone 'UTC')
+{%- endmacro %}
+
+
 {#-
     An amount by a number, to hundredths, half up; null unless the number is above 0. In whole
     numbers: a plain quotient is a float, and a cast of it gets some halves wrong.

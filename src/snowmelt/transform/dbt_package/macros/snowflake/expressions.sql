@@ -43,6 +43,11 @@
 {%- endmacro %}
 
 
+{% macro snowflake__in_utc(moment) -%}
+    convert_timezone('UTC', {{ moment }})::timestamp_ntz
+{%- endmacro %}
+
+
 {#- By the remainder of whole numbers: a quotient is rounded to some decimals before it is floored. -#}
 {% macro snowflake__average(amount, number) -%}
     case

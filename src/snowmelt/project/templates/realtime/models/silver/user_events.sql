@@ -38,7 +38,7 @@ select
 
     ---------- times, UTC: of the event, and of the load that brought it
     {{ event_time('event_at') }} as event_at,
-    _loaded_at at time zone 'UTC' as ingested_at,
+    {{ snowmelt.in_utc('_loaded_at') }} as ingested_at,
 
     ---------- origin
     _file,
