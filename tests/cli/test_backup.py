@@ -328,6 +328,7 @@ def test_a_backup_that_is_not_what_was_written_is_refused(
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.long
 def test_backup_and_restore_as_a_user_types_them(shop: Shop, tmp_path: Path) -> None:
     shop.land_bytes("t_1.csv", b"id\n1\n2\n")
     assert shop("run").code in (0, 1)

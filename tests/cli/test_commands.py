@@ -285,13 +285,13 @@ def test_files_nobody_asked_for_and_files_that_fail(shop: Shop, tmp_path: Path) 
     [
         "create table gold.x as select 1",
         "select 1; drop schema gold cascade",
-        "commit; create table x (i int)",
-        "copy (select 1) to 'x.csv'",
-        "attach 'other.db'",
-        "set threads = 1",
+        pytest.param("commit; create table x (i int)", marks=pytest.mark.long),
+        pytest.param("copy (select 1) to 'x.csv'", marks=pytest.mark.long),
+        pytest.param("attach 'other.db'", marks=pytest.mark.long),
+        pytest.param("set threads = 1", marks=pytest.mark.long),
         "selec 1",
         "select * from read_csv('/etc/passwd')",
-        "select getenv('HOME')",
+        pytest.param("select getenv('HOME')", marks=pytest.mark.long),
     ],
 )
 def test_sql_only_reads_the_warehouse(shop: Shop, query: str) -> None:

@@ -70,6 +70,7 @@ def numbers(root: Path) -> str:
     return answer.text
 
 
+@pytest.mark.long
 def test_a_service_tells_what_it_does_to_machines(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -174,7 +174,7 @@ def mend(shop: Shop, path: Path) -> Path:
     return mended
 
 
-@pytest.mark.parametrize("serving", [False, True])
+@pytest.mark.parametrize("serving", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_what_cannot_be_done_says_what_can(shop: Shop, serving: bool) -> None:
     with service(shop, serving=serving):
         shop.land_bytes("stock.csv", b"sku\n1\n")

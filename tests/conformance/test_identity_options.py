@@ -272,7 +272,7 @@ class Account:
         return rows_of(set(texts) if same_content == "skip" else texts)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.long)])
 @pytest.mark.parametrize("same_content", ["skip", "load", "warn"])
 @pytest.mark.parametrize("same_name", ["supersede", "append", "ignore"])
 def test_bronze_is_what_the_rules_say(

@@ -252,6 +252,7 @@ def corrupt(shop: Shop, old: str, new: str) -> None:
     path.write_text(json.dumps(document))
 
 
+@pytest.mark.long
 def test_the_audit_catches_a_corrupted_recording(shop: Shop) -> None:
     with shop.commands() as commands:
         audit = commands.audit()["audit"]

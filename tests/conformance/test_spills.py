@@ -51,6 +51,7 @@ def load(root: Path, settings: str) -> list[Event]:
     return told
 
 
+@pytest.mark.long
 def test_a_load_that_does_not_fit_in_memory_is_told_of_once(
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],

@@ -69,6 +69,7 @@ def live(shop: Shop, warm: Warm, seed: int, cases: int = 4) -> None:
 # Up and down.
 
 
+@pytest.mark.long
 def test_up_and_down_say_the_same(shop: Shop, warm: Warm) -> None:
     live(shop, warm, seed=11)
     with open_small(shop) as commands:
@@ -318,6 +319,7 @@ def test_a_file_that_was_written_over_says_so(shop: Shop) -> None:
         assert gone["values"]["order_id"] == "o9"
 
 
+@pytest.mark.long
 def test_accounts_of_files_add_up_to_the_reconciliation(shop: Shop, warm: Warm) -> None:
     live(shop, warm, seed=13)
     with open_small(shop) as commands:

@@ -9,6 +9,8 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 from typing import Any
 
 import yaml
@@ -117,6 +119,7 @@ def test_a_task_whose_service_was_killed_is_closed_stopped_and_tried_again(
             os.kill(pid, signal.SIGKILL)
 
 
+@pytest.mark.long
 def test_a_service_that_is_stopped_stops_its_tasks_in_time(tmp_path: Path) -> None:
     for name, content in FILES.items():
         (tmp_path / name).write_text(yaml.safe_dump(content, sort_keys=False))

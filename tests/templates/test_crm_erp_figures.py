@@ -20,6 +20,7 @@ from crm_erp_oracle import figures
 from shop import Shop, make_shop, require_dashboards
 from snowmelt.synth.crm_erp import make_crm_erp
 
+pytestmark = pytest.mark.long
 RULES = {
     "empty_customer_ids": ("crm_customers", "not_null_customer_id"),
     "missing_product_ids": ("crm_products", "not_null_product_id"),
@@ -67,7 +68,6 @@ def shop(tmp_path: Path, warm_crm_erp: Path) -> Iterator[Shop]:
     yield Shop(tmp_path / "shop")
 
 
-@pytest.mark.long
 def test_what_was_planted_is_refused_repaired_and_told_apart(
     tmp_path: Path, shop: Shop
 ) -> None:
@@ -102,7 +102,6 @@ def test_what_was_planted_is_refused_repaired_and_told_apart(
         require_dashboards(commands, shop.root)
 
 
-@pytest.mark.long
 def test_dbt_says_the_same(tmp_path: Path) -> None:
     """The same set by dbt alone, in a project that was never built before."""
     shop = make_shop(tmp_path / "shop", "crm-erp")
@@ -462,7 +461,6 @@ def test_a_dimension_that_is_not_unique_is_caught(tmp_path: Path, shop: Shop) ->
             warehouse.execute("rollback")
 
 
-@pytest.mark.long
 def test_a_model_that_doubles_sales_is_not_published(tmp_path: Path) -> None:
     """fact_sales joined to all versions of a product: the run's tests stop it."""
     shop = make_shop(tmp_path / "shop", "crm-erp")

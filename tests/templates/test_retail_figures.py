@@ -25,6 +25,7 @@ from shop import Shop, require_dashboards
 from snowmelt.service.commands import OwnCommands
 from snowmelt.synth.retail import Retailer, make_increment, make_retail
 
+pytestmark = pytest.mark.long
 TEMPLATE = resources.files("snowmelt.project") / "templates" / "retail"
 OF_README = Retailer(200, 40, 2000, seed=7, dirty=0.2)
 RULES = {
@@ -50,7 +51,6 @@ def shop(tmp_path: Path, warm_retail: Path) -> Iterator[Shop]:
     yield Shop(tmp_path / "shop")
 
 
-@pytest.mark.long
 def test_what_was_planted_is_refused_repaired_and_told_apart(
     tmp_path: Path, shop: Shop
 ) -> None:
@@ -144,7 +144,6 @@ def _compare_readme(commands: OwnCommands) -> None:
         ], sql
 
 
-@pytest.mark.long
 def test_increments_bring_customers_after_what_they_bought(
     tmp_path: Path, shop: Shop
 ) -> None:

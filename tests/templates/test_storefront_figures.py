@@ -43,6 +43,7 @@ def shop(tmp_path: Path, warm_storefront: Path) -> Iterator[Shop]:
     yield Shop(tmp_path / "shop")
 
 
+@pytest.mark.long
 def test_what_was_planted_is_refused_repaired_and_told_apart(tmp_path: Path) -> None:
     files = tmp_path / "files"
     made = make_storefront(files, customers=40, seed=7, dirty=0.2).quirks

@@ -64,6 +64,7 @@ def test_same_call_same_bytes_whatever_works_on_it(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.long
 def test_threads_that_share_a_file_write_the_same_bytes(tmp_path: Path) -> None:
     retailer = Retailer(250_000, 5, 250_000, dirty=0.02, compression="zstd")
     made = []
