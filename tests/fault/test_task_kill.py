@@ -9,10 +9,9 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-
-import pytest
 from typing import Any
 
+import pytest
 import yaml
 
 from shop import SNOWMELT
