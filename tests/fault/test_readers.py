@@ -155,7 +155,7 @@ def publish_often(
 @pytest.mark.parametrize(
     "runs",
     [
-        6,
+        12,
         pytest.param(1000, marks=[pytest.mark.long, pytest.mark.timeout(1800)]),
     ],
 )

@@ -216,9 +216,10 @@ _numbers = st.one_of(
     st.tuples(_whole, _whole).map(lambda v: f"coalesce({v[0]} / {v[1]}, -1)"),
 )
 _summed = st.one_of(
-    st.tuples(st.sampled_from(["sum", "avg", "min", "max", "median"]), _whole).map(
+    st.tuples(st.sampled_from(["sum", "avg", "min", "max"]), _whole).map(
         lambda v: f"{v[0]}({v[1]})"
     ),
+    _whole.map(lambda v: f"median(({v})::double)"),  # of decimals it is cut here
     st.tuples(st.sampled_from(["sum", "max", "min", "count_if"]), _conditions).map(
         lambda v: f"{v[0]}(({v[1]}) is not true)"
     ),
