@@ -139,6 +139,7 @@ def jaffle(root: Path, say: Told, tmp_path: Path) -> Iterator[Shop]:
     assert artifacts == ["manifest.json", "run_results.json"], "what tools look for"
 
 
+@pytest.mark.long
 def test_marts_follow_files_and_equal_a_rebuild(jaffle: Shop) -> None:
     with jaffle.commands() as commands:
         assert run(commands)["full_refresh"] == ["everything"]

@@ -119,6 +119,7 @@ def on_record(root: Path, kind: str) -> bool:
     return states == ["sent", "sent"]
 
 
+@pytest.mark.long
 def test_from_late_to_resolved_over_a_kill(
     tmp_path: Path,
     servers: tuple[Hook, Mailbox],

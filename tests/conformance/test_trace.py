@@ -385,6 +385,7 @@ def test_what_is_not_traced_row_by_row_is_named(shop: Shop) -> None:
         assert coarse["how"] == "bronze.orders by order_id, amount"
 
 
+@pytest.mark.long
 def test_the_command_prints_a_tree_and_the_command_that_helps_next(shop: Shop) -> None:
     with open_small(shop) as commands:
         land_all_kinds(shop, commands)

@@ -43,6 +43,7 @@ def test_a_model_that_is_gone_has_no_offset_and_makes_no_run_slow(
     assert left == []
 
 
+@pytest.mark.long
 def test_an_incremental_model_is_never_given_all_rows_a_second_time(
     tmp_path: Path,
 ) -> None:

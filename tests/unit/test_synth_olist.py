@@ -24,6 +24,7 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Report]:
     return directory, make_olist(directory, orders=4000, seed=3)
 
 
+@pytest.mark.long
 def test_same_call_same_bytes_whatever_the_threads_and_chunks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
