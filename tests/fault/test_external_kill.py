@@ -121,7 +121,7 @@ def test_a_process_that_is_killed_after_a_link_is_made_loads_once(
 @pytest.mark.parametrize(
     ("seed", "kills_wanted"),
     [
-        (0, 3),
+        (0, 6),
         *(pytest.param(seed, 40, marks=pytest.mark.long) for seed in range(1, 7)),
     ],
 )

@@ -433,7 +433,7 @@ COPY = st.tuples(
 )
 
 
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(
     copies=st.lists(COPY, min_size=1, max_size=12),
     reads=st.lists(st.integers(1, 60 * 12), min_size=1, max_size=5),
@@ -682,7 +682,7 @@ RUN = st.tuples(
 )
 
 
-@settings(max_examples=2, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(
     runs=st.lists(RUN, min_size=1, max_size=6),
     reads=st.lists(st.integers(1, 60 * 24), min_size=1, max_size=8),

@@ -526,7 +526,7 @@ def tables(draw: st.DrawFn) -> tuple[str, list[list[str]]]:
     return delimiter, [list(row) for row in zip(*columns, strict=True)]
 
 
-@settings(max_examples=20, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(tables())
 def test_every_value_comes_back_from_its_type(
     table: tuple[str, list[list[str]]],
